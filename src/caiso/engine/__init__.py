@@ -1,0 +1,1 @@
+"""The domain's rules in plain Python: no Django, no network, no clock."""

@@ -1,0 +1,1 @@
+"""The platform: Django apps, pages and API."""
