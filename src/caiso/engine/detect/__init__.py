@@ -1,0 +1,1 @@
+"""Turns a stream of normalised AI events into signals, by rules."""
