@@ -1,0 +1,1 @@
+"""People, permissions, audit trail, jobs, shared page parts; nothing about AI or risk."""

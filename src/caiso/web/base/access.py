@@ -1,0 +1,96 @@
+"""Who sees and does what: access roles scoped to a unit and its children, and the permissions each role carries.
+
+A permission is a word such as "soc.triage". Objects outside one's scope are invisible: lists leave them out
+and looking one up answers 404, so that nobody learns that it exists.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+from caiso.web.base.models import AccessGrant, AccessRole, User
+
+M = TypeVar("M", bound=Model)
+
+VIEW = frozenset({"view"})
+OFFICER = VIEW | {
+    "organisation.edit",
+    "inventory.edit",
+    "compliance.edit",
+    "soc.view",
+    "task.edit",
+    "export",
+    "report.view",
+}
+GRANTS: dict[str, frozenset[str]] = {
+    AccessRole.CAISO: OFFICER
+    | {"soc.triage", "soc.incident", "soc.determine", "soc.content", "soc.rules", "organisation.adopt", "audit.view"},
+    AccessRole.CISO: OFFICER | {"soc.triage", "soc.incident", "soc.determine", "audit.view"},
+    AccessRole.CAIO: OFFICER,
+    AccessRole.CTO: OFFICER,
+    AccessRole.BOARD_MEMBER: VIEW | {"report.view"},
+    AccessRole.AISOC_LEAD: VIEW
+    | {
+        "soc.view",
+        "soc.triage",
+        "soc.incident",
+        "soc.determine",
+        "soc.content",
+        "soc.rules",
+        "inventory.edit",
+        "task.edit",
+        "export",
+        "report.view",
+    },
+    AccessRole.ANALYST: VIEW | {"soc.view", "soc.triage", "soc.incident", "soc.content", "task.edit", "export"},
+    AccessRole.DETECTION_ENGINEER: VIEW | {"soc.view", "soc.rules", "soc.content", "task.edit", "export"},
+    AccessRole.RED_TEAM: VIEW | {"soc.view", "task.edit"},
+    AccessRole.MODEL_OWNER: VIEW | {"inventory.edit", "task.edit"},
+    AccessRole.AUDITOR: VIEW | {"soc.view", "audit.view", "export", "report.view"},
+    AccessRole.ADMINISTRATOR: VIEW | {"admin", "audit.view", "token.edit", "organisation.edit", "export"},
+    AccessRole.INGEST_MACHINE: frozenset(),
+}
+PERMISSIONS = frozenset().union(*GRANTS.values())
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A login with its live grants, read once per request."""
+
+    user: User
+
+    @cached_property
+    def grants(self) -> tuple[tuple[str, str], ...]:
+        """(role, unit path) of every grant that has not expired."""
+        from caiso.web.base.queries import live_grants  # noqa: PLC0415 - queries read the clock-free models through this module
+
+        return live_grants(self.user)
+
+    def paths(self, permission: str = "view") -> tuple[str, ...]:
+        """Unit paths in which the login holds the permission; children are included by prefix."""
+        return tuple(sorted({path for role, path in self.grants if permission in GRANTS[role]}))
+
+    def may(self, permission: str, unit_path: str | None = None) -> bool:
+        """Whether the login holds the permission in the unit (or anywhere, without one)."""
+        paths = self.paths(permission)
+        return bool(paths) if unit_path is None else any(unit_path.startswith(path) for path in paths)
+
+
+def within(paths: tuple[str, ...], lookup: str = "unit__path") -> Q:
+    """A filter for rows whose unit lies under one of the paths; no path means no row."""
+    scope = Q(pk__in=[])
+    for path in paths:
+        scope |= Q(**{f"{lookup}__startswith": path})
+    return scope
+
+
+def visible(
+    queryset: QuerySet[M], viewer: Viewer, permission: str = "view", *, lookup: str = "unit__path"
+) -> QuerySet[M]:
+    """The rows of the queryset that the viewer may see."""
+    return queryset.filter(within(viewer.paths(permission), lookup))
+
+
+__all__ = ["GRANTS", "PERMISSIONS", "AccessGrant", "Viewer", "visible", "within"]

@@ -1,0 +1,1 @@
+"""Frameworks, controls, checks over live data and the state that they prove."""

@@ -1,0 +1,54 @@
+"""Every setting of the product, read from CAISO_* environment variables; documented in docs/settings.md."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_data_dir() -> Path:
+    """The per-user default: $XDG_DATA_HOME/caiso, else ~/.local/share/caiso."""
+    import os  # noqa: PLC0415 - only this default needs it
+
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "caiso"
+
+
+class Environment(BaseSettings):
+    """Settings of one installation; every field is CAISO_<NAME> in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="CAISO_", extra="ignore")
+
+    data: Path = Field(
+        default_factory=default_data_dir, description="Directory that holds everything the product stores."
+    )
+    database_url: str = Field(
+        default="", description="postgresql://… for PostgreSQL mode; empty means SQLite in the data directory."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None, description="Signing key; empty means one made and kept in the data directory."
+    )
+    allowed_hosts: list[str] = Field(
+        default=["localhost", "127.0.0.1", "[::1]"], description="Host names that the web process answers to."
+    )
+    public_url: str = Field(
+        default="",
+        description="Address that people use, such as https://caiso.example.org; turns on secure cookies and HSTS when https.",
+    )
+    time_zone: str = Field(default="UTC", description="Time zone of pages and of regulatory clocks.")
+    debug: bool = Field(default=False, description="Django's debug pages; never in production.")
+    log_level: str = Field(default="INFO", description="Lowest level written to the structured log.")
+    event_retention_days: int = Field(default=90, ge=1, description="Days that events are kept.")
+    content_retention_days: int = Field(
+        default=14, ge=1, description="Days that prompts, documents and tool results can be decrypted."
+    )
+    packs: list[Path] = Field(
+        default=[], description="Folders with packs of your own, read beside the shipped content."
+    )
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The settings of this process, read once."""
+    return Environment()

@@ -1,0 +1,1 @@
+"""AI assets, what was observed of them, how they relate and who owns them."""

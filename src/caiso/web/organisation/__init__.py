@@ -1,0 +1,1 @@
+"""Roles, duties, coverage, reporting lines: who answers for AI security."""

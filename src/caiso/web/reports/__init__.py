@@ -1,0 +1,1 @@
+"""The posture page, the demo organisation and board reports: reads everything, owns little."""

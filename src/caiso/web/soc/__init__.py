@@ -1,0 +1,1 @@
+"""Events, alerts, incidents and their regulatory clocks."""
