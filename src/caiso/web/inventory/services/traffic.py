@@ -1,0 +1,195 @@
+"""What telemetry shows of AI that is running: apps, models, agents, tools and MCP servers, as observations of assets."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from django.db.models import F, Q
+from django.db.models.functions import Greatest
+
+from caiso.web.base.models import Unit
+from caiso.web.inventory.models import Asset, AssetKind, AssetState, Observation, ObservationSource, Relation
+
+NAME_LIMIT = 300
+_PARTS = (
+    # event field, kind, relation of the system to it
+    ("gen_ai.request.model", AssetKind.HOSTED_MODEL, Relation.Type.USES_MODEL),
+    ("gen_ai.agent.name", AssetKind.AGENT, Relation.Type.USES),
+    ("gen_ai.tool.name", AssetKind.TOOL, Relation.Type.CALLS_TOOL),
+    ("mcp.server.name", AssetKind.MCP_SERVER, Relation.Type.CONNECTS_TO),
+    ("gen_ai.data_source.id", AssetKind.VECTOR_STORE, Relation.Type.RETRIEVES_FROM),
+)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One thing seen in traffic, merged over a batch. `service` is the app that it was seen in."""
+
+    kind: str
+    name: str
+    identity: str
+    service: str
+    relation: str
+    first_us: int
+    last_us: int
+    detail: str = ""
+
+
+@dataclass
+class TrafficMemory:
+    """What this process already wrote, so that a steady stream costs no database write per event.
+
+    Losing it (a restart) costs one idempotent upsert per asset and nothing else.
+    """
+
+    written_us: dict[tuple[str, str], int] = field(default_factory=dict)
+    refresh_us: int = 60_000_000
+    limit: int = 50_000
+
+    def is_fresh(self, sighting: Sighting) -> bool:
+        last = self.written_us.get((sighting.identity, sighting.service))
+        return last is not None and sighting.last_us - last < self.refresh_us
+
+    def remember(self, sighting: Sighting) -> None:
+        if len(self.written_us) >= self.limit:
+            self.written_us.clear()
+        self.written_us[sighting.identity, sighting.service] = sighting.last_us
+
+
+def sightings(events: Iterable[Mapping[str, object]]) -> list[Sighting]:
+    """The distinct things that these events prove, with the first and last time of each.
+
+    An app is its `service.name`; a hosted model's identity carries the provider, a tool's the app it was called in
+    (two apps may each have a tool called `search`).
+    """
+    seen: dict[tuple[str, str], Sighting] = {}
+    for event in events:
+        service = _word(event.get("service.name"))
+        provider = _word(event.get("gen_ai.provider.name"))
+        at = int(str(event["time"]))
+        if service:
+            identity = f"ai_system:{service.lower()}"
+            _see(seen, Sighting(AssetKind.AI_SYSTEM, service, identity, service, "", at, at))
+        for name_field, kind, relation in _PARTS:
+            name = _word(event.get(name_field))
+            if name:
+                identity = _identity(kind, name, service=service, provider=provider)
+                _see(seen, Sighting(kind, name, identity, service, relation, at, at, provider))
+    return list(seen.values())
+
+
+def record_traffic(found: Iterable[Sighting], *, unit: Unit, place: str, memory: TrafficMemory) -> list[Asset]:
+    """Merge sightings into the inventory and return the assets that were new (they are `unmanaged`).
+
+    Runs inside the caller's transaction. What a person decided (state, owner, name) is never changed.
+    """
+    fresh = [sighting for sighting in found if not memory.is_fresh(sighting)]
+    if not fresh:
+        return []
+    by_service = _systems_by_service({sighting.service for sighting in fresh})
+    added: list[Asset] = []
+    for sighting in sorted(fresh, key=lambda one: one.kind != AssetKind.AI_SYSTEM):
+        system = by_service.get(sighting.service.lower())
+        if sighting.kind == AssetKind.AI_SYSTEM and system is not None:
+            _refresh(system.pk, sighting)
+            memory.remember(sighting)
+            continue
+        asset, is_new = _upsert(sighting, unit=system.unit if system else unit, system=system, place=place)
+        if sighting.kind == AssetKind.AI_SYSTEM:
+            by_service[sighting.service.lower()] = asset
+        elif system is not None:
+            _relate(system, asset, sighting)
+        if is_new:
+            added.append(asset)
+        memory.remember(sighting)
+    return added
+
+
+def _word(value: object) -> str:
+    return str(value).strip()[:NAME_LIMIT] if value not in (None, "") else ""
+
+
+def _identity(kind: str, name: str, *, service: str, provider: str) -> str:
+    if kind == AssetKind.HOSTED_MODEL:
+        return f"{kind}:{provider.lower() or 'unknown'}/{name}"[:500]
+    return f"{kind}:{service.lower()}/{name}"[:500]
+
+
+def _see(seen: dict[tuple[str, str], Sighting], one: Sighting) -> None:
+    key = (one.identity, one.service)
+    known = seen.get(key)
+    if known is None:
+        seen[key] = one
+    elif one.first_us < known.first_us or one.last_us > known.last_us:
+        seen[key] = replace(known, first_us=min(known.first_us, one.first_us), last_us=max(known.last_us, one.last_us))
+
+
+def _systems_by_service(services: set[str]) -> dict[str, Asset]:
+    """AI systems that claim one of the service names, or whose identity is that service."""
+    wanted = {service.lower() for service in services if service}
+    identities = Q(identity__in=[f"ai_system:{service}" for service in wanted])
+    found: dict[str, Asset] = {}
+    for asset in (
+        Asset.objects.filter(kind=AssetKind.AI_SYSTEM).filter(identities | ~Q(service_names=[])).select_related("unit")
+    ):
+        for claimed in [asset.identity.removeprefix("ai_system:"), *map(str.lower, asset.service_names)]:
+            if claimed in wanted:
+                found.setdefault(claimed, asset)
+    return found
+
+
+def _upsert(sighting: Sighting, *, unit: Unit, system: Asset | None, place: str) -> tuple[Asset, bool]:
+    last = _moment(sighting.last_us)
+    asset, is_new = Asset.objects.get_or_create(
+        identity=sighting.identity,
+        defaults={
+            "kind": sighting.kind,
+            "name": sighting.name,
+            "state": AssetState.UNMANAGED,
+            "unit": unit,
+            "system": system,
+            "service_names": [sighting.service] if sighting.kind == AssetKind.AI_SYSTEM else [],
+            "environment": "",
+            "first_seen_at": _moment(sighting.first_us),
+            "last_seen_at": last,
+            "telemetry_last_seen_at": last,
+            "attributes": {"provider": sighting.detail}
+            if sighting.kind == AssetKind.HOSTED_MODEL and sighting.detail
+            else {},
+        },
+    )
+    if is_new:
+        Observation.objects.create(
+            asset=asset,
+            source=ObservationSource.TRAFFIC,
+            place=place,
+            rule="first-seen-in-traffic",
+            technique="telemetry",
+            detail=f"seen in {sighting.service or 'an unnamed app'}"[:300],
+            observed_at=last,
+        )
+    else:
+        _refresh(asset.pk, sighting)
+    return asset, is_new
+
+
+def _refresh(pk: int, sighting: Sighting) -> None:
+    last = _moment(sighting.last_us)
+    Asset.objects.filter(pk=pk).update(
+        last_seen_at=Greatest(F("last_seen_at"), last), telemetry_last_seen_at=last, is_lost=False
+    )
+
+
+def _relate(system: Asset, part: Asset, sighting: Sighting) -> None:
+    last = _moment(sighting.last_us)
+    Relation.objects.update_or_create(
+        source=system,
+        target=part,
+        type=sighting.relation,
+        defaults={"last_seen_at": last},
+        create_defaults={"first_seen_at": _moment(sighting.first_us), "last_seen_at": last},
+    )
+
+
+def _moment(time_us: int) -> datetime:
+    return datetime.fromtimestamp(time_us / 1_000_000, UTC)

@@ -1,0 +1,21 @@
+"""Tables of the AI security operations center; one file per noun."""
+
+from caiso.web.soc.models.alert import Alert, Signal, Suppression
+from caiso.web.soc.models.incident import Incident, IncidentClock, IncidentEntry, IncidentFact
+from caiso.web.soc.models.telemetry import DetectionRule, DetectorLease, EventPart, Reject, Source, WalOffset
+
+__all__ = [
+    "Alert",
+    "DetectionRule",
+    "DetectorLease",
+    "EventPart",
+    "Incident",
+    "IncidentClock",
+    "IncidentEntry",
+    "IncidentFact",
+    "Reject",
+    "Signal",
+    "Source",
+    "Suppression",
+    "WalOffset",
+]

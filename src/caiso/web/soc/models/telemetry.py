@@ -1,0 +1,129 @@
+"""Where telemetry comes from, how far it has been read, and the rules that read it."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Source(models.Model):
+    """A sender of telemetry; its id is the prefix of its ingest token."""
+
+    slug = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    unit = models.ForeignKey("base.Unit", on_delete=models.PROTECT, related_name="sources")
+    token = models.OneToOneField("base.ApiToken", null=True, on_delete=models.SET_NULL, related_name="source")
+    first_event_at = models.DateTimeField(null=True)
+    last_event_at = models.DateTimeField(null=True)
+    events = models.BigIntegerField(default=0)
+    inferences = models.BigIntegerField(default=0)
+    content_missing = models.BigIntegerField(default=0)
+    rejects = models.BigIntegerField(default=0)
+    # {field: events that carried it}, so that readiness says which rules this source can feed.
+    fields_seen = models.JSONField(default=dict)
+    is_demo = models.BooleanField(default=False)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EventPart(models.Model):
+    """One Parquet file of events; readers take this list, never a glob of the directory."""
+
+    number = models.BigIntegerField(unique=True)
+    path = models.CharField(max_length=300, unique=True)
+    rows = models.PositiveIntegerField()
+    bytes = models.BigIntegerField(default=0)
+    first_us = models.BigIntegerField()
+    last_us = models.BigIntegerField()
+    wal_ranges = models.JSONField(default=list)
+    fencing = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        indexes: ClassVar = [models.Index(fields=["replaced_at", "first_us", "last_us"])]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class WalOffset(models.Model):
+    """How far the detector has read one writer's write-ahead log."""
+
+    writer = models.CharField(max_length=80, unique=True)
+    position = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.writer} {self.position}"
+
+
+class DetectorLease(models.Model):
+    """Who may write parts, alerts and offsets; the fencing token grows with every holder."""
+
+    holder = models.CharField(max_length=80)
+    fencing = models.BigIntegerField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.holder} {self.fencing}"
+
+
+class Reject(models.Model):
+    """A record that was refused, with the reason; the record itself stays encrypted beside the events."""
+
+    source = models.ForeignKey("soc.Source", null=True, on_delete=models.CASCADE, related_name="reject_log")
+    unit = models.ForeignKey("base.Unit", on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_index=True)
+    reason = models.CharField(max_length=300)
+    position = models.CharField(max_length=120, unique=True)
+    payload = models.BinaryField(null=True)
+    redriven_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class DetectionRule(models.Model):
+    """A rule as it is loaded now; its text lives in the pack."""
+
+    class State(models.TextChoices):
+        """Shadow signals are counted only, canary alerts are marked, live alerts count."""
+
+        SHADOW = "shadow", "Shadow"
+        CANARY = "canary", "Canary"
+        LIVE = "live", "Live"
+
+    slug = models.SlugField(max_length=120, unique=True)
+    title = models.CharField(max_length=300)
+    description = models.TextField(blank=True)
+    severity = models.CharField(max_length=14)
+    state = models.CharField(max_length=8, choices=State.choices)
+    kind = models.CharField(max_length=20)  # single, correlation
+    techniques = models.JSONField(default=list)
+    owasp = models.JSONField(default=list)
+    needs = models.JSONField(default=list)
+    false_positives = models.JSONField(default=list)
+    response = models.CharField(max_length=80, blank=True)
+    path = models.CharField(max_length=300)
+    text = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    tests = models.PositiveIntegerField(default=0)
+    tests_pass = models.BooleanField(default=False)
+    tested_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    is_loaded = models.BooleanField(default=True)
+    signals = models.BigIntegerField(default=0)
+    last_fired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["title"]
+
+    def __str__(self) -> str:
+        return self.title
