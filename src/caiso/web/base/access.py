@@ -60,6 +60,8 @@ class Viewer:
     """A login with its live grants, read once per request."""
 
     user: User
+    # Unit path of the API token in use: it narrows what the login may see, never widens it.
+    limit: str = ""
 
     @cached_property
     def grants(self) -> tuple[tuple[str, str], ...]:
@@ -70,12 +72,24 @@ class Viewer:
 
     def paths(self, permission: str = "view") -> tuple[str, ...]:
         """Unit paths in which the login holds the permission; children are included by prefix."""
-        return tuple(sorted({path for role, path in self.grants if permission in GRANTS[role]}))
+        held = {path for role, path in self.grants if permission in GRANTS[role]}
+        if self.limit:
+            held = {max(path, self.limit, key=len) for path in held if _on_one_branch(path, self.limit)}
+        return tuple(sorted(held))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The access roles held anywhere."""
+        return tuple(sorted({role for role, _ in self.grants}))
 
     def may(self, permission: str, unit_path: str | None = None) -> bool:
         """Whether the login holds the permission in the unit (or anywhere, without one)."""
         paths = self.paths(permission)
         return bool(paths) if unit_path is None else any(unit_path.startswith(path) for path in paths)
+
+
+def _on_one_branch(path: str, other: str) -> bool:
+    return path.startswith(other) or other.startswith(path)
 
 
 def within(paths: tuple[str, ...], lookup: str = "unit__path") -> Q:

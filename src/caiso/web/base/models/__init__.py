@@ -2,7 +2,16 @@
 
 from caiso.web.base.models.access import AccessGrant, AccessRole, ApiToken, TokenScope
 from caiso.web.base.models.audit import AuditRecord, AuditSeal, AuditVerification
-from caiso.web.base.models.operation import Backup, Job, Setting
+from caiso.web.base.models.operation import (
+    Backup,
+    FactTouch,
+    Heartbeat,
+    Job,
+    Lease,
+    RememberedAnswer,
+    Schedule,
+    Setting,
+)
 from caiso.web.base.models.people import Person, Unit, User
 from caiso.web.base.models.workplace import Notification, SavedView, Task
 
@@ -14,10 +23,15 @@ __all__ = [
     "AuditSeal",
     "AuditVerification",
     "Backup",
+    "FactTouch",
+    "Heartbeat",
     "Job",
+    "Lease",
     "Notification",
     "Person",
+    "RememberedAnswer",
     "SavedView",
+    "Schedule",
     "Setting",
     "Task",
     "TokenScope",

@@ -22,6 +22,8 @@ class AuditRecord(models.Model):
     changes = models.JSONField(null=True)
     changes_digest = models.CharField(max_length=64)
     salt = models.CharField(max_length=32)
+    # True when the values were erased on request; the erasure is itself a record of the chain.
+    is_erased = models.BooleanField(default=False)
     sequence = models.BigIntegerField(null=True, unique=True)
     seal = models.CharField(max_length=64, blank=True)
 
@@ -42,6 +44,11 @@ class AuditSeal(models.Model):
     sequence = models.BigIntegerField()
     seal = models.CharField(max_length=64)
     sealed_at = models.DateTimeField()
+    # The last line that the anchor file must hold, and the one before it: a crash between the commit and the
+    # append leaves the file one line behind, which the next round repairs; any other difference is tampering.
+    anchor_line = models.BigIntegerField(default=0)
+    anchor_mark = models.CharField(max_length=64, blank=True)
+    anchor_before = models.CharField(max_length=64, blank=True)
 
     def __str__(self) -> str:
         return f"{self.sequence}:{self.seal}"

@@ -1,4 +1,4 @@
-"""Jobs, back-ups and settings of the installation."""
+"""Jobs, leases, back-ups and settings of the installation."""
 
 from typing import ClassVar
 
@@ -42,6 +42,70 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state}"
+
+
+class Schedule(models.Model):
+    """When a periodic job was last put in the queue."""
+
+    kind = models.CharField(max_length=80, primary_key=True)
+    next_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} next {self.next_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Lease(models.Model):
+    """Who alone may do something for now; the fence grows with every change of hands, so that a late writer is refused."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    owner = models.CharField(max_length=80)
+    fence = models.BigIntegerField(default=0)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.owner}"
+
+
+class Heartbeat(models.Model):
+    """The last sign of life of a process."""
+
+    process = models.CharField(max_length=80, primary_key=True)
+    kind = models.CharField(max_length=30)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.process}"
+
+
+class FactTouch(models.Model):
+    """A part of a collection of facts that changed; the checks that read it are evaluated again."""
+
+    collection = models.CharField(max_length=60)
+    scope = models.CharField(max_length=80, blank=True)
+    touched_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.collection}:{self.scope}"
+
+
+class RememberedAnswer(models.Model):
+    """The answer to a write with an Idempotency-Key, so that a repeat does nothing twice."""
+
+    key = models.CharField(max_length=120)
+    user = models.ForeignKey("base.User", on_delete=models.CASCADE, related_name="+")
+    request_digest = models.CharField(max_length=64)
+    # 0 while the first request is still being answered.
+    status = models.PositiveIntegerField(default=0)
+    body = models.TextField(blank=True)
+    etag = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "user"], name="one_answer_per_key_and_user")]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.status}"
 
 
 class Backup(models.Model):

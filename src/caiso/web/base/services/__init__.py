@@ -1,0 +1,1 @@
+"""Every write of the base app, one file per noun."""

@@ -1,0 +1,87 @@
+"""Who gets past the rule on a view."""
+
+import asyncio
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
+from django_htmx.middleware import HtmxDetails
+
+from caiso.web.base import guard
+from tests.web.base.factories import make_unit, make_user
+
+
+@guard.page("soc.triage")
+def triage(request: guard.PageRequest, number: int = 0) -> HttpResponse:
+    return HttpResponse(f"{request.viewer.paths('soc.triage')} {number}")
+
+
+@guard.page("soc.triage")
+async def triage_async(request: guard.PageRequest) -> HttpResponse:
+    return HttpResponse(str(request.viewer.paths("soc.triage")))
+
+
+def asked(user: object, *, fragment: bool = False) -> HttpRequest:
+    request = RequestFactory().get("/alerts/?q=1", headers={"HX-Request": "true"} if fragment else None)
+    request.user = user
+
+    async def auser() -> object:
+        return user
+
+    request.auser = auser
+    request.htmx = HtmxDetails(request)
+    return request
+
+
+@pytest.mark.django_db
+def test_anonymous_visitor_is_sent_to_the_login_and_back() -> None:
+    response = triage(asked(AnonymousUser()))
+    assert response.status_code == 302
+    assert response["Location"] == "/accounts/login/?next=/alerts/%3Fq%3D1"
+
+
+@pytest.mark.django_db
+def test_anonymous_fragment_request_moves_the_whole_page() -> None:
+    response = triage(asked(AnonymousUser(), fragment=True))
+    assert response["HX-Redirect"].startswith("/accounts/login/?next=")
+
+
+@pytest.mark.django_db
+def test_permission_held_in_one_unit_opens_the_view_with_that_scope() -> None:
+    unit = make_unit("bank")
+    response = triage(asked(make_user("analyst", unit)), number=7)
+    assert unit.path in response.content.decode()
+    assert response.content.decode().endswith(" 7")
+
+
+@pytest.mark.django_db
+def test_role_without_the_permission_is_refused() -> None:
+    with pytest.raises(PermissionDenied, match=r"soc\.triage"):
+        triage(asked(make_user("board_member", make_unit("bank"))))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asynchronous_view_is_guarded_alike() -> None:
+    unit = make_unit("bank")
+    allowed, refused = make_user("analyst", unit), make_user("auditor", unit)
+    assert unit.path in asyncio.run(triage_async(asked(allowed))).content.decode()
+    with pytest.raises(PermissionDenied):
+        asyncio.run(triage_async(asked(refused)))
+
+
+def test_unknown_permission_is_named_when_the_module_loads() -> None:
+    with pytest.raises(ValueError, match=r"soc\.tirage"):
+        guard.page("soc.tirage")
+
+
+def test_every_decorated_view_states_its_rule() -> None:
+    assert triage.required_permission == triage_async.required_permission == "soc.triage"
+
+    @guard.public("health")
+    def open_to_all(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    assert open_to_all.required_permission is None
+    assert open_to_all.public_reason == "health"
