@@ -6,13 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
-def default_data_dir() -> Path:
-    """The per-user default: $XDG_DATA_HOME/caiso, else ~/.local/share/caiso."""
-    import os  # noqa: PLC0415 - only this default needs it
-
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "caiso"
+from caiso.datadir import default_data_dir
 
 
 class Environment(BaseSettings):

@@ -1,0 +1,123 @@
+"""`caiso up`: start the platform on a data directory and keep it running."""
+
+import http.client
+import json
+import os
+import threading
+import time
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from caiso.cli.output import Data, Json, emit, is_terminal, note
+from caiso.cli.supervisor import Program, Supervisor, listen, lock_data_dir
+from caiso.datadir import chosen_data_dir
+
+PROCESS = ("-m", "caiso.cli.platform.processes")
+
+
+def up(
+    *,
+    data: Data = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="Start empty: no demo organisation.")] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the pages in a browser when ready.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start pages, API, jobs and detection; stop all of them with Ctrl-C.
+
+    A new data directory gets its tables, a first administrator and, unless --no-demo, the demo organisation.
+
+    \b
+    Example: caiso up --data ./data --port 8000
+    """
+    folder = chosen_data_dir(data)
+    lock = lock_data_dir(folder)
+    listener = listen(host, port)
+    port = listener.getsockname()[1]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    lock.describe(url)
+    supervisor = Supervisor(
+        folder,
+        programs(listener.fileno()),
+        log_to_files=is_terminal(),
+        facts={"url": url, "host": host, "port": port},
+        tell=note,
+    )
+    supervisor.watch_signals()
+    wanted = () if no_demo else ("--demo",)
+    printed = supervisor.finish(Program("prepare", (*PROCESS, "prepare", *wanted)))
+    if not supervisor.stopping:
+        ready = Ready(url, host, port, json.loads(printed), as_json=as_json, open_browser=open_browser)
+        threading.Thread(target=ready.wait, daemon=True).start()
+        supervisor.run()
+    lock.release()
+
+
+def programs(listener: int) -> list[Program]:
+    """The processes of one machine that this installation can run."""
+    found = [Program("web", (*PROCESS, "web", str(listener)), files=(listener,))]
+    for name, module in (("worker", "caiso.web.base.worker"), ("detector", "caiso.web.soc.detector")):
+        if find_spec(module) is not None:
+            found.append(Program(name, (*PROCESS, name)))
+    return found
+
+
+class Ready:
+    """Tells the person once when the pages answer: where, and how to sign in."""
+
+    PATIENCE_S = 120.0
+
+    def __init__(
+        self, url: str, host: str, port: int, prepared: dict[str, object], *, as_json: bool, open_browser: bool
+    ) -> None:
+        self.url, self.host, self.port = url, host, port
+        self.prepared, self.as_json, self.open_browser = prepared, as_json, open_browser
+
+    def wait(self) -> None:
+        """Ask the web process until it answers, then say so."""
+        deadline = time.monotonic() + self.PATIENCE_S
+        while time.monotonic() < deadline:
+            if self._answers():
+                self._tell()
+                return
+            time.sleep(0.2)
+        note(f"caiso: {self.url} does not answer; `caiso status` and the logs tell why")
+
+    def _answers(self) -> bool:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        try:
+            connection.request("GET", "/healthz", headers={"Host": f"localhost:{self.port}"})
+            return connection.getresponse().status < 500
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def _tell(self) -> None:
+        if self.as_json:
+            emit({"url": self.url, "pid": os.getpid(), **self.prepared})
+        else:
+            typer.echo(f"\n  caiso is ready: {self.url}")
+            for line in login_lines(self.prepared):
+                typer.echo(f"  {line}")
+            typer.echo("  Stop with Ctrl-C.\n")
+        if self.open_browser:
+            import webbrowser
+
+            webbrowser.open(self.url)
+
+
+def login_lines(prepared: dict[str, object]) -> list[str]:
+    """What to print about signing in."""
+    logins = prepared.get("logins")
+    if not isinstance(logins, list) or not logins:
+        return []
+    return ["Sign in as:", *(f"  {login['email']}  {login['password']}  ({login['role']})" for login in logins)]
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command("up")(up)
