@@ -1,0 +1,309 @@
+"""Turning signals into alerts, and what an analyst does with an alert."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, F, Q
+
+from caiso.engine.detect.signal import Signal as EngineSignal
+from caiso.errors import DomainError
+from caiso.web.base.models import Person, Unit, User
+from caiso.web.base.services import audit, facts
+from caiso.web.inventory.models import Asset, AssetKind, AssetState
+from caiso.web.soc.models import Alert, DetectionRule, Signal, Source, Suppression
+from caiso.web.soc.services.scoring import score_alert
+
+# A signal that comes this long after the alert's last one is news again, not a repetition.
+QUIET_PERIOD = timedelta(hours=4)
+KEPT_EVENT_IDS = 200
+MIN_VERDICTS = 5
+
+
+class UnableToTriage(DomainError):
+    """The alert is not in a state that allows the step."""
+
+
+class UnableToSuppress(DomainError):
+    """A suppression needs a reason and an end."""
+
+
+def raise_alerts(
+    signals: Sequence[EngineSignal], *, part: int, sources: dict[str, Source], root: Unit, now: datetime
+) -> list[Alert]:
+    """Write signals that are not known yet and the alerts they make; returns alerts that are new.
+
+    Runs inside the detector's one transaction. A signal's id is computed from rule and events, so what a replay
+    brings again is left out here, and the unique column would refuse it anyway.
+    """
+    known = set(Signal.objects.filter(uid__in=[signal.id for signal in signals]).values_list("uid", flat=True))
+    unseen = {signal.id: signal for signal in signals if signal.id not in known}
+    if not unseen:
+        return []
+    rules = DetectionRule.objects.in_bulk(list({signal.rule_id for signal in unseen.values()}), field_name="slug")
+    opened: list[Alert] = []
+    for signal in unseen.values():
+        alert = _raise_one(
+            signal,
+            rule=rules[signal.rule_id],
+            part=part,
+            source=sources.get(signal.entity.get("source", "")),
+            root=root,
+            now=now,
+        )
+        if alert is not None:
+            opened.append(alert)
+    return opened
+
+
+def _raise_one(
+    signal: EngineSignal, *, rule: DetectionRule, part: int, source: Source | None, root: Unit, now: datetime
+) -> Alert | None:
+    asset = _asset_of(signal)
+    unit = asset.unit if asset else source.unit if source else root
+    suppression = _suppression_of(signal, rule=rule, now=now)
+    alert, is_new = None, False
+    if signal.state != "shadow" and suppression is None:
+        alert, is_new = _alert_for(signal, rule=rule, asset=asset, source=source, unit=unit, now=now)
+    Signal.objects.create(
+        uid=signal.id,
+        alert=alert,
+        suppression=suppression,
+        rule=rule,
+        unit=unit,
+        state=signal.state,
+        at=_moment(signal.time_us),
+        first_at=_moment(signal.first_time_us),
+        event_ids=list(signal.event_ids)[:KEPT_EVENT_IDS],
+        matches=[list(match) for match in signal.matches],
+        entity=signal.entity,
+        part=part,
+    )
+    DetectionRule.objects.filter(pk=rule.pk).update(signals=F("signals") + 1, last_fired_at=_moment(signal.time_us))
+    return alert if is_new else None
+
+
+def _alert_for(
+    signal: EngineSignal, *, rule: DetectionRule, asset: Asset | None, source: Source | None, unit: Unit, now: datetime
+) -> tuple[Alert, bool]:
+    """The alert that this signal belongs to: the open one of its group, else a new one."""
+    last = _moment(signal.time_us)
+    open_ = (
+        Alert.objects.filter(group_key=signal.group_key, last_event_at__gte=last - QUIET_PERIOD)
+        .exclude(state=Alert.State.CLOSED)
+        .order_by("-id")
+        .first()
+    )
+    if open_ is not None:
+        open_.signal_count += 1
+        open_.first_event_at = min(open_.first_event_at, _moment(signal.first_time_us))
+        open_.last_event_at = max(open_.last_event_at, last)
+        open_.save(update_fields=["signal_count", "first_event_at", "last_event_at"])
+        return open_, False
+    entity = signal.entity
+    score = score_alert(
+        severity=signal.severity,
+        criticality=_criticality(asset),
+        other_rules=_other_rules(signal, last),
+        unmanaged=asset is not None and asset.state == AssetState.UNMANAGED,
+        precision=rule_precision(rule),
+    )
+    alert = Alert.objects.create(
+        group_key=signal.group_key,
+        rule=rule,
+        title=signal.rule_title,
+        severity=signal.severity,
+        score=score.points,
+        score_reasons=list(score.reasons),
+        is_canary=signal.state == "canary",
+        technique=signal.techniques[0] if signal.techniques else "",
+        techniques=list(signal.techniques),
+        owasp=list(signal.owasp),
+        unit=unit,
+        source=source,
+        asset=asset,
+        conversation_id=entity.get("conversation", "")[:200],
+        trace_id=entity.get("trace", "")[:64],
+        subject_user=entity.get("user", "")[:200],
+        api_key=entity.get("api_key", "")[:200],
+        agent=entity.get("agent", "")[:200],
+        service=entity.get("service", "")[:200],
+        model=entity.get("model", "")[:200],
+        entity=entity,
+        signal_count=1,
+        first_event_at=_moment(signal.first_time_us),
+        last_event_at=last,
+        created_at=now,
+    )
+    return alert, True
+
+
+def _asset_of(signal: EngineSignal) -> Asset | None:
+    service = signal.entity.get("service", "")
+    if not service:
+        return None
+    systems = Asset.objects.filter(kind=AssetKind.AI_SYSTEM).select_related("unit")
+    by_identity = systems.filter(identity=f"ai_system:{service.lower()}").first()
+    if by_identity is not None:
+        return by_identity
+    wanted = service.lower()
+    return next(
+        (asset for asset in systems.exclude(service_names=[]) if wanted in map(str.lower, asset.service_names)), None
+    )
+
+
+def _criticality(asset: Asset | None) -> str:
+    return asset.criticality if asset else ""
+
+
+def _other_rules(signal: EngineSignal, last: datetime) -> int:
+    """Other rules that fired within a day for the same user, conversation or agent."""
+    same = Q()
+    for column, key in (("conversation_id", "conversation"), ("subject_user", "user"), ("agent", "agent")):
+        if value := signal.entity.get(key):
+            same |= Q(**{column: value})
+    if not same:
+        return 0
+    around = Alert.objects.filter(
+        same, last_event_at__gte=last - timedelta(days=1), last_event_at__lte=last + timedelta(days=1)
+    )
+    return around.exclude(rule__slug=signal.rule_id).values("rule").distinct().count()
+
+
+def rule_precision(rule: DetectionRule) -> float | None:
+    """Share of the rule's verdicts that were true or benign-true; None below five verdicts."""
+    counts = (
+        Alert.objects.filter(rule=rule)
+        .exclude(verdict="")
+        .aggregate(all=Count("pk"), false=Count("pk", filter=Q(verdict=Alert.Verdict.FALSE)))
+    )
+    return None if counts["all"] < MIN_VERDICTS else 1 - counts["false"] / counts["all"]
+
+
+def _suppression_of(signal: EngineSignal, *, rule: DetectionRule, now: datetime) -> Suppression | None:
+    for suppression in Suppression.objects.filter(rule=rule, expires_at__gt=now):
+        if all(signal.entity.get(key) == value for key, value in suppression.entity.items()):
+            Suppression.objects.filter(pk=suppression.pk).update(hits=F("hits") + 1)
+            return suppression
+    return None
+
+
+def _moment(time_us: int) -> datetime:
+    return datetime.fromtimestamp(time_us / 1_000_000, UTC)
+
+
+# What an analyst does.
+
+
+@transaction.atomic
+def acknowledge_alert(alert: Alert, *, actor: User, now: datetime) -> Alert:
+    """Take the alert: it is assigned to the person behind the login and the clock to acknowledge stops."""
+    if alert.state != Alert.State.NEW:
+        raise UnableToTriage(f"this alert is already {alert.get_state_display().lower()}")
+    person = Person.objects.filter(user=actor).first()
+    return _change(
+        alert,
+        {"state": Alert.State.ACKNOWLEDGED, "acknowledged_at": now, "assignee": alert.assignee or person},
+        verb="acknowledge",
+        actor=actor,
+        now=now,
+    )
+
+
+@transaction.atomic
+def assign_alert(alert: Alert, *, to: Person | None, actor: User, now: datetime) -> Alert:
+    """Give the alert to somebody, or back to the queue."""
+    if alert.state == Alert.State.CLOSED:
+        raise UnableToTriage("a closed alert cannot be assigned; reopen it first")
+    return _change(alert, {"assignee": to}, verb="assign", actor=actor, now=now)
+
+
+@transaction.atomic
+def close_alert(alert: Alert, *, verdict: str, reason: str, actor: User, now: datetime) -> Alert:
+    """Close with a verdict; a false positive needs a reason, since the rule's precision is computed from it."""
+    if alert.state == Alert.State.CLOSED:
+        raise UnableToTriage("this alert is already closed")
+    if verdict not in {Alert.Verdict.TRUE, Alert.Verdict.BENIGN, Alert.Verdict.FALSE}:
+        raise UnableToTriage(f'verdict "{verdict}" is not one of true, benign, false')
+    if verdict == Alert.Verdict.FALSE and not reason.strip():
+        raise UnableToTriage("say why this is a false positive; the detection engineer reads it")
+    changes = {
+        "state": Alert.State.CLOSED,
+        "verdict": verdict,
+        "verdict_reason": reason.strip(),
+        "closed_at": now,
+        "acknowledged_at": alert.acknowledged_at or now,
+    }
+    return _change(alert, changes, verb="close", actor=actor, now=now)
+
+
+@transaction.atomic
+def reopen_alert(alert: Alert, *, actor: User, now: datetime) -> Alert:
+    """Undo a close: the verdict no longer counts."""
+    if alert.state != Alert.State.CLOSED:
+        raise UnableToTriage("only a closed alert can be reopened")
+    back = Alert.State.ESCALATED if alert.incident_id else Alert.State.ACKNOWLEDGED
+    return _change(
+        alert,
+        {"state": back, "verdict": "", "verdict_reason": "", "closed_at": None},
+        verb="reopen",
+        actor=actor,
+        now=now,
+    )
+
+
+@transaction.atomic
+def suppress(
+    rule: DetectionRule,
+    *,
+    entity: dict[str, str],
+    reason: str,
+    expires_at: datetime,
+    unit: Unit,
+    actor: User,
+    now: datetime,
+) -> Suppression:
+    """Stop a rule from alerting on an entity until a date; its signals still count."""
+    if not reason.strip():
+        raise UnableToSuppress("say why: the next analyst must be able to judge it")
+    if not now < expires_at <= now + timedelta(days=90):
+        raise UnableToSuppress("a suppression ends within 90 days; there are no permanent ones")
+    if rule.severity == "critical" and not entity:
+        raise UnableToSuppress("a critical rule cannot be suppressed as a whole; name the entity")
+    made = Suppression.objects.create(
+        rule=rule, unit=unit, entity=entity, reason=reason.strip(), made_by=actor, made_at=now, expires_at=expires_at
+    )
+    audit.record(
+        actor=actor,
+        verb="suppress",
+        subject=made,
+        changes={"entity": [None, entity], "until": [None, expires_at.isoformat()]},
+        unit=unit,
+        now=now,
+    )
+    return made
+
+
+def _change(alert: Alert, changes: dict[str, object], *, verb: str, actor: User, now: datetime) -> Alert:
+    before = {name: getattr(alert, name) for name in changes}
+    for name, value in changes.items():
+        setattr(alert, name, value)
+    alert.save(update_fields=list(changes))
+    audit.record(
+        actor=actor, verb=verb, subject=alert, changes=audit.changed_fields(before, changes), unit=alert.unit, now=now
+    )
+    facts.touched("alerts", [alert.asset_id] if alert.asset_id else (), now=now)
+    return alert
+
+
+__all__ = [
+    "UnableToSuppress",
+    "UnableToTriage",
+    "acknowledge_alert",
+    "assign_alert",
+    "close_alert",
+    "raise_alerts",
+    "reopen_alert",
+    "rule_precision",
+    "suppress",
+]
