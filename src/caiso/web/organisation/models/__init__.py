@@ -1,0 +1,18 @@
+"""Tables of the organisation; each row is one record of caiso.engine.coverage.model."""
+
+from caiso.web.organisation.models.duty import Assignment, Competence, Duty
+from caiso.web.organisation.models.result import CoverageSnapshot, DutyCoverage
+from caiso.web.organisation.models.role import Delegate, Holding, ReportingLine, Role, Skill
+
+__all__ = [
+    "Assignment",
+    "Competence",
+    "CoverageSnapshot",
+    "Delegate",
+    "Duty",
+    "DutyCoverage",
+    "Holding",
+    "ReportingLine",
+    "Role",
+    "Skill",
+]
