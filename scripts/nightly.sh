@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# What takes too long for every change: slow tests, full benchmarks, known faults in dependencies.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+failed=()
+step() {
+  local name="$1"
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" || failed+=("$name")
+}
+
+step "slow tests" .venv/bin/python -m pytest -q -rsfE -m slow --timeout 3600 tests
+step "benchmarks" .venv/bin/python -m bench
+step "known faults in dependencies" .venv/bin/pip-audit --require-hashes --disable-pip -r requirements/core.txt
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf '\nfailed: %s\n' "$(IFS=,; echo "${failed[*]}")"
+  exit 1
+fi
