@@ -2,13 +2,23 @@
 
 from caiso.web.soc.models.alert import Alert, Signal, Suppression
 from caiso.web.soc.models.incident import Incident, IncidentClock, IncidentEntry, IncidentFact
-from caiso.web.soc.models.telemetry import DetectionRule, DetectorLease, EventPart, Reject, Source, WalOffset
+from caiso.web.soc.models.telemetry import (
+    DetectionRule,
+    DetectorLease,
+    EventPart,
+    Feed,
+    Reject,
+    Source,
+    TechniqueCoverage,
+    WalOffset,
+)
 
 __all__ = [
     "Alert",
     "DetectionRule",
     "DetectorLease",
     "EventPart",
+    "Feed",
     "Incident",
     "IncidentClock",
     "IncidentEntry",
@@ -17,5 +27,6 @@ __all__ = [
     "Signal",
     "Source",
     "Suppression",
+    "TechniqueCoverage",
     "WalOffset",
 ]

@@ -18,8 +18,6 @@ class Source(models.Model):
     inferences = models.BigIntegerField(default=0)
     content_missing = models.BigIntegerField(default=0)
     rejects = models.BigIntegerField(default=0)
-    # {field: events that carried it}, so that readiness says which rules this source can feed.
-    fields_seen = models.JSONField(default=dict)
     is_demo = models.BooleanField(default=False)
 
     class Meta:
@@ -27,6 +25,51 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Feed(models.Model):
+    """What one app sends through one source: which fields arrive decides which rules can see it."""
+
+    source = models.ForeignKey("soc.Source", on_delete=models.CASCADE, related_name="feeds")
+    service = models.CharField(max_length=200)
+    asset = models.ForeignKey("inventory.Asset", null=True, on_delete=models.SET_NULL, related_name="feeds")
+    unit = models.ForeignKey("base.Unit", on_delete=models.PROTECT, related_name="+")
+    events = models.BigIntegerField(default=0)
+    inferences = models.BigIntegerField(default=0)
+    content_missing = models.BigIntegerField(default=0)
+    # {field: time of the last event that carried it, ISO 8601}
+    fields_seen = models.JSONField(default=dict)
+    last_event_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["service"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "service"], name="one_feed_per_service")]
+
+    def __str__(self) -> str:
+        return f"{self.service} through {self.source}"
+
+
+class TechniqueCoverage(models.Model):
+    """Whether an ATLAS technique against one AI system would be seen: a tested live rule, and its fields arrive."""
+
+    technique = models.CharField(max_length=20)
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.CASCADE, related_name="technique_coverage")
+    unit = models.ForeignKey("base.Unit", on_delete=models.PROTECT, related_name="+")
+    has_tested_live_rule = models.BooleanField()
+    fields_arriving = models.BooleanField()
+    covered = models.BooleanField()
+    rules = models.JSONField(default=list)
+    missing_fields = models.JSONField(default=list)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["technique", "asset"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["technique", "asset"], name="one_coverage_per_technique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.technique} on {self.asset}"
 
 
 class EventPart(models.Model):
