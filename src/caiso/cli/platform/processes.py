@@ -2,15 +2,13 @@
 
 import json
 import signal
-import socket
 import sys
 from collections.abc import Callable
 
 from caiso.cli.platform import boot
+from caiso.cli.serving import serve
 from caiso.cli.supervisor import die_with_parent
 from caiso.datadir import chosen_data_dir
-
-GRACEFUL_SHUTDOWN_S = 3  # without it one open event stream keeps the web process alive for ever
 
 
 def prepare(arguments: list[str]) -> None:
@@ -22,17 +20,7 @@ def prepare(arguments: list[str]) -> None:
 
 def web(arguments: list[str]) -> None:
     """Serve pages, API and the edge on the listening socket that the supervisor holds."""
-    import uvicorn
-
-    listener = socket.socket(fileno=int(arguments[0]))
-    config = uvicorn.Config(
-        "caiso.web.config.asgi:application",
-        log_config=None,  # the settings' structured log
-        access_log=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
-        server_header=False,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    serve("caiso.web.config.asgi:application", int(arguments[0]))
 
 
 def worker(arguments: list[str]) -> None:
