@@ -25,6 +25,7 @@ class Op(StrEnum):
 
     A missing value (None) satisfies only `ne`, `not_in` and `exists: false`; that is what SQL does when the
     negations are written as NOT (field IS NOT NULL AND field = value), Django's `~Q(field=value)`.
+    `contains` on a list of words takes one word or several, of which one is enough; on a text, a part of it.
     """
 
     EQ = "eq"
@@ -243,6 +244,9 @@ def resolve(condition: Filter, field: CollectionField, *, now: datetime) -> Reso
     """The value of a filter as a Python value; raises UnableToRead saying what the field takes."""
     if condition.op is Op.EXISTS:
         return _expect(condition.value, bool, "true or false")
+    if field.kind is FieldKind.WORDS:
+        words = condition.value
+        return _several((words,) if isinstance(words, str) else words, field)
     if condition.op in (Op.IN, Op.NOT_IN):
         return _several(condition.value, field)
     if field.kind is FieldKind.TIME:

@@ -42,7 +42,8 @@ def term_holds(term: Term, row: Row) -> bool:
 def _contains(value: object, wanted: object) -> bool:
     if isinstance(value, str):
         return isinstance(wanted, str) and wanted in value
-    return isinstance(value, Iterable) and wanted in value
+    words = wanted if isinstance(wanted, tuple) else (wanted,)
+    return isinstance(value, Iterable) and any(word in words for word in value)
 
 
 class MemorySource:

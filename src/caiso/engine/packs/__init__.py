@@ -1,7 +1,7 @@
 """Turns YAML content into frozen dataclasses, or says `file:line: what, expected one of …`."""
 
 from caiso.engine.packs.compose import Limits, Node, UnableToCompose, compose
-from caiso.engine.packs.load import Pack, PackKind, load_folder, read_pack, read_source
+from caiso.engine.packs.load import CONTENT, Pack, PackKind, load_folder, read_pack, read_source
 from caiso.engine.packs.problems import PackError, PackProblem, quoted
 from caiso.engine.packs.read import Reader, line_at, to_plain
 from caiso.engine.packs.schema import model_schema, schema_bytes, schema_of
@@ -20,6 +20,7 @@ from caiso.engine.packs.shape import (
 )
 
 __all__ = [
+    "CONTENT",
     "AtlasTechnique",
     "Between",
     "Doc",

@@ -12,6 +12,8 @@ from caiso.engine.packs.read import Reader, line_at
 
 T = TypeVar("T")
 MAX_FILES = 5_000
+CONTENT = Path(__file__).resolve().parents[2] / "content"
+"""The folder of the content that ships with the product."""
 
 
 @dataclass(frozen=True, slots=True)
