@@ -22,7 +22,7 @@ def _alert_age(now: datetime) -> Expression:
     return ExpressionWrapper(Coalesce(F("acknowledged_at"), Value(now)) - F("created_at"), output_field=DurationField())
 
 
-def _silent_share(now: datetime) -> Expression:  # noqa: ARG001 - a source of the registry takes the time
+def _silent_share(now: datetime) -> Expression:
     return Case(When(inferences__gt=0, then=F("content_missing") * 1.0 / F("inferences")), default=Value(None))
 
 

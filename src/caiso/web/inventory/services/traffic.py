@@ -86,7 +86,7 @@ def record_traffic(found: Iterable[Sighting], *, unit: Unit, place: str, memory:
     fresh = [sighting for sighting in found if not memory.is_fresh(sighting)]
     if not fresh:
         return []
-    by_service = _systems_by_service({sighting.service for sighting in fresh})
+    by_service = systems_by_service({sighting.service for sighting in fresh})
     added: list[Asset] = []
     for sighting in sorted(fresh, key=lambda one: one.kind != AssetKind.AI_SYSTEM):
         system = by_service.get(sighting.service.lower())
@@ -124,7 +124,7 @@ def _see(seen: dict[tuple[str, str], Sighting], one: Sighting) -> None:
         seen[key] = replace(known, first_us=min(known.first_us, one.first_us), last_us=max(known.last_us, one.last_us))
 
 
-def _systems_by_service(services: set[str]) -> dict[str, Asset]:
+def systems_by_service(services: set[str]) -> dict[str, Asset]:
     """AI systems that claim one of the service names, or whose identity is that service."""
     wanted = {service.lower() for service in services if service}
     identities = Q(identity__in=[f"ai_system:{service}" for service in wanted])

@@ -1,0 +1,119 @@
+"""What arrives: sources, what each app sends through them, and what was refused. Runs inside the detector's transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db.models import F
+
+from caiso.web.base.models import ApiToken, Unit
+from caiso.web.inventory.models import Asset
+from caiso.web.soc.models import Feed, Source
+
+MAX_FIELDS = 400
+MAX_FEEDS = 2_000
+
+
+@dataclass
+class Tally:
+    """What one batch brought from one app through one source."""
+
+    events: int = 0
+    inferences: int = 0
+    content_missing: int = 0
+    last_us: int = 0
+    fields: set[str] = field(default_factory=set)
+
+    def add(self, event: Mapping[str, object]) -> None:
+        self.events += 1
+        if event.get("event.kind") == "inference":
+            self.inferences += 1
+            self.content_missing += bool(event.get("content.missing"))
+        self.last_us = max(self.last_us, int(str(event["time"])))
+        self.fields.update(event)
+
+
+def tally(events: Iterable[Mapping[str, object]]) -> dict[tuple[str, str], Tally]:
+    """{(source id, service name): counts} of a batch."""
+    tallies: dict[tuple[str, str], Tally] = {}
+    for event in events:
+        key = (str(event.get("source.id", "")), str(event.get("service.name") or "")[:200])
+        one = tallies.get(key)
+        if one is None:
+            one = tallies[key] = Tally()
+        one.add(event)
+    return tallies
+
+
+def sources_named(slugs: Iterable[str], *, root: Unit) -> dict[str, Source]:
+    """The sources of these ids; one that is met for the first time is made from its ingest token."""
+    wanted = {slug for slug in slugs if slug}
+    found = {source.slug: source for source in Source.objects.filter(slug__in=wanted).select_related("unit")}
+    for slug in sorted(wanted - set(found)):
+        token = ApiToken.objects.select_related("unit").filter(prefix=slug).first()
+        found[slug] = Source.objects.create(
+            slug=slug,
+            name=token.name if token else slug,
+            unit=token.unit if token else root,
+            token=token,
+            is_demo=bool(token and token.is_demo),
+        )
+    return found
+
+
+def record_arrivals(
+    tallies: Mapping[tuple[str, str], Tally], *, sources: Mapping[str, Source], systems: Mapping[str, Asset], root: Unit
+) -> None:
+    """Add a batch to the counters; `systems` maps a service name in lower case to the AI system that claims it."""
+    for source in sources.values():
+        mine = [one for (slug, _), one in tallies.items() if slug == source.slug]
+        if not mine:
+            continue
+        last = _moment(max(one.last_us for one in mine))
+        Source.objects.filter(pk=source.pk).update(
+            events=F("events") + sum(one.events for one in mine),
+            inferences=F("inferences") + sum(one.inferences for one in mine),
+            content_missing=F("content_missing") + sum(one.content_missing for one in mine),
+            first_event_at=source.first_event_at or last,
+            last_event_at=max(source.last_event_at, last) if source.last_event_at else last,
+        )
+    for (slug, service), one in tallies.items():
+        if slug in sources:
+            _record_feed(one, source=sources[slug], service=service, system=systems.get(service.lower()), root=root)
+
+
+def _record_feed(one: Tally, *, source: Source, service: str, system: Asset | None, root: Unit) -> None:
+    last = _moment(one.last_us)
+    feed = Feed.objects.filter(source=source, service=service).first()
+    if feed is None:
+        if Feed.objects.filter(source=source).count() >= MAX_FEEDS:
+            return  # a sender that invents service names must not fill the table; its events are kept all the same
+        feed = Feed(
+            source=source, service=service, unit=system.unit if system else source.unit or root, last_event_at=last
+        )
+    feed.asset = system or feed.asset
+    feed.events += one.events
+    feed.inferences += one.inferences
+    feed.content_missing += one.content_missing
+    feed.last_event_at = max(feed.last_event_at, last)
+    known = feed.fields_seen
+    for name in one.fields:
+        if name in known or len(known) < MAX_FIELDS:
+            known[name] = max(known.get(name, ""), last.isoformat())
+    feed.save()
+
+
+def count_rejects(counts: Mapping[str, int], *, sources: Mapping[str, Source]) -> None:
+    """Add refused records to their source's counter."""
+    for slug, count in counts.items():
+        if slug in sources:
+            Source.objects.filter(pk=sources[slug].pk).update(rejects=F("rejects") + count)
+
+
+def services_of(tallies: Sequence[tuple[str, str]]) -> set[str]:
+    """The service names of a batch, lower case."""
+    return {service.lower() for _, service in tallies if service}
+
+
+def _moment(time_us: int) -> datetime:
+    return datetime.fromtimestamp(time_us / 1_000_000, UTC)
