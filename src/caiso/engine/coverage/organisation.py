@@ -1,0 +1,93 @@
+"""The organisation as one value, and how fragments of it are joined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+from caiso.engine.coverage import catalogue, records
+from caiso.engine.coverage.changes import Scenario
+from caiso.engine.coverage.model import (
+    AiSystem,
+    Assignment,
+    Competence,
+    Delegate,
+    Duty,
+    Holding,
+    Person,
+    Profile,
+    ReportingLine,
+    Role,
+    Topic,
+    Unit,
+)
+from caiso.engine.packs import Slug, Title
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """Everything the computations read; a YAML file may hold any part of it.
+
+    `extends: default` starts from the shipped catalogue. `setup` marks a shipped file as part of a
+    built-in organisation of that name instead of the catalogue.
+    """
+
+    id: Slug
+    title: Title = "Organisation"
+    extends: Slug | None = None
+    setup: Slug | None = None
+    profile: Profile | None = None
+    competences: tuple[Competence, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    units: tuple[Unit, ...] = ()
+    systems: tuple[AiSystem, ...] = ()
+    duties: tuple[Duty, ...] = ()
+    roles: tuple[Role, ...] = ()
+    people: tuple[Person, ...] = ()
+    holdings: tuple[Holding, ...] = ()
+    delegates: tuple[Delegate, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    lines: tuple[ReportingLine, ...] = ()
+    templates: tuple[catalogue.RoleTemplate, ...] = ()
+    scenarios: tuple[Scenario, ...] = ()
+    focuses: tuple[catalogue.GrcFocus, ...] = ()
+    crossovers: tuple[catalogue.Crossover, ...] = ()
+    deficiencies: tuple[catalogue.Deficiency, ...] = ()
+    definition: tuple[catalogue.DefinitionAspect, ...] = ()
+    scorecard: tuple[catalogue.ScorecardItem, ...] = ()
+    criteria: tuple[catalogue.Criterion, ...] = ()
+    points: tuple[catalogue.LinePoints, ...] = ()
+    profile_rules: tuple[catalogue.ProfileRule, ...] = ()
+    alternatives: tuple[catalogue.Alternative, ...] = ()
+    advantages: tuple[catalogue.Advantage, ...] = ()
+    authority_checks: tuple[catalogue.AuthorityCheck, ...] = ()
+    conflict_rules: tuple[catalogue.ConflictRule, ...] = ()
+    trainings: tuple[catalogue.Training, ...] = ()
+    capabilities: tuple[catalogue.Capability, ...] = ()
+    tools: tuple[records.Tool, ...] = ()
+    processes: tuple[records.Process, ...] = ()
+    acceptances: tuple[records.RiskAcceptance, ...] = ()
+    requirement_links: tuple[records.RequirementLink, ...] = ()
+    needs: tuple[records.TeamNeed, ...] = ()
+    authority_records: tuple[records.AuthorityRecord, ...] = ()
+    scorecard_evidence: tuple[records.ScorecardEvidence, ...] = ()
+
+
+HEADER = ("id", "title", "extends", "setup", "profile")
+COLLECTIONS: tuple[str, ...] = tuple(field.name for field in fields(Organisation) if field.name not in HEADER)
+
+
+def join(parts: Sequence[Organisation]) -> Organisation:
+    """Lay fragments over each other: a later record with the same id replaces the earlier one, in its place.
+
+    Dated records without an id (holdings, assignments, lines) are never replaced, they add up as history.
+    """
+    head = parts[-1]
+    profile = next((part.profile for part in reversed(parts) if part.profile is not None), None)
+    merged: dict[str, tuple[object, ...]] = {}
+    for name in COLLECTIONS:
+        kept: dict[object, object] = {}
+        for part in parts:
+            for record in getattr(part, name):
+                identity = getattr(record, "id", None)
+                kept[identity if identity is not None else len(kept)] = record
+        merged[name] = tuple(kept.values())
+    return replace(head, extends=None, profile=profile, **merged)  # type: ignore[arg-type]
