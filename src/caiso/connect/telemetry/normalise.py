@@ -1,0 +1,284 @@
+"""Turns a raw record of any convention into one flat event and the content segments that belong to it.
+
+A pure function of the record, its source and the time it arrived, so that a replay gives the same event.
+The event holds no content text: ``merge_content`` joins the two for matching, the content store keeps the segments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import orjson
+
+from caiso.connect.telemetry.meaning import gather, impact
+from caiso.connect.telemetry.meaning.messages import Segment, dump
+from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, meaning_of
+from caiso.connect.telemetry.records import RawRecord, Signal, UnableToAccept
+from caiso.engine.detect.schema import EVENT_KINDS, SCHEMA_VERSION, TOOL_IMPACTS
+
+LATE_US: Final = 7 * 24 * 3600 * 1_000_000
+FUTURE_US: Final = 5 * 60 * 1_000_000
+UNKNOWN_KIND: Final = "other"  # a span that has nothing to do with AI; kept, matched by no rule that names a kind
+
+_LONG_TEXT: Final = 1024  # an unknown attribute longer than this is treated as content
+_LONG_VALUE: Final = 8192
+_NOT_AGAIN: Final = frozenset({"content.untrusted", "content.history", "content.output", "content.system"})
+_KINDS: Final = frozenset(EVENT_KINDS)
+
+_OPERATIONS: Final = {
+    "chat": "inference", "generate_content": "inference", "text_completion": "inference", "completion": "inference",
+    "embeddings": "embedding", "embedding": "embedding", "retrieval": "retrieval", "execute_tool": "tool",
+    "create_agent": "agent", "invoke_agent": "agent", "invoke_workflow": "agent", "plan": "agent",
+    "rerank": "retrieval", "create_memory": "memory", "update_memory": "memory", "search_memory": "memory",
+}  # fmt: skip
+_OPENINFERENCE: Final = {
+    "LLM": "inference", "TOOL": "tool", "AGENT": "agent", "CHAIN": "agent", "RETRIEVER": "retrieval",
+    "RERANKER": "retrieval", "EMBEDDING": "embedding", "GUARDRAIL": "guardrail", "EVALUATOR": "evaluation",
+}  # fmt: skip
+_TRACELOOP: Final = {"tool": "tool", "agent": "agent", "workflow": "agent", "task": "agent"}
+_SIGNS: Final = (
+    ("guardrail.verdict", "guardrail"), ("gen_ai.guardrail.verdict", "guardrail"), ("gen_ai.evaluation.name", "evaluation"),
+    ("mcp.method.name", "mcp"), ("gen_ai.tool.name", "tool"), ("gen_ai.data_source.id", "retrieval"),
+    ("gen_ai.memory.store.id", "memory"), ("gen_ai.request.model", "inference"), ("gen_ai.provider.name", "inference"),
+    ("gen_ai.agent.id", "agent"), ("gen_ai.agent.name", "agent"), ("model.id", "ml_inference"),
+    ("artifact.uri", "registry"), ("dataset.id", "data_access"), ("config.target", "config"),
+)  # fmt: skip
+_FIELD_KINDS: Final = {
+    "content.output": "inference", "content.user": "inference", "content.documents": "retrieval",
+    "content.memory": "memory", "gen_ai.tool.call.arguments": "tool",
+}  # fmt: skip
+
+
+class Normalised(msgspec.Struct, gc=False):
+    """An event without its texts, and the texts."""
+
+    event: dict[str, object]
+    segments: list[Segment]
+
+
+def normalise(record: RawRecord, *, source_id: str, ingest_us: int) -> Normalised:
+    """Return the event of a record that arrived from a source at a time; raises ``UnableToAccept``."""
+    event: dict[str, object] = {}
+    content: dict[str, object] = {}
+    if record.resource:
+        _sort_attributes(record.resource, event, content)
+    _sort_attributes(record.attributes, event, content)
+    name = record.name or str(event.get("event.name") or "")
+    if record.signal is not Signal.TRACES and isinstance(record.body, dict) and not gather.is_message_event(name):
+        _sort_attributes(record.body, event, content)
+    for span_event in record.events:
+        _merge_span_event(span_event.name, span_event.attributes, event, content)
+    kind = _kind(event, name)
+    segments = gather.segments(record, name, kind, event, content)
+    if not kind:
+        kind = next((_FIELD_KINDS[s.field] for s in segments if s.field in _FIELD_KINDS), UNKNOWN_KIND)
+    _envelope(event, record, name=name, kind=kind, source_id=source_id, ingest_us=ingest_us)
+    _derive(event, kind, segments)
+    return Normalised(event, segments)
+
+
+def merge_content(event: dict[str, object], segments: Iterable[Segment]) -> dict[str, object]:
+    """Return the event as rules see it: every segment's text under its field, untrusted text also under its own."""
+    texts: dict[str, list[str]] = {}
+    for segment in segments:
+        texts.setdefault(segment.field, []).append(segment.text)
+        if segment.trust and segment.field not in _NOT_AGAIN:
+            texts.setdefault("content.untrusted", []).append(segment.text)
+    merged = dict(event)
+    for field, pieces in texts.items():
+        merged[field] = pieces[0] if len(pieces) == 1 else "\n".join(pieces)
+    return merged
+
+
+def _sort_attributes(attributes: dict[str, object], event: dict[str, object], content: dict[str, object]) -> None:
+    """Put every attribute under today's name into the event, or aside where it is content."""
+    for key, value in attributes.items():
+        if value is None:
+            continue
+        meaning = meaning_of(key)
+        if meaning is Meaning.PLAIN:
+            _keep(key, value, event, content)
+        elif meaning is Meaning.CONTENT or meaning is Meaning.NUMBERED:
+            content[key] = value
+        elif meaning is Meaning.RENAMED:
+            new = RENAMES[key]
+            if new not in attributes:
+                again = meaning_of(new)
+                _keep(new, value if again is Meaning.PLAIN else _typed(value, again), event, content)
+        elif meaning is Meaning.RESERVED:
+            if key == "source.id":  # the data source of a training or access record, not the sender
+                event["sample.source.id"] = value
+        else:
+            _keep(key, _typed(value, meaning), event, content)
+
+
+def _keep(key: str, value: object, event: dict[str, object], content: dict[str, object]) -> None:
+    if isinstance(value, str):
+        if len(value) > _LONG_TEXT:
+            content[key] = value
+            return
+    elif isinstance(value, list | dict) and not _is_numeric(value):
+        written = dump(value)
+        if len(written) > _LONG_VALUE:
+            content[key] = written
+            return
+    event[key] = value
+
+
+def _is_numeric(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, int | float) for item in value)
+
+
+def _typed(value: object, meaning: Meaning) -> object:
+    """A number that came as text becomes a number; what cannot be one stays as it is."""
+    try:
+        if meaning is Meaning.INTEGER and isinstance(value, str | float) and len(str(value)) < 20:
+            return int(value)
+        if meaning is Meaning.NUMBER and isinstance(value, str | int) and not isinstance(value, bool):
+            number = float(value)
+            return number if number - number == 0 else value
+    except (ValueError, OverflowError):
+        return value
+    if meaning is Meaning.BOOLEAN and value in ("true", "false"):
+        return value == "true"
+    return value
+
+
+def _merge_span_event(
+    name: str, attributes: dict[str, object], event: dict[str, object], content: dict[str, object]
+) -> None:
+    if gather.is_message_event(name):
+        found = content.setdefault(gather.SPAN_MESSAGES, [])
+        if isinstance(found, list):
+            found.append((name, attributes))
+    elif name == "exception":
+        if attributes.get("exception.type"):
+            event.setdefault("error.type", attributes["exception.type"])
+    elif name.startswith(("gen_ai.", "aisoc.", "guardrail")):
+        own: dict[str, object] = {}
+        _sort_attributes(attributes, own, content)
+        for key, value in own.items():
+            event.setdefault(key, value)
+    elif name:
+        names = event.setdefault("span.events", [])
+        if isinstance(names, list) and len(names) < 32:
+            names.append(name[:128])
+
+
+def _kind(event: dict[str, object], name: str) -> str:
+    for candidate in (event.get("event.kind"), name.removeprefix("aisoc.") if name.startswith("aisoc.") else None):
+        if isinstance(candidate, str) and candidate in _KINDS:
+            return candidate
+    operation = event.get("gen_ai.operation.name")
+    if isinstance(operation, str) and operation:
+        kind = _OPERATIONS.get(operation.lower()) or ("memory" if operation.endswith("_memory") else "")
+        if kind:
+            return kind
+    span_kind = event.get("openinference.span.kind")
+    if isinstance(span_kind, str) and span_kind.upper() in _OPENINFERENCE:
+        return _OPENINFERENCE[span_kind.upper()]
+    if name == "gen_ai.evaluation.result":
+        return "evaluation"
+    if gather.is_message_event(name):
+        return "inference"
+    traceloop = event.get("traceloop.span.kind")
+    if isinstance(traceloop, str) and traceloop in _TRACELOOP:
+        return _TRACELOOP[traceloop]
+    if event.get("mcp.method.name") == "tools/call":
+        return "tool"
+    return next((kind for sign, kind in _SIGNS if sign in event), "")
+
+
+def _envelope(
+    event: dict[str, object], record: RawRecord, *, name: str, kind: str, source_id: str, ingest_us: int
+) -> None:
+    sent_us = (record.start_ns or ingest_us * 1000) // 1000
+    time_us, mark = sent_us, ""
+    if sent_us < ingest_us - LATE_US:
+        time_us, mark = ingest_us - LATE_US, "late"
+    elif sent_us > ingest_us + FUTURE_US:
+        time_us, mark = ingest_us, "future"
+    if mark:
+        event["time.sent"] = min(sent_us, 2**63 - 1)
+    event["event.id"] = event_id(record, source_id, event)
+    event["time"] = time_us
+    observed = record.end_ns // 1000
+    event["observed_time"] = observed if time_us <= observed <= ingest_us + FUTURE_US else time_us
+    event["ingest_time"] = ingest_us
+    event["event.kind"] = kind
+    event["source.id"] = source_id
+    event["schema.version"] = SCHEMA_VERSION
+    event["trace_id"] = record.trace_id
+    event["span_id"] = record.span_id
+    event["parent_span_id"] = record.parent_span_id
+    event["event.name"] = name[:_LONG_TEXT]
+    event["time.marked"] = mark
+    event.setdefault("service.name", "")
+    event.setdefault("deployment.environment.name", "")
+    if record.signal is not Signal.LOGS and record.end_ns >= record.start_ns > 0:
+        event["duration_us"] = min((record.end_ns - record.start_ns) // 1000, 2**53)
+    if record.status:
+        event["status"] = record.status
+        event.setdefault("error.type", "error")
+    if record.scope:
+        event["otel.scope.name"] = record.scope[:_LONG_TEXT]
+    if record.severity:
+        event["severity"] = record.severity
+
+
+def event_id(record: RawRecord, source_id: str, event: dict[str, object]) -> str:
+    """A deterministic id, so that a client's retry carries the same one.
+
+    A span's start and name are part of it: a sender whose random numbers repeat must not lose different spans.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{source_id}\x1f{record.signal}\x1f{record.trace_id}\x1f{record.span_id}\x1f".encode())
+    digest.update(f"{record.start_ns}\x1f{record.name}".encode("utf-8", "surrogatepass"))
+    if record.signal is not Signal.TRACES:
+        given = record.attributes.get("event.id")
+        told = [given] if isinstance(given, str) and given else [record.body, record.attributes, record.resource]
+        digest.update(_stable(told))
+    elif not record.span_id:
+        digest.update(_stable([record.attributes]))
+    return digest.hexdigest()
+
+
+def _stable(value: object) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise UnableToAccept(f"the record cannot be written as JSON: {error}") from error
+
+
+def _derive(event: dict[str, object], kind: str, segments: list[Segment]) -> None:
+    if kind == "inference":
+        event["content.missing"] = not any(s.field.startswith("content.") for s in segments)
+    if event.get("aisoc.content.trust") == "untrusted":
+        for segment in segments:
+            segment.trust = "untrusted"
+    _derive_tool(event, kind, segments)
+    if not event.get("aisoc.session"):
+        event["aisoc.session"] = str(
+            event.get("gen_ai.conversation.id") or event.get("mcp.session.id") or event["trace_id"]
+        )
+
+
+def _derive_tool(event: dict[str, object], kind: str, segments: list[Segment]) -> None:
+    name = event.get("gen_ai.tool.name")
+    if kind not in ("tool", "mcp") or not isinstance(name, str):
+        return
+    arguments = next((s.text for s in segments if s.field == "gen_ai.tool.call.arguments"), "")
+    found = event.get("aisoc.tool.impact")
+    if found not in TOOL_IMPACTS:
+        found = impact.infer_impact(name, arguments)
+        if found:
+            event["aisoc.tool.impact"] = found
+        else:
+            event.pop("aisoc.tool.impact", None)
+    if not event.get("aisoc.egress.host") and isinstance(found, str):
+        host = impact.egress_host(arguments, found)
+        if host:
+            event["aisoc.egress.host"] = host
