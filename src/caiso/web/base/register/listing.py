@@ -1,0 +1,248 @@
+"""From the address of a list to its rows: search, filters, sort, columns and page, all kept in the URL."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, QueryDict
+
+from caiso.web.base.access import Viewer
+from caiso.web.base.register.declaration import Column, Register
+from caiso.web.base.register.kinds import Control, Shown
+
+SIZES = (25, 50, 100, 200)
+WORDS_SEARCHED = 8
+LONGEST_SEARCH = 200
+
+
+@dataclass(slots=True)
+class Cell:
+    """One cell ready for the template."""
+
+    column: Column
+    shown: Shown
+    url: str = ""
+    note: str = ""
+    edit_url: str = ""
+    lead: bool = False
+
+
+@dataclass(slots=True)
+class Row:
+    """One record of the page."""
+
+    key: str
+    label: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's head: where a click sorts, and how it is sorted now."""
+
+    column: Column
+    url: str
+    direction: str = ""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter in force and the address without it."""
+
+    label: str
+    words: str
+    url: str
+
+
+@dataclass
+class Listing:
+    """What one address asks of a register, for one viewer."""
+
+    register: Register
+    viewer: Viewer
+    params: QueryDict
+    complaints: list[str] = field(default_factory=list)
+
+    @cached_property
+    def search(self) -> str:
+        return self.params.get("q", "").strip()[:LONGEST_SEARCH]
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The chosen columns in the register's order; the default ones without a choice. The title column always stays."""
+        wanted = set(filter(None, self.params.get("cols", "").split(",")) or ()) | set(self.params.getlist("col"))
+        if not wanted:
+            return tuple(column for column in self.register.columns if column.shown)
+        wanted.add(self.register.title_column.key)
+        return tuple(column for column in self.register.columns if column.key in wanted)
+
+    @cached_property
+    def order(self) -> list[tuple[Column, bool]]:
+        """(column, descending) of the sort in force."""
+        asked = self._order_of(self.params.get("sort", "")[:200])
+        return asked or self._order_of(self.register.sort)
+
+    def _order_of(self, text: str) -> list[tuple[Column, bool]]:
+        order = []
+        for part in filter(None, text.split(",")):
+            column = next((one for one in self.register.columns if one.key == part.lstrip("-") and one.sorts), None)
+            if column is not None:
+                order.append((column, part.startswith("-")))
+        return order[:3]
+
+    @cached_property
+    def filtered(self) -> tuple[list[Q], list[Chip]]:
+        """The conditions in force and their chips; what made no sense becomes a complaint."""
+        conditions: list[Q] = []
+        chips: list[Chip] = []
+        for column in self.register.columns:
+            if not column.filter or column.path is None:
+                continue
+            answer = column.kind.filtered(column.key, column.path, self.params, self.viewer)
+            if answer.complaint:
+                self.complaints.append(f"{column.label}: {answer.complaint}")
+            elif answer.condition is not None:
+                conditions.append(answer.condition)
+                chips.append(Chip(column.label, answer.words, self.url(**_without(column.key))))
+        return conditions, chips
+
+    @cached_property
+    def rows(self) -> "QuerySet[Any]":
+        """Every matching row that the viewer may see, sorted."""
+        queryset = self.register.rows(self.viewer)
+        for condition in self.filtered[0]:
+            queryset = queryset.filter(condition)
+        queryset = queryset.filter(self._search_condition()) if self.search else queryset
+        return self._sorted(queryset)
+
+    def _search_condition(self) -> Q:
+        searched = [column.path for column in self.register.columns if column.search and column.path]
+        condition = Q()
+        for word in self.search.replace("\x00", "").split()[:WORDS_SEARCHED]:
+            anywhere = Q(pk__in=[])
+            for path in searched:
+                anywhere |= Q(**{f"{path}__icontains": word})
+            condition &= anywhere
+        return condition
+
+    def _sorted(self, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        terms: list[Any] = []
+        for column, descending in self.order:
+            expression = column.kind.ordering(column.path or "")
+            terms.append(expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True))
+        # The key last, so that equal rows never change places between two pages.
+        return queryset.order_by(*terms, "pk")
+
+    @cached_property
+    def size(self) -> int:
+        asked = self.params.get("size", "")
+        return int(asked) if asked.isdecimal() and int(asked) in SIZES else self.register.size
+
+    @cached_property
+    def total(self) -> int:
+        return self.rows.order_by().count()
+
+    @cached_property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.size))
+
+    @cached_property
+    def page(self) -> int:
+        asked = self.params.get("page", "1")
+        if not asked.isdecimal() or len(asked) > 9:
+            raise Http404("no such page")
+        return min(max(1, int(asked)), self.pages)
+
+    @property
+    def first(self) -> int:
+        return 0 if not self.total else (self.page - 1) * self.size + 1
+
+    @property
+    def last(self) -> int:
+        return min(self.page * self.size, self.total)
+
+    @cached_property
+    def shown(self) -> list[Row]:
+        """The rows of the page, ready for the template."""
+        records = self.rows[self.first - 1 : self.last] if self.total else ()
+        return [self.row(record) for record in records]
+
+    def row(self, record: Any) -> Row:
+        register = self.register
+        url = register.url(record) if register.url else ""
+        title = register.title_column
+        key = register.key_of(record)
+        cells = [self.cell(record, column, key=key, url=url if column is title else "") for column in self.columns]
+        for cell in cells:
+            cell.lead = cell.column is title
+        return Row(key, str(title.of(record)), cells)
+
+    def cell(self, record: Any, column: Column, *, key: str, url: str = "") -> Cell:
+        note = column.note(record) if column.note else ""
+        if callable(column.link):
+            url = column.link(record)
+        edit_url = self._edit_url(key, column) if self.register.may_edit(column, record, self.viewer) else ""
+        return Cell(column, column.kind.show(column.of(record)), url, note, edit_url)
+
+    @cached_property
+    def _edit_pattern(self) -> str:
+        # Reversing 400 addresses costs more than the query; the shape is the same for all.
+        return self.register.address("cell", "__key__", "__column__")
+
+    def _edit_url(self, key: str, column: Column) -> str:
+        return self._edit_pattern.replace("__key__", key).replace("__column__", column.key)
+
+    @cached_property
+    def headings(self) -> list[Heading]:
+        current = {column.key: descending for column, descending in self.order}
+        heads = []
+        for column in self.columns:
+            if not column.sorts:
+                heads.append(Heading(column, ""))
+                continue
+            ascending_now = current.get(column.key) is False
+            url = self.url(sort=f"-{column.key}" if ascending_now else column.key, page=None)
+            direction = {None: "", False: "ascending", True: "descending"}[current.get(column.key)]
+            heads.append(Heading(column, url, direction))
+        return heads
+
+    @cached_property
+    def filters(self) -> list[Control]:
+        return [
+            column.kind.filter_control(column.key, column.label, self.viewer, self.params)
+            for column in self.register.columns
+            if column.filter and column.path is not None
+        ]
+
+    @property
+    def has_search(self) -> bool:
+        return any(column.search and column.path for column in self.register.columns)
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.search or self.filtered[1])
+
+    def url(self, **changes: str | None) -> str:
+        """The address of this list with some parameters changed; None removes one, and empty ones are dropped."""
+        text = self.query_without(*changes, "page")
+        added = urlencode([(name, value) for name, value in changes.items() if value])
+        query = "&".join(filter(None, (text, added)))
+        return f"{self.register.address()}?{query}" if query else self.register.address()
+
+    def query_without(self, *names: str) -> str:
+        """The query string without some parameters and without empty ones."""
+        dropped = set(names)
+        return urlencode([(name, value) for name, value in self._pairs() if name not in dropped])
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        for name in self.params:
+            for value in self.params.getlist(name):
+                if value:
+                    yield name, value
+
+
+def _without(key: str) -> dict[str, None]:
+    return {key: None, f"{key}_from": None, f"{key}_to": None}
