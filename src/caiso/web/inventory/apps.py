@@ -8,3 +8,9 @@ class InventoryConfig(AppConfig):
 
     name = "caiso.web.inventory"
     label = "inventory"
+
+    def ready(self) -> None:
+        """Make the app's collections known to checks."""
+        from caiso.web.inventory.facts import register_facts  # noqa: PLC0415 - models load after the apps
+
+        register_facts()

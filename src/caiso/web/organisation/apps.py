@@ -8,3 +8,9 @@ class OrganisationConfig(AppConfig):
 
     name = "caiso.web.organisation"
     label = "organisation"
+
+    def ready(self) -> None:
+        """Make the app's collections known to checks."""
+        from caiso.web.organisation.facts import register_facts  # noqa: PLC0415 - models load after the apps
+
+        register_facts()
