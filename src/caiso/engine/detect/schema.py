@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -101,7 +102,7 @@ def is_content(field: str) -> bool:
     return field in TEXT_FIELDS
 
 
-def session_of(event: dict[str, object]) -> str:
+def session_of(event: Mapping[str, object]) -> str:
     """The conversation an event belongs to, or else its MCP session, or else its trace; empty when it has none."""
     for name in (SESSION_ALIAS, *SESSION_SOURCES):
         value = event.get(name)

@@ -1,0 +1,265 @@
+"""What a rule asks of one event: a tree of and, or, not over leaves that each look at one field."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from caiso.engine.detect.pattern import Pattern
+from caiso.engine.detect.schema import SESSION_ALIAS, session_of
+from caiso.engine.detect.text import fold, texts_of, valid
+
+Event = Mapping[str, object]
+Holds = Callable[[frozenset[int], Event], bool]
+
+_NUMERAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
+_TIME_PARTS: Final = ("minute", "hour", "day", "week", "month", "year")
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Every part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold, which includes that its field is absent."""
+
+    part: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """A pattern occurs in a field's text; the scanner answers it, never the event itself."""
+
+    field: str
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """A field's text is this text; ``value`` is folded unless ``cased``."""
+
+    field: str
+    value: str
+    cased: bool = False
+
+    def holds(self, event: Event) -> bool:
+        ready = valid if self.cased else fold
+        return any(ready(text) == self.value for text in texts_of(value_of(event, self.field)))
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A field is a number that stands in this relation to ``number``: lt, lte, gt, gte, eq, ne."""
+
+    field: str
+    relation: str
+    number: float
+
+    def holds(self, event: Event) -> bool:
+        return any(_RELATIONS[self.relation](number, self.number) for number in _numbers(value_of(event, self.field)))
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """A field is there with a value."""
+
+    field: str
+
+    def holds(self, event: Event) -> bool:
+        return value_of(event, self.field) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class InNetwork:
+    """A field is an internet address inside a network."""
+
+    field: str
+    network: str
+
+    def holds(self, event: Event) -> bool:
+        network = ipaddress.ip_network(self.network)
+        return any(_address_in(text, network) for text in texts_of(value_of(event, self.field)))
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """A field's text equals, starts with, ends with or contains another field's text."""
+
+    field: str
+    other: str
+    starts: bool = False
+    ends: bool = False
+
+    def holds(self, event: Event) -> bool:
+        others = [fold(text) for text in texts_of(value_of(event, self.other))]
+        return any(
+            self._related(fold(text), other) for text in texts_of(value_of(event, self.field)) for other in others
+        )
+
+    def _related(self, text: str, other: str) -> bool:
+        if self.starts and self.ends:
+            return other in text
+        if self.starts:
+            return text.startswith(other)
+        return text.endswith(other) if self.ends else text == other
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """A time field's minute, hour, day, ISO week, month or year, in UTC."""
+
+    field: str
+    part: str
+    number: int
+
+    def holds(self, event: Event) -> bool:
+        value = value_of(event, self.field)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 253_402_300_800_000_000:
+            return False
+        moment = datetime.fromtimestamp(value // 1_000_000, UTC)
+        found = moment.isocalendar().week if self.part == "week" else getattr(moment, self.part)
+        return bool(found == self.number)
+
+
+Leaf = TextMatch | Equals | Compare | Exists | InNetwork | SameAs | TimePart
+Condition = And | Or | Not | Leaf
+
+_RELATIONS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "lt": lambda left, right: left < right,
+    "lte": lambda left, right: left <= right,
+    "gt": lambda left, right: left > right,
+    "gte": lambda left, right: left >= right,
+    "eq": lambda left, right: left == right,
+    "ne": lambda left, right: left != right,
+}
+
+
+def value_of(event: Event, field: str) -> object:
+    """A field's value; the session alias is derived when the event does not carry it."""
+    if field == SESSION_ALIAS:
+        return session_of(event) or None
+    return event.get(field)
+
+
+def number_of(value: object) -> float | None:
+    """A number, or a text that is a plain numeral, as a number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, str) and _NUMERAL.fullmatch(value):
+        return float(value)
+    return None
+
+
+def _numbers(value: object) -> Iterable[float]:
+    for item in value if isinstance(value, list | tuple) else (value,):
+        number = number_of(item)
+        if number is not None:
+            yield number
+
+
+def _address_in(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    try:
+        return ipaddress.ip_address(text.strip()) in network
+    except ValueError:
+        return False
+
+
+def leaves(condition: Condition) -> Iterable[Leaf]:
+    """Every leaf of a tree, left to right."""
+    if isinstance(condition, And | Or):
+        for part in condition.parts:
+            yield from leaves(part)
+    elif isinstance(condition, Not):
+        yield from leaves(condition.part)
+    else:
+        yield condition
+
+
+def evaluator(condition: Condition, atom_of: Callable[[TextMatch], int]) -> Holds:
+    """A function of (atoms hit, event) that answers the condition."""
+    if isinstance(condition, TextMatch):
+        atom = atom_of(condition)
+        return lambda hits, event: atom in hits
+    if isinstance(condition, Not):
+        inner = evaluator(condition.part, atom_of)
+        return lambda hits, event: not inner(hits, event)
+    if isinstance(condition, And | Or):
+        parts = tuple(evaluator(part, atom_of) for part in _cheap_first(condition.parts))
+        if isinstance(condition, And):
+            return lambda hits, event: all(part(hits, event) for part in parts)
+        return _any_of(condition.parts, parts, atom_of)
+    holds = condition.holds
+    return lambda hits, event: holds(event)
+
+
+def _any_of(sources: tuple[Condition, ...], parts: tuple[Holds, ...], atom_of: Callable[[TextMatch], int]) -> Holds:
+    if all(isinstance(source, TextMatch) for source in sources):
+        atoms = frozenset(atom_of(source) for source in sources if isinstance(source, TextMatch))
+        return lambda hits, event: not atoms.isdisjoint(hits)
+    return lambda hits, event: any(part(hits, event) for part in parts)
+
+
+def _cheap_first(parts: tuple[Condition, ...]) -> list[Condition]:
+    return sorted(parts, key=lambda part: 0 if isinstance(part, TextMatch) else 1 if isinstance(part, Equals) else 2)
+
+
+# A gate is a set of leaves of which at least one must hold before the rule can hold.
+Gate = frozenset[Leaf]
+_MAX_GATES: Final = 6
+
+
+def gates(condition: Condition, *, positive: bool = True) -> tuple[Gate, ...]:
+    """Necessary conditions in conjunctive form, only of leaves an index can answer; empty means: look at every event."""
+    if isinstance(condition, Not):
+        return gates(condition.part, positive=not positive)
+    if isinstance(condition, And | Or):
+        inner = [gates(part, positive=positive) for part in condition.parts]
+        if isinstance(condition, And) == positive:
+            return tuple(dict.fromkeys(gate for group in inner for gate in group))[: _MAX_GATES * 4]
+        if not all(inner):
+            return ()
+        return (frozenset().union(*(best_gate(group) for group in inner)),)
+    if not positive:
+        return ()
+    if isinstance(condition, TextMatch | Equals | Exists):
+        return (frozenset((condition,)),)
+    return (frozenset((Exists(condition.field),)),)
+
+
+def best_gate(group: tuple[Gate, ...]) -> Gate:
+    """The gate that the fewest events are thought to pass."""
+    return min(group, key=lambda gate: max(map(_commonness, gate)) * 1000 + len(gate))
+
+
+def chosen_gates(condition: Condition) -> tuple[Gate, ...]:
+    """The gates worth indexing: all of text if there are any, else the one best of metadata."""
+    found = gates(condition)
+    textual = tuple(gate for gate in found if all(isinstance(leaf, TextMatch) for leaf in gate))
+    if textual:
+        return tuple(sorted(textual, key=lambda gate: max(map(_commonness, gate))))[:_MAX_GATES]
+    return (best_gate(found),) if found else ()
+
+
+def _commonness(leaf: Leaf) -> float:
+    if isinstance(leaf, TextMatch):
+        return 0 if leaf.pattern.always else 1 / (1 + leaf.pattern.weight)
+    if isinstance(leaf, Equals):
+        return 3 if leaf.field in ("event.kind", "aisoc.tool.impact", "gen_ai.operation.name") else 2
+    return 2.5

@@ -1,0 +1,81 @@
+"""Compiles pattern sets for Hyperscan in a process of its own, so that a slow pattern can be stopped by killing it.
+
+Run as a file. Reads one JSON request on standard input; answers on standard output.
+``build``: one JSON line with sizes, then the serialised databases. ``triage``: one JSON line per pattern.
+Imports nothing of the product, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from typing import Any
+
+import hyperscan
+
+MEMORY_BYTES = 4 << 30
+
+
+def limit_memory() -> None:
+    """Keeps a pattern explosion from taking the machine; where the platform has no such limit, nothing happens."""
+    try:
+        import resource  # noqa: PLC0415 - POSIX only
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or hard > MEMORY_BYTES:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
+
+
+def build(patterns: list[list[Any]], extra_flags: int) -> bytes:
+    """One serialised block-mode database whose match ids are positions in ``patterns``."""
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[expression.encode() for expression, _ in patterns],
+        ids=list(range(len(patterns))),
+        elements=len(patterns),
+        flags=[flags | extra_flags for _, flags in patterns],
+    )
+    blob: bytes = hyperscan.dumpb(database)
+    return blob
+
+
+def triage(patterns: list[list[Any]], budget_s: float) -> None:
+    """Says for each pattern alone whether it compiles; the process dies on the first that takes too long."""
+    for index, pattern in enumerate(patterns):
+        sys.stdout.write(json.dumps({"started": index}) + "\n")
+        sys.stdout.flush()
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, budget_s)
+        try:
+            build([pattern], 0)
+            fine = True
+        except hyperscan.error:
+            fine = False
+        sys.stdout.write(json.dumps({"done": index, "fine": fine}) + "\n")
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def main() -> None:
+    limit_memory()
+    request = json.load(sys.stdin)
+    if request["mode"] == "triage":
+        if hasattr(signal, "SIGALRM"):
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        triage(request["patterns"], request["budget_s"])
+        return
+    try:
+        blobs = [build(patterns, extra) for patterns in request["sets"] for extra in (0, hyperscan.HS_FLAG_SINGLEMATCH)]
+    except hyperscan.error as error:
+        sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+        return
+    sys.stdout.write(json.dumps({"sizes": [len(blob) for blob in blobs]}) + "\n")
+    sys.stdout.flush()
+    for blob in blobs:
+        sys.stdout.buffer.write(blob)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Answers, for a batch of events, which base rules hold for which event: one scan per text field, then only the hits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from caiso.engine.detect.condition import value_of
+from caiso.engine.detect.ruleset import FieldIndex, Ruleset
+from caiso.engine.detect.scan import locate
+from caiso.engine.detect.schema import SESSION_ALIAS
+from caiso.engine.detect.text import fold, text_of, texts_of, valid
+
+Ints = npt.NDArray[np.int64]
+_MEMO_SIZE: Final = 20_000
+_MEMO_CHARS: Final = 256
+_SHOWN_MATCHES: Final = 20
+
+
+class Batch(Protocol):
+    """Events by column and by row."""
+
+    def __len__(self) -> int: ...
+
+    def column(self, name: str) -> Sequence[object]: ...
+
+    def row(self, number: int) -> Mapping[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """A batch of flat mappings."""
+
+    rows: Sequence[Mapping[str, object]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> Sequence[object]:
+        if name == SESSION_ALIAS:
+            return [value_of(row, name) for row in self.rows]
+        return [row.get(name) for row in self.rows]
+
+    def row(self, number: int) -> Mapping[str, object]:
+        return self.rows[number]
+
+
+@dataclass(slots=True)
+class Table:
+    """A batch that is an Arrow table; columns become Python values only when a rule asks for them."""
+
+    table: Any  # pyarrow.Table
+    _columns: dict[str, list[object]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> Sequence[object]:
+        found = self._columns.get(name)
+        if found is None:
+            if name == SESSION_ALIAS:
+                found = [value_of(self.row(number), name) for number in range(len(self))]
+            elif name in self.table.column_names:
+                found = self.table.column(name).to_pylist()
+            else:
+                found = [None] * len(self)
+            self._columns[name] = found
+        return found
+
+    def row(self, number: int) -> Mapping[str, object]:
+        return {name: self.column(name)[number] for name in self.table.column_names}
+
+
+@dataclass(slots=True)
+class MatchCounters:
+    """How much work a matcher did: candidates are rule-event pairs that passed the gates."""
+
+    events: int = 0
+    candidates: int = 0
+    matches: int = 0
+
+
+@dataclass(slots=True)
+class Matcher:
+    """Runs the base rules of a rule set."""
+
+    ruleset: Ruleset
+    counters: MatchCounters = field(default_factory=MatchCounters)
+
+    def match(self, batch: Batch) -> list[tuple[int, int]]:
+        """Pairs (event number, base rule number), by event and then by rule."""
+        count = len(batch)
+        self.counters.events += count
+        if not count:
+            return []
+        rows, atoms = self._hits(batch)
+        candidate_rows, candidate_rules = self._candidates(rows, atoms, count)
+        self.counters.candidates += candidate_rows.size
+        found = self._evaluate(batch, (rows, atoms), (candidate_rows, candidate_rules))
+        self.counters.matches += len(found)
+        return found
+
+    def _hits(self, batch: Batch) -> tuple[Ints, Ints]:
+        """Distinct pairs (event, atom), sorted by event."""
+        rules = self.ruleset
+        total = max(len(rules.atom_leaf), 1)
+        codes: list[Ints] = []
+        for name, scanner in rules.scanners.items():
+            numbers, texts = _texts(batch.column(name))
+            if texts:
+                text_rows, patterns = scanner.scan(texts)
+                event_rows = text_rows if numbers is None else numbers[text_rows]
+                codes.append(event_rows * total + rules.atoms_of_field[name][patterns])
+        for name, entry in rules.index.items():
+            codes.append(_metadata_hits(batch.column(name), entry, total))
+        if not codes:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        distinct = np.unique(np.concatenate(codes))
+        return np.divmod(distinct, total)
+
+    def _candidates(self, rows: Ints, atoms: Ints, count: int) -> tuple[Ints, Ints]:
+        """Pairs (event, rule) of which every gate is hit, with the rules that have no gate for every event."""
+        rules = self.ruleset
+        size = max(len(rules.base), 1)
+        gate_total = max(rules.rule_of_gate.size, 1)
+        gate_rows, gates = rules.gates_of_atom.expand(rows, atoms)
+        passed = np.unique(gate_rows * gate_total + gates)
+        gate_rows, gates = np.divmod(passed, gate_total)
+        pairs, hits = np.unique(gate_rows * size + rules.rule_of_gate[gates], return_counts=True)
+        pairs = pairs[hits == rules.gates_needed[pairs % size]]
+        if rules.dense:
+            dense = np.array(rules.dense, dtype=np.int64)
+            everywhere = (np.arange(count)[:, None] * size + dense[None, :]).ravel()
+            pairs = np.sort(np.concatenate((pairs, everywhere)))
+        return np.divmod(pairs, size)
+
+    def _evaluate(self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints]) -> list[tuple[int, int]]:
+        rules = self.ruleset
+        rows, atoms = hits
+        found: list[tuple[int, int]] = []
+        exact, holds = rules.exact, rules.holds
+        current = -1
+        atoms_here: frozenset[int] = frozenset()
+        event: Mapping[str, object] = {}
+        for row, rule in zip(candidates[0].tolist(), candidates[1].tolist(), strict=True):
+            if not exact[rule]:
+                if row != current:
+                    start, end = np.searchsorted(rows, (row, row + 1))
+                    atoms_here = frozenset(atoms[start:end].tolist())
+                    current, event = row, batch.row(row)
+                if not holds[rule](atoms_here, event):
+                    continue
+            found.append((row, rule))
+        return found
+
+    def spans(self, rule: int, event: Mapping[str, object]) -> tuple[tuple[str, int, int], ...]:
+        """Where the rule's patterns lie in the event: field and character offsets, never the text."""
+        found: list[tuple[str, int, int]] = []
+        for atom in self.ruleset.text_atoms[rule]:
+            leaf = self.ruleset.atom_leaf[atom]
+            for text in texts_of(event.get(leaf.field)):
+                span = locate(leaf.pattern, text) if hasattr(leaf, "pattern") else None
+                if span:
+                    found.append((leaf.field, *span))
+                    break
+            if len(found) >= _SHOWN_MATCHES:
+                break
+        return tuple(dict.fromkeys(found))
+
+
+def _texts(column: Sequence[object]) -> tuple[Ints | None, list[str]]:
+    """The texts of a column with their event numbers; None for the numbers when each event has exactly one."""
+    if all(type(value) is str for value in column):
+        return None, column  # type: ignore[return-value]  # just checked
+    numbers: list[int] = []
+    texts: list[str] = []
+    for number, value in enumerate(column):
+        if value is None:
+            continue
+        text = value if type(value) is str else text_of(value)
+        if isinstance(text, str):
+            numbers.append(number)
+            texts.append(text)
+        elif text:
+            numbers += [number] * len(text)
+            texts += text
+    return np.array(numbers, dtype=np.int64), texts
+
+
+def _metadata_hits(column: Sequence[object], entry: FieldIndex, total: int) -> Ints:
+    memo = entry.memo
+    codes: list[int] = []
+    for number, value in enumerate(column):
+        if value is None:
+            continue
+        try:
+            atoms = memo[value]
+        except (KeyError, TypeError):
+            atoms = _atoms_for(value, entry)
+        if atoms:
+            start = number * total
+            codes += [start + atom for atom in atoms]
+    return np.array(codes, dtype=np.int64)
+
+
+def _atoms_for(value: object, entry: FieldIndex) -> tuple[int, ...]:
+    atoms = list(entry.exists)
+    for text in texts_of(value):
+        atoms += entry.folded.get(fold(text), ()) if entry.folded else ()
+        atoms += entry.cased.get(valid(text), ()) if entry.cased else ()
+    found = tuple(dict.fromkeys(atoms))
+    # True and 1 are one key of a dict but not one text, so only text is remembered.
+    if type(value) is str and len(value) <= _MEMO_CHARS:
+        if len(entry.memo) >= _MEMO_SIZE:
+            entry.memo.clear()
+        entry.memo[value] = found
+    return found

@@ -1,0 +1,421 @@
+"""One regular expression meaning in three dialects: Hyperscan over joined rows, RE2, and Python's re."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from re import _constants as op  # type: ignore[attr-defined]  # the parser module of re has no public name
+from re import _parser as sre  # type: ignore[attr-defined]
+from typing import Any, Final
+
+from caiso.engine.detect.text import SEPARATOR, canonical
+from caiso.errors import DomainError
+
+try:
+    import re2
+except ImportError:
+    re2 = None
+
+MAX_PATTERN_CHARS: Final = 4096
+MAX_LOOKAROUND_STEPS: Final = 1024  # ways to match at one position that a look-around pattern may have, in units of 64
+LOOKAROUND_TEXT_CHARS: Final = 8_192
+
+_ASCII: Final = frozenset(range(128))
+_WORD: Final = frozenset(map(ord, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"))
+_DIGIT: Final = frozenset(map(ord, "0123456789"))
+_SPACE: Final = frozenset(map(ord, "\t\n\v\f\r "))
+_CATEGORIES: Final = {
+    op.CATEGORY_DIGIT: _DIGIT,
+    op.CATEGORY_WORD: _WORD,
+    op.CATEGORY_SPACE: _SPACE,
+}
+_NOT_CATEGORIES: Final = {
+    op.CATEGORY_NOT_DIGIT: _DIGIT,
+    op.CATEGORY_NOT_WORD: _WORD,
+    op.CATEGORY_NOT_SPACE: _SPACE,
+}
+_REPEATS: Final = (op.MAX_REPEAT, op.MIN_REPEAT)
+_BEGIN: Final = (op.AT_BEGINNING, op.AT_BEGINNING_STRING)
+_END: Final = (op.AT_END, op.AT_END_STRING)
+_LAST: Final = int(op.MAXREPEAT)
+
+Node = tuple[Any, Any]
+Sequence_ = list[Node]
+
+
+class UnableToUsePattern(DomainError):
+    """The pattern asks for something that not all back ends can do alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled-to-dialects pattern; ``scan`` fields are shortened because only *whether* it matches counts there."""
+
+    joined: str  # Hyperscan, over rows joined by the separator
+    joined_utf8: bool  # must Hyperscan decode UTF-8, or do bytes do
+    re2: str
+    python: str  # full pattern, also used to find where the match lies
+    lookaround: bool  # only Python's re can decide; the others over-approximate
+    confirm: bool  # a hit of the joined scan may cross rows and needs a look at the row alone
+    always: bool  # matches every text
+    weight: int  # least number of characters that a match takes; a selectivity hint
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """A set of characters: some ASCII, some other ranges, or all the others."""
+
+    ascii: frozenset[int]
+    ranges: tuple[tuple[int, int], ...] = ()
+    rest: bool = False  # every non-ASCII character except ``ranges``
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes a parsed pattern in one dialect."""
+
+    joined: bool = False
+    python: bool = False
+    drop_lookaround: bool = False
+    dotall: bool = False
+    multiline: bool = False
+    utf8: bool = field(default=False)
+
+    def sequence(self, nodes: Iterable[Node]) -> str:
+        return "".join(self.node(kind, value) for kind, value in nodes)
+
+    def node(self, kind: Any, value: Any) -> str:
+        if kind is op.LITERAL:
+            return self.literal(value)
+        if kind is op.NOT_LITERAL:
+            return self.characters(_negate(_class([(op.LITERAL, value)])))
+        if kind is op.ANY:
+            return self.characters(_Class(_ASCII if self.dotall else _ASCII - {10}, rest=True))
+        if kind is op.IN:
+            return self.characters(_class(value))
+        if kind is op.BRANCH:
+            return "(?:" + "|".join(self.sequence(branch) for branch in value[1]) + ")"
+        if kind is op.SUBPATTERN:
+            return self.group(value)
+        if kind in _REPEATS:
+            return self.repeat(kind, value)
+        if kind is op.AT:
+            return self.anchor(value)
+        if kind in (op.ASSERT, op.ASSERT_NOT):
+            return self.assertion(kind, value)
+        raise UnableToUsePattern(
+            f"{str(kind).lower().replace('_', ' ')} is not supported, expected plain, non-recursive syntax"
+        )
+
+    def literal(self, code: int) -> str:
+        character = chr(code)
+        if code > 127:
+            self.utf8 = True
+            return character
+        if code in _WORD or character == " ":
+            return character
+        if code < 32 or code == 127:
+            return f"\\x{code:02x}"
+        return "\\" + character
+
+    def characters(self, members: _Class) -> str:
+        ascii_set = members.ascii
+        if self.joined:
+            ascii_set = ascii_set - {ord(SEPARATOR)}
+        if members.rest:
+            self.utf8 = True
+            shown = _ranges(_ASCII - ascii_set) + list(members.ranges)
+            if not shown:
+                return "(?s:.)"
+            return "[^" + "".join(map(_range_text, shown)) + "]"
+        if members.ranges:
+            self.utf8 = True
+        shown = _ranges(ascii_set) + list(members.ranges)
+        if not shown:
+            raise UnableToUsePattern("a character class is empty, expected at least one character")
+        return "[" + "".join(map(_range_text, shown)) + "]"
+
+    def group(self, value: Any) -> str:
+        _, add, remove, inner = value
+        saved = self.dotall, self.multiline
+        self.dotall = (self.dotall or bool(add & re.DOTALL)) and not remove & re.DOTALL
+        self.multiline = (self.multiline or bool(add & re.MULTILINE)) and not remove & re.MULTILINE
+        case = "i" if add & re.IGNORECASE else "-i" if remove & re.IGNORECASE else ""
+        text = f"(?{case}:{self.sequence(inner)})"
+        self.dotall, self.multiline = saved
+        return text
+
+    def repeat(self, kind: Any, value: Any) -> str:
+        least, most, inner = value
+        utf8_before = self.utf8
+        text = self.sequence(inner)
+        if least == 0 and most == _LAST and len(inner) == 1 and inner[0][0] is not op.LITERAL and not _has_wide(inner):
+            # Any run of bytes between whole characters is a run of whole characters: no decoding needed.
+            self.utf8 = utf8_before
+        if len(inner) != 1 or inner[0][0] not in (op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN):
+            text = f"(?:{text})"
+        lazy = "?" if kind is op.MIN_REPEAT else ""
+        if (least, most) == (1, 1):
+            return text
+        short = {(0, 1): "?", (0, _LAST): "*", (1, _LAST): "+"}.get((int(least), int(most)))
+        if short is None:
+            short = f"{{{least}}}" if least == most else f"{{{least},{'' if most == _LAST else most}}}"
+        return text + short + lazy
+
+    def anchor(self, where: Any) -> str:
+        if where is op.AT_BOUNDARY:
+            return _PYTHON_BOUNDARY if self.python else "\\b"
+        if where is op.AT_NON_BOUNDARY:
+            return f"(?!{_PYTHON_BOUNDARY})" if self.python else "\\B"
+        if where is op.AT_BEGINNING and self.multiline:
+            return f"(?:\\x{ord(SEPARATOR):02x}|(?m:^))" if self.joined else "(?m:^)"
+        if where is op.AT_END and self.multiline:
+            return f"(?:\\x{ord(SEPARATOR):02x}|(?m:$))" if self.joined else "(?m:$)"
+        if where in _BEGIN:
+            return f"\\x{ord(SEPARATOR):02x}" if self.joined else "\\A"
+        end = f"\\x{ord(SEPARATOR):02x}" if self.joined else "\\Z" if self.python else "\\z"
+        return f"(?:\\n?{end})" if where is op.AT_END else end
+
+    def assertion(self, kind: Any, value: Any) -> str:
+        if self.drop_lookaround:
+            return ""
+        direction, inner = value
+        mark = ("<" if direction < 0 else "") + ("=" if kind is op.ASSERT else "!")
+        return f"(?{mark}{self.sequence(inner)})"
+
+
+_PYTHON_BOUNDARY: Final = (
+    "(?:(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z])|(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z]))"  # re's own \b is Unicode
+)
+
+
+def _class(items: Iterable[Node]) -> _Class:
+    ascii_set: set[int] = set()
+    ranges: list[tuple[int, int]] = []
+    negated = rest = False
+    for kind, value in items:
+        if kind is op.NEGATE:
+            negated = True
+        elif kind is op.LITERAL:
+            _add_range(ascii_set, ranges, (value, value))
+        elif kind is op.RANGE:
+            _add_range(ascii_set, ranges, value)
+        elif value in _CATEGORIES:
+            ascii_set |= _CATEGORIES[value]
+        else:
+            ascii_set |= _ASCII - _NOT_CATEGORIES[value]
+            rest = True
+    members = _Class(frozenset(ascii_set), () if rest else tuple(ranges), rest=rest)
+    return _negate(members) if negated else members
+
+
+def _negate(members: _Class) -> _Class:
+    if members.rest:
+        return _Class(_ASCII - members.ascii)  # the others had no exceptions here
+    return _Class(_ASCII - members.ascii, members.ranges, rest=True)
+
+
+def _add_range(ascii_set: set[int], ranges: list[tuple[int, int]], span: tuple[int, int]) -> None:
+    low, high = span
+    ascii_set.update(range(low, min(high, 127) + 1))
+    if high > 127:
+        ranges.append((max(low, 128), high))
+
+
+def _ranges(codes: Iterable[int]) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    for code in sorted(codes):
+        if spans and spans[-1][1] == code - 1:
+            spans[-1] = (spans[-1][0], code)
+        else:
+            spans.append((code, code))
+    return spans
+
+
+def _range_text(span: tuple[int, int]) -> str:
+    low, high = (_class_character(code) for code in span)
+    return low if span[0] == span[1] else f"{low}-{high}"
+
+
+def _class_character(code: int) -> str:
+    if code > 127 or code in _WORD:
+        return chr(code)
+    return f"\\x{code:02x}"
+
+
+def _has_wide(nodes: Sequence[Node]) -> bool:
+    """True when the one node names particular non-ASCII characters."""
+    kind, value = nodes[0]
+    if kind is op.IN:
+        return bool(_class(value).ranges)
+    if kind is op.NOT_LITERAL:
+        return bool(value > 127)
+    return kind is not op.ANY
+
+
+def _simplify(nodes: Iterable[Node], *, left: bool, right: bool) -> Sequence_:
+    """Cut repeats at the open edges to their least count: whether there is a match does not change."""
+    result: Sequence_ = list(nodes)
+    while left and result:
+        cut = _cut(result[0], left=True, right=right and len(result) == 1)
+        result[0:1] = cut
+        if cut:
+            break
+    while right and result:
+        cut = _cut(result[-1], left=left and len(result) == 1, right=True)
+        result[-1:] = cut
+        if cut:
+            break
+    return result
+
+
+def _cut(node: Node, *, left: bool, right: bool) -> Sequence_:
+    kind, value = node
+    if kind in _REPEATS:
+        least, _, inner = value
+        if least == 0:
+            return []
+        return [(op.MAX_REPEAT, (least, least, inner))]
+    if kind is op.SUBPATTERN:
+        group, add, remove, inner = value
+        cut = _simplify(inner, left=left, right=right)
+        return [(op.SUBPATTERN, (group, add, remove, cut))] if cut else []
+    if kind is op.BRANCH:
+        branches = [_simplify(branch, left=left, right=right) for branch in value[1]]
+        return [(op.BRANCH, (None, branches))]
+    return [node]
+
+
+def _walk(nodes: Iterable[Node]) -> Iterable[Node]:
+    for kind, value in nodes:
+        yield kind, value
+        for inner in _children(kind, value):
+            yield from _walk(inner)
+
+
+def _children(kind: Any, value: Any) -> list[Iterable[Node]]:
+    if kind is op.BRANCH:
+        return list(value[1])
+    if kind is op.SUBPATTERN:
+        return [value[3]]
+    if kind in _REPEATS:
+        return [value[2]]
+    if kind in (op.ASSERT, op.ASSERT_NOT):
+        return [value[1]]
+    return []
+
+
+def _consumes(node: Node) -> bool:
+    kind, value = node
+    if kind is op.AT or kind in (op.ASSERT, op.ASSERT_NOT):
+        return False
+    if kind is op.SUBPATTERN:
+        return any(map(_consumes, value[3]))
+    if kind is op.BRANCH:
+        return any(_consumes(inner) for branch in value[1] for inner in branch)
+    if kind in _REPEATS:
+        return bool(value[1]) and any(map(_consumes, value[2]))
+    return True
+
+
+def _odd_anchors(nodes: Iterable[Node], *, before: bool, after: bool) -> bool:
+    """True when an anchor stands where characters may be consumed outside it: joined rows could then be mixed up."""
+    items = list(nodes)
+    for index, (kind, value) in enumerate(items):
+        consumed_before = before or any(map(_consumes, items[:index]))
+        consumed_after = after or any(map(_consumes, items[index + 1 :]))
+        if kind is op.AT and ((value in _BEGIN and consumed_before) or (value in _END and consumed_after)):
+            return True
+        repeated = kind in _REPEATS and value[1] != 1
+        for inner in _children(kind, value):
+            if _odd_anchors(inner, before=consumed_before or repeated, after=consumed_after or repeated):
+                return True
+    return False
+
+
+def _lookaround_cost(nodes: Iterable[Node]) -> int:
+    """Upper bound on the ways that a backtracking matcher may try at one position."""
+    cost = 1
+    for kind, value in nodes:
+        inner = max((_lookaround_cost(child) for child in _children(kind, value)), default=1)
+        if kind is op.BRANCH:
+            inner *= len(value[1])
+        if kind in _REPEATS:
+            span = LOOKAROUND_TEXT_CHARS if value[1] == _LAST else int(value[1]) - int(value[0]) + 1
+            inner = inner ** min(int(value[1]), 8) * span if inner > 1 else span
+        cost = min(cost * inner, 1 << 40)
+    return cost
+
+
+def _without_lookaround(nodes: Iterable[Node]) -> Iterable[Node]:
+    return (node for node in nodes if node[0] not in (op.ASSERT, op.ASSERT_NOT))
+
+
+def _always(nodes: Sequence_, short: Sequence_, *, least: int) -> bool:
+    return not short or (least == 0 and all(kind is not op.AT for kind, _ in _walk(nodes)))
+
+
+def _parse(expression: str, flags: int) -> Any:
+    if len(expression) > MAX_PATTERN_CHARS:
+        raise UnableToUsePattern(f"pattern has {len(expression)} characters, expected at most {MAX_PATTERN_CHARS}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return sre.parse(canonical(expression), flags)
+    except (re.error, Warning, OverflowError, RecursionError) as problem:
+        raise UnableToUsePattern(f"{problem}, expected a regular expression") from None
+
+
+def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) -> Pattern:
+    """Write an expression in all dialects.
+
+    Meaning: search anywhere; ASCII ``\\d \\w \\s \\b``; ``$`` also before a final line feed; simple case folding.
+    Raises UnableToUsePattern for back references, atomic groups, possessive repeats and costly look-around.
+    """
+    tree = _parse(expression, flags)
+    caseless = caseless or bool(tree.state.flags & re.IGNORECASE)
+    style = {"dotall": bool(tree.state.flags & re.DOTALL), "multiline": bool(tree.state.flags & re.MULTILINE)}
+    nodes: Sequence_ = list(tree)
+    lookaround = any(kind in (op.ASSERT, op.ASSERT_NOT) for kind, _ in _walk(nodes))
+    if lookaround and _lookaround_cost(nodes) > MAX_LOOKAROUND_STEPS * 64:
+        raise UnableToUsePattern("look-around with several open repeats, expected bounded ones such as {0,40}")
+    if lookaround and sre.SubPattern(tree.state, list(_without_lookaround(nodes))).getwidth()[0] == 0:
+        raise UnableToUsePattern("look-around around nothing, expected at least one character that must be there")
+    case = "(?i)" if caseless else ""
+    full = _Writer(python=True, **style).sequence(nodes)
+    short = nodes if lookaround else _simplify(nodes, left=True, right=True)
+    joined = _Writer(joined=True, drop_lookaround=True, **style)
+    joined_text = joined.sequence(short)
+    re2_text = _Writer(drop_lookaround=True, **style).sequence(short)
+    _refuse_what_re2_refuses(case + re2_text)
+    return Pattern(
+        joined=case + joined_text,
+        joined_utf8=joined.utf8,
+        re2=case + re2_text,
+        python=case + full,
+        lookaround=lookaround,
+        confirm=_odd_anchors(nodes, before=False, after=False),
+        always=not lookaround and _always(nodes, short, least=int(tree.getwidth()[0])),
+        weight=min(int(tree.getwidth()[0]), 255),
+    )
+
+
+def _refuse_what_re2_refuses(expression: str) -> None:
+    """RE2 is the bound on what may run: without it, a pattern could take exponential time on hostile text."""
+    if re2 is None:
+        return
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 16 << 20
+    try:
+        re2.compile(expression, options)
+    except re2.error as problem:
+        reason = problem.args[0].decode() if problem.args and isinstance(problem.args[0], bytes) else str(problem)
+        raise UnableToUsePattern(f"{reason}, expected a pattern that RE2 takes") from None
+
+
+def escape(text: str) -> str:
+    """The expression that matches exactly this text."""
+    return re.escape(text)

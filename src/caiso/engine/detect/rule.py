@@ -1,0 +1,91 @@
+"""What a detection rule is, once read: its identity, what it asks, and its own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from caiso.engine.detect.condition import Condition
+
+
+class Severity(StrEnum):
+    """How bad a match is, in Sigma's five levels."""
+
+    INFORMATIONAL = "informational"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class DeployState(StrEnum):
+    """How far a rule is trusted: counted only, shown to few, or live."""
+
+    SHADOW = "shadow"
+    CANARY = "canary"
+    LIVE = "live"
+
+
+class CorrelationKind(StrEnum):
+    """How a correlation joins the matches of its base rules."""
+
+    EVENT_COUNT = "event_count"
+    VALUE_COUNT = "value_count"
+    VALUE_SUM = "value_sum"
+    TEMPORAL = "temporal"
+    TEMPORAL_ORDERED = "temporal_ordered"
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """Matches of ``rules`` that share ``group_by`` within ``span_us`` microseconds of event time."""
+
+    kind: CorrelationKind
+    rules: tuple[str, ...]
+    span_us: int
+    group_by: tuple[str, ...] = ()
+    threshold: float = 1  # reached when the count, or sum, is at least this
+    value_field: str = ""
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # alias -> rule id -> field
+    generate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """Events that must make the rule fire, or must not; times start at zero and are filled in where absent."""
+
+    name: str
+    fires: bool
+    events: tuple[Mapping[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One detection rule; ``logic`` is a question about one event or a correlation of other rules."""
+
+    id: str
+    title: str
+    logic: Condition | Correlation
+    path: Path
+    line: int
+    digest: str  # of the document's text: state kept for another text is not reused
+    uuid: str = ""
+    description: str = ""
+    severity: Severity = Severity.MEDIUM
+    state: DeployState = DeployState.SHADOW
+    techniques: tuple[str, ...] = ()
+    owasp: tuple[str, ...] = ()
+    falsepositives: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # fields without which the rule is blind
+    entity: tuple[str, ...] = ()
+    dedup: tuple[str, ...] = ()
+    response: str = ""
+    emits: bool = True  # False for the base rules of correlations
+    tests: tuple[RuleTest, ...] = ()
+
+    @property
+    def is_correlation(self) -> bool:
+        return isinstance(self.logic, Correlation)

@@ -1,0 +1,232 @@
+"""Finds which patterns occur in which texts of one field: Hyperscan, else RE2, else Python's re, with equal answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from caiso.engine.detect.hyperscan_build import Databases
+from caiso.engine.detect.hyperscan_build import scan as scan_buffer
+from caiso.engine.detect.pattern import LOOKAROUND_TEXT_CHARS, Pattern
+from caiso.engine.detect.text import SEPARATOR, canonical, valid
+
+try:
+    import re2
+except ImportError:
+    re2 = None
+
+Backend = Literal["hyperscan", "re2", "re"]
+Hits = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+_SEPARATOR_BYTE: Final = ord(SEPARATOR)
+_CHUNK_CHARS: Final = 8_000_000
+_MATCHES_PER_TEXT: Final = 200  # beyond this many reports, texts are scanned one by one, each pattern reported once
+_NONE: Final = np.empty(0, dtype=np.int64)
+
+
+def no_hits() -> Hits:
+    return _NONE, _NONE
+
+
+@dataclass(slots=True)
+class ScanCounters:
+    """How often the slow paths were taken."""
+
+    floods: int = 0
+    confirmed: int = 0
+    rejected: int = 0
+
+
+@dataclass
+class FieldScanner:
+    """All patterns of all rules on one field."""
+
+    patterns: Sequence[Pattern]
+    backend: Backend
+    databases: Databases | None = None
+    counters: ScanCounters = field(default_factory=ScanCounters)
+
+    def scan(self, texts: Sequence[str]) -> Hits:
+        """Pairs (text number, pattern number), unordered, each at most once per chunk and path."""
+        if not texts:
+            return no_hits()
+        parts = [self._always(len(texts))]
+        if self.backend == "hyperscan":
+            parts.append(self._checked(texts, self._hyperscan(texts, 0)))
+        parts.append(self._checked(texts, self._re2(texts)))
+        parts.append(self._python(texts))
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def _always(self, count: int) -> Hits:
+        if not self._always_ids.size:
+            return no_hits()
+        return np.repeat(np.arange(count), self._always_ids.size), np.tile(self._always_ids, count)
+
+    @cached_property
+    def _always_ids(self) -> npt.NDArray[np.int64]:
+        return np.array([number for number, pattern in enumerate(self.patterns) if pattern.always], dtype=np.int64)
+
+    # Hyperscan over rows joined by the separator
+
+    def _hyperscan(self, texts: Sequence[str], start: int) -> Hits:
+        try:
+            joined = SEPARATOR.join(texts)
+        except TypeError as error:
+            raise TypeError("scan takes a list of str") from error
+        if len(joined) > _CHUNK_CHARS and len(texts) > 1:
+            middle = len(texts) // 2
+            left, right = self._hyperscan(texts[:middle], start), self._hyperscan(texts[middle:], start + middle)
+            return np.concatenate((left[0], right[0])), np.concatenate((left[1], right[1]))
+        if joined.count(SEPARATOR) != len(texts) - 1 or not joined.isascii():
+            joined = SEPARATOR.join([canonical(text) for text in texts])
+        buffer = f"{SEPARATOR}{joined}{SEPARATOR}".encode("utf-8", "replace")
+        return self._scan_buffer(buffer, texts, start)
+
+    def _scan_buffer(self, buffer: bytes, texts: Sequence[str], start: int) -> Hits:
+        assert self.databases is not None  # noqa: S101 - the compiler gives a Hyperscan scanner its databases
+        ids: list[int] = []
+        ends: list[int] = []
+        add_id, add_end = ids.append, ends.append
+        room = _MATCHES_PER_TEXT * len(texts) + 10_000
+
+        def on_match(number: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
+            add_id(number)
+            add_end(end)
+            return True if len(ids) > room else None
+
+        scan_buffer(self.databases.every, buffer, on_match)
+        if len(ids) > room:
+            self.counters.floods += 1
+            return self._one_by_one(texts, start)
+        if not ids:
+            return no_hits()
+        separators = np.flatnonzero(np.frombuffer(buffer, dtype=np.uint8) == _SEPARATOR_BYTE)
+        rows = np.searchsorted(separators, np.array(ends, dtype=np.int64) - 1) - 1
+        kept = rows >= 0
+        return rows[kept] + start, np.array(ids, dtype=np.int64)[kept]
+
+    def _one_by_one(self, texts: Sequence[str], start: int) -> Hits:
+        assert self.databases is not None  # noqa: S101 - as above
+        rows: list[int] = []
+        ids: list[int] = []
+        for row, text in enumerate(texts, start):
+            before = len(ids)
+            scan_buffer(
+                self.databases.once,
+                f"{SEPARATOR}{canonical(text)}{SEPARATOR}".encode("utf-8", "replace"),
+                lambda number, _start, _end, _flags, _context: ids.append(number),
+            )
+            rows.extend([row] * (len(ids) - before))
+        return np.array(rows, dtype=np.int64), np.array(ids, dtype=np.int64)
+
+    # RE2 for what Hyperscan refused, or for everything where there is no Hyperscan
+
+    @cached_property
+    def _re2_sets(self) -> tuple[Any, list[int], list[int]]:
+        """The set, the pattern numbers in it by position, and the patterns that RE2 refused as well."""
+        wanted = self._left_over
+        if re2 is None or self.backend == "re":
+            return None, [], wanted
+        options = re2.Options()
+        options.log_errors = False
+        options.max_mem = 256 << 20
+        options.never_capture = True
+        compiled, members, refused = re2.Set.SearchSet(options), [], []
+        for number in wanted:
+            try:
+                compiled.Add(self.patterns[number].re2)
+                members.append(number)
+            except re2.error:
+                refused.append(number)
+        if members:
+            compiled.Compile()
+        return compiled, members, refused
+
+    @cached_property
+    def _left_over(self) -> list[int]:
+        everything = [number for number, pattern in enumerate(self.patterns) if not pattern.always]
+        if self.backend != "hyperscan" or self.databases is None:
+            return everything
+        return [number for number in everything if number in self.databases.refused]
+
+    def _re2(self, texts: Sequence[str]) -> Hits:
+        compiled, members, _ = self._re2_sets
+        if not members:
+            return no_hits()
+        rows: list[int] = []
+        ids: list[int] = []
+        for row, text in enumerate(texts):
+            for position in compiled.Match(valid(text)):
+                rows.append(row)
+                ids.append(members[position])
+        return np.array(rows, dtype=np.int64), np.array(ids, dtype=np.int64)
+
+    # Python's re: what no automaton takes, and the look of a second pair of eyes
+
+    def _python(self, texts: Sequence[str]) -> Hits:
+        refused = self._re2_sets[2]
+        if not refused:
+            return no_hits()
+        rows: list[int] = []
+        ids: list[int] = []
+        for row, text in enumerate(texts):
+            ready = valid(text)
+            for number in refused:
+                if self._found(number, ready):
+                    rows.append(row)
+                    ids.append(number)
+        return np.array(rows, dtype=np.int64), np.array(ids, dtype=np.int64)
+
+    @cached_property
+    def _doubtful(self) -> npt.NDArray[np.bool_]:
+        return np.array([pattern.lookaround or pattern.confirm for pattern in self.patterns], dtype=bool)
+
+    def _checked(self, texts: Sequence[str], hits: Hits) -> Hits:
+        """Drops hits of patterns whose joined or widened form says too much."""
+        rows, ids = hits
+        if not ids.size or not self._doubtful.any():
+            return hits
+        keep = np.ones(ids.size, dtype=bool)
+        known: dict[tuple[int, int], bool] = {}
+        for position in np.flatnonzero(self._doubtful[ids]).tolist():
+            pair = int(rows[position]), int(ids[position])
+            if pair not in known:
+                known[pair] = self._found(pair[1], valid(texts[pair[0]]))
+                self.counters.confirmed += known[pair]
+                self.counters.rejected += not known[pair]
+            keep[position] = known[pair]
+        return rows[keep], ids[keep]
+
+    def _found(self, number: int, text: str) -> bool:
+        pattern = self.patterns[number]
+        if pattern.lookaround:
+            text = text[:LOOKAROUND_TEXT_CHARS]
+        elif re2 is not None and self.backend != "re":
+            return re2.search(pattern.re2, text) is not None
+        return _python_pattern(pattern.python).search(text) is not None
+
+
+_compiled: dict[str, re.Pattern[str]] = {}
+
+
+def _python_pattern(expression: str) -> re.Pattern[str]:
+    found = _compiled.get(expression)
+    if found is None:
+        found = _compiled[expression] = re.compile(expression)
+    return found
+
+
+def locate(pattern: Pattern, text: str) -> tuple[int, int] | None:
+    """Where the first match lies, in characters, found by a linear-time engine where one can."""
+    ready = valid(text)
+    if pattern.lookaround or re2 is None:
+        found = _python_pattern(pattern.python).search(ready[:LOOKAROUND_TEXT_CHARS])
+        return found.span() if found else None
+    found = re2.search(pattern.re2, ready)
+    return found.span() if found else None

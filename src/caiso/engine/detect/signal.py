@@ -1,0 +1,62 @@
+"""What the engine says when a rule holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+ENTITY_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "conversation": ("gen_ai.conversation.id",),
+    "trace": ("trace_id",),
+    "user": ("user.id", "enduser.id"),
+    "api_key": ("api_key.id",),
+    "agent": ("gen_ai.agent.id", "gen_ai.agent.name"),
+    "service": ("service.name",),
+    "model": ("gen_ai.response.model", "gen_ai.request.model", "model.id"),
+    "mcp_session": ("mcp.session.id",),
+    "source": ("source.id",),
+    "dataset": ("dataset.id",),
+}
+_MAX_ENTITY_CHARS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One firing of one rule; carries ids and offsets, never the text that matched."""
+
+    id: str
+    rule_id: str
+    rule_title: str
+    severity: str
+    techniques: tuple[str, ...]
+    owasp: tuple[str, ...]
+    state: str
+    time_us: int
+    first_time_us: int
+    event_ids: tuple[str, ...]
+    entity: Mapping[str, str]
+    matches: tuple[tuple[str, int, int], ...]
+    group_key: str
+
+
+def signal_id(rule_id: str, key: str, event_ids: Iterable[str]) -> str:
+    """The same for the same rule, key and events, whenever and wherever they are processed."""
+    digest = hashlib.sha256()
+    for part in (rule_id, key, *event_ids):
+        digest.update(f"{len(part)}:".encode())
+        digest.update(part.encode("utf-8", "replace"))
+    return digest.hexdigest()[:32]
+
+
+def entity_of(event: Mapping[str, object]) -> dict[str, str]:
+    """Who and what an event is about, in clear, by kind of entity."""
+    entity: dict[str, str] = {}
+    for kind, fields in ENTITY_FIELDS.items():
+        for field in fields:
+            value = event.get(field)
+            if value:
+                entity[kind] = str(value)[:_MAX_ENTITY_CHARS]
+                break
+    return entity
