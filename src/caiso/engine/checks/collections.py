@@ -178,7 +178,7 @@ STANDARD_COLLECTIONS = Collections(
         ),
         _spec("scans", "Discovery scans", "id target unit ai_system finished_at:time ok:bool"),
         _spec("backups", "Back-ups", "id made_at:time ok:bool"),
-        _spec("users", "Logins", "id unit privileged:bool has_mfa:bool last_login_at:time"),
+        _spec("users", "Logins", "id unit active:bool privileged:bool has_mfa:bool last_login_at:time"),
         _spec(
             "evidence",
             "Evidence that people collected",
