@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.db.models import Q, QuerySet
 from django.http import Http404, QueryDict
@@ -193,7 +193,7 @@ class Listing:
         return self.register.address("cell", "__key__", "__column__")
 
     def _edit_url(self, key: str, column: Column) -> str:
-        return self._edit_pattern.replace("__key__", key).replace("__column__", column.key)
+        return self._edit_pattern.replace("__key__", quote(key, safe="")).replace("__column__", column.key)
 
     @cached_property
     def headings(self) -> list[Heading]:
