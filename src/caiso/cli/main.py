@@ -129,6 +129,11 @@ def run() -> None:
     except DomainError as refusal:
         note(f"caiso: {refusal}")
         sys.exit(1)
+    except Exception as error:
+        if type(error).__module__ != "django.db.utils":  # named by text: importing Django here would cost every start
+            raise
+        note(f"caiso: the database refused: {error}. A store of another version is brought up to date by: caiso up")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,19 @@
 import os
 from pathlib import Path
 
+from caiso.errors import DomainError
 
-def boot(data: Path) -> None:
+OPERATOR = "command line"  # who acts, in the audit trail: whoever may read the data directory
+
+
+class UnableToOpen(DomainError):
+    """The directory holds no installation."""
+
+
+def boot(data: Path, *, must_exist: bool = True) -> None:
     """Make this process a part of the installation in `data`: settings, models, services."""
+    if must_exist and not os.environ.get("CAISO_DATABASE_URL") and not (data / "caiso.sqlite3").exists():
+        raise UnableToOpen(f"{data} holds no installation yet; start one with: caiso up --data {data}")
     os.environ["CAISO_DATA"] = str(data)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "caiso.web.config.settings")
 

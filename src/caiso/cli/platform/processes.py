@@ -50,7 +50,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     die_with_parent()
     name, *arguments = sys.argv[1:]
-    boot(chosen_data_dir(None))
+    boot(chosen_data_dir(None), must_exist=False)
     PROCESSES[name](arguments)
 
 
