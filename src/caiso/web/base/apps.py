@@ -8,3 +8,9 @@ class BaseConfig(AppConfig):
 
     name = "caiso.web.base"
     label = "base"
+
+    def ready(self) -> None:
+        """Make the app's collections known to checks."""
+        from caiso.web.base.collections import register_collections  # noqa: PLC0415 - models load after the apps
+
+        register_collections()

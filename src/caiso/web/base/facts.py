@@ -250,10 +250,14 @@ def _value(term: Term) -> Any:
 
 
 def _contains(name: str, term: Term, *, words: bool) -> Q:
+    """The text contains the value; several values mean any of them."""
     # Position and not LIKE: LIKE ignores case in SQLite. A word of a JSON list stands between quotes.
-    wanted = orjson.dumps(str(term.value)).decode() if words else str(term.value)
     text: Expression = Cast(F(name), TextField())
-    return Q(GreaterThan(StrIndex(text, Value(wanted, output_field=CharField())), 0))
+    condition = Q()
+    for value in term.value if isinstance(term.value, tuple) else (term.value,):
+        wanted = orjson.dumps(str(value)).decode() if words else str(value)
+        condition |= Q(GreaterThan(StrIndex(text, Value(wanted, output_field=CharField())), 0))
+    return condition
 
 
 def _in_scope(name: str, scope: str) -> Q:

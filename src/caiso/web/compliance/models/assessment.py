@@ -10,6 +10,8 @@ STATES = (
     ("stale", "Stale"),
     ("unknown", "Unknown"),
     ("not_applicable", "Not applicable"),
+    ("planned", "Planned"),
+    ("implemented", "Declared only"),
 )
 
 
@@ -19,6 +21,7 @@ class ControlAssessment(models.Model):
     class Implementation(models.TextChoices):
         """What people say about it; the state beside it is what the checks say."""
 
+        UNDECLARED = "undeclared", "Nothing declared"
         PLANNED = "planned", "Planned"
         IMPLEMENTED = "implemented", "Implemented"
         NOT_APPLICABLE = "not_applicable", "Not applicable"
@@ -31,7 +34,7 @@ class ControlAssessment(models.Model):
     asset = models.ForeignKey(
         "inventory.Asset", null=True, on_delete=models.CASCADE, related_name="control_assessments"
     )
-    implementation = models.CharField(max_length=16, choices=Implementation.choices, default=Implementation.IMPLEMENTED)
+    implementation = models.CharField(max_length=16, choices=Implementation.choices, default=Implementation.UNDECLARED)
     implementation_reason = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=16, choices=STATES, default="unknown")
     reason = models.TextField(blank=True)

@@ -1,0 +1,19 @@
+"""The library of frameworks and controls of this process, read once from the packs."""
+
+from functools import lru_cache
+
+from caiso.engine.comply import Control as ControlPack
+from caiso.engine.comply import Library, load_library
+from caiso.web.config.environment import environment
+
+
+@lru_cache(maxsize=1)
+def library() -> Library:
+    """Shipped content and the folders of CAISO_PACKS; what is wrong in them is listed in `problems`, the rest works."""
+    return load_library(*environment().packs)
+
+
+@lru_cache(maxsize=1)
+def control_packs() -> dict[str, ControlPack]:
+    """The controls by id."""
+    return {pack.value.id: pack.value for pack in library().controls}
