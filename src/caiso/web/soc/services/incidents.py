@@ -11,7 +11,7 @@ from caiso.web.base.services import audit, facts
 from caiso.web.inventory.models import Asset
 from caiso.web.soc.models import Alert, Incident, IncidentEntry, IncidentFact
 from caiso.web.soc.models.alert import SEVERITIES
-from caiso.web.soc.services.clocks import compute_clocks
+from caiso.web.soc.services.clocks import check_fact, compute_clocks
 
 State = Incident.State
 # From each state, where it may go. Backwards steps are allowed where reality does that: an incident that
@@ -220,7 +220,6 @@ def state_fact(
 
     `value` is a bool, number, text or list as the facts schema of engine.clocks says; moments are ISO 8601 with a zone.
     """
-    from caiso.web.soc.services.clocks import check_fact  # noqa: PLC0415 - validates against the engine's schema, loaded on first use
 
     checked = check_fact(name, value, now=now)
     before = IncidentFact.objects.filter(incident=incident, name=name, is_current=True).first()
