@@ -4,24 +4,29 @@ Rows are written unsealed; services/sealing.py gives them their place in the cha
 """
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Model
 
 from caiso.errors import DomainError
 from caiso.web.base.models import AuditRecord, Unit, User
+from caiso.web.config.secrets import read_or_make_key
 
 MAX_VALUE = 2000
 MACHINE = "caiso"
 
-type_of_value = str | int | float | bool | None | list[Any] | dict[str, Any]
+PlainValue = str | int | float | bool | None | list[Any] | dict[str, Any]
 Changes = Mapping[str, Sequence[Any]]
 
 
@@ -85,7 +90,7 @@ def snapshot(row: Model, fields: Iterable[str]) -> dict[str, Any]:
     return {name: plain(getattr(row, name)) for name in fields}
 
 
-def plain(value: Any) -> type_of_value:
+def plain(value: Any) -> PlainValue:
     """A value as JSON holds it, bounded in length."""
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -122,9 +127,38 @@ def erase_values(row: AuditRecord, *, actor: User | None, reason: str, now: date
 
 
 def values_digest(row: AuditRecord) -> str:
-    """SHA-256 over the salted values that may be erased later."""
-    body = orjson.dumps([row.actor_label, row.subject_label, row.changes], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(row.salt.encode() + b"\0" + body).hexdigest()
+    """Keyed and salted hash of the whole record as it was written; a row put in without the key is found by it."""
+    body = orjson.dumps(
+        [
+            row.salt,
+            moment(row.at),
+            row.actor_id,
+            row.actor_label,
+            row.verb,
+            row.subject_type,
+            row.subject_id,
+            row.subject_label,
+            row.unit_id,
+            row.changes,
+        ],
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return hmac.new(audit_key(), body, hashlib.sha256).hexdigest()
+
+
+def moment(at: datetime) -> str:
+    """A time as the hashes of the trail write it."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def audit_key() -> bytes:
+    """The key of the trail's hashes, made on first use."""
+    return _key_of(Path(settings.DATA))
+
+
+@lru_cache(maxsize=4)
+def _key_of(data: Path) -> bytes:
+    return read_or_make_key(data, "audit").encode()
 
 
 def _row(entry: Entry, *, actor: User | str | None, now: datetime) -> AuditRecord:
