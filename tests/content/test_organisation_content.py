@@ -248,7 +248,7 @@ def test_the_four_crossovers_are_found_and_none_is_contested() -> None:
 
 def test_a_crossover_is_not_found_when_a_role_gives_up_the_topic() -> None:
     organisation = built_in("three-officers")
-    kept = tuple(item for item in organisation.assignments if item.duty != "technology-architecture")
+    kept = tuple(item for item in organisation.assignments if item.duty != "technology-standards")
     report = crossover(coverage(replace(organisation, assignments=kept), as_of=TODAY).snapshot)
     assert {finding.crossover.id: finding.found for finding in report.findings}["cto-ciso"] is False
 

@@ -1,10 +1,10 @@
 """Ranks where a role may report, with a reason for every point."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from caiso.engine.coverage.catalogue import Alternative, ProfileRule
+from caiso.engine.coverage.catalogue import Alternative, LinePoints, ProfileRule
 from caiso.engine.coverage.model import Profile
 from caiso.engine.coverage.organisation import Organisation
 from caiso.engine.coverage.snapshot import Snapshot
@@ -12,6 +12,9 @@ from caiso.engine.packs import quoted
 from caiso.errors import DomainError
 
 MOST_POINTS = 5.0
+# Each of several dotted lines gives less than a single one, since attention is divided; a contact without a line less still.
+DIVIDED_PART = 0.7
+CONTACT_PART = 0.4
 
 
 class UnableToAdvise(DomainError):
@@ -22,7 +25,7 @@ class UnableToAdvise(DomainError):
 class Reason:
     """Where a part of the points or of a weight comes from."""
 
-    source: Literal["solid", "dotted", "profile", "cap", "base", "chosen"]
+    source: Literal["solid", "dotted", "contact", "profile", "cap", "base", "chosen"]
     superior: str | None
     points: float
     text: str
@@ -171,10 +174,7 @@ def _score(
         solid = points.get((weight.criterion, alternative.solid))
         if solid:
             reasons.append(Reason("solid", alternative.solid, solid.solid, solid.reason))
-        for superior in alternative.dotted:
-            entry = points.get((weight.criterion, superior))
-            if entry and entry.dotted:
-                reasons.append(Reason("dotted", superior, entry.dotted, entry.reason))
+        reasons += _beside(points, weight.criterion, alternative)
         for rule in organisation.profile_rules:
             hits = rule.criterion == weight.criterion and rule.superior == alternative.solid
             if hits and rule.points and _matches(rule, profile):
@@ -182,6 +182,22 @@ def _score(
         total, explained = _capped(reasons, MOST_POINTS)
         scores.append(CriterionScore(weight.criterion, total, weight.value, explained))
     return tuple(scores)
+
+
+def _beside(
+    points: Mapping[tuple[str, str], LinePoints], criterion: str, alternative: Alternative
+) -> Iterator[Reason]:
+    """What dotted lines and contacts add."""
+    several = len(alternative.dotted) > 1
+    for superior in alternative.dotted:
+        entry = points.get((criterion, superior))
+        if entry and entry.dotted:
+            text = f"{entry.reason} (one of {len(alternative.dotted)} dotted lines)" if several else entry.reason
+            yield Reason("dotted", superior, entry.dotted * (DIVIDED_PART if several else 1.0), text)
+    for superior in alternative.contacts:
+        entry = points.get((criterion, superior))
+        if entry and entry.dotted:
+            yield Reason("contact", superior, entry.dotted * CONTACT_PART, f"{entry.reason} (contact without a line)")
 
 
 def _capped(reasons: Sequence[Reason], most: float) -> tuple[float, tuple[Reason, ...]]:

@@ -102,7 +102,7 @@ class ProfileRule:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A way to place the role: one solid line and any dotted ones."""
+    """A way to place the role: one solid line, any dotted ones, and roles it only keeps in close contact with."""
 
     id: Slug
     role: Slug
@@ -110,6 +110,7 @@ class Alternative:
     description: Words
     solid: Slug
     dotted: tuple[Slug, ...] = ()
+    contacts: tuple[Slug, ...] = ()
     primary: bool = False
 
 

@@ -75,7 +75,7 @@ def shortfall_data(short: Shortfall) -> Plain:
 
 
 def tally_data(found: Tally) -> Plain:
-    counts: Plain = {state: count for state, count in found.counts.items()}
+    counts: Plain = dict(found.counts.items())
     return {"duties": found.total, **counts, "share_covered": found.share_covered}
 
 

@@ -49,6 +49,7 @@ REFERENCES: dict[tuple[str, str], str] = {
     ("alternatives", "role"): "roles",
     ("alternatives", "solid"): "roles",
     ("alternatives", "dotted"): "roles",
+    ("alternatives", "contacts"): "roles",
     ("advantages", "criterion"): "criteria",
     ("authority_checks", "with_roles"): "roles",
     ("authority_records", "role"): "roles",
