@@ -7,11 +7,17 @@ from functools import cache
 
 import pytest
 
-from caiso.engine.coverage.catalogue import Deficiency
 from caiso.engine.coverage.crossover import crossover
 from caiso.engine.coverage.deficiencies import deficiencies
-from caiso.engine.coverage.loading import CONTENT_FOLDER, ORGANISATION, built_in, default_organisation, find_scenario
-from caiso.engine.coverage.model import Assignment
+from caiso.engine.coverage.organisation.catalogue import Deficiency
+from caiso.engine.coverage.organisation.loading import (
+    CONTENT_FOLDER,
+    ORGANISATION,
+    built_in,
+    default_organisation,
+    find_scenario,
+)
+from caiso.engine.coverage.organisation.model import Assignment
 from caiso.engine.coverage.scenario import Difference, try_scenario
 from caiso.engine.coverage.segregation import dependencies
 from caiso.engine.coverage.states import Coverage, coverage

@@ -10,8 +10,8 @@ import typer
 from caiso.cli.output import Data, Json, emit, note, show
 
 if TYPE_CHECKING:
-    from caiso.engine.coverage.changes import Scenario
-    from caiso.engine.coverage.organisation import Organisation
+    from caiso.engine.coverage.organisation.changes import Scenario
+    from caiso.engine.coverage.organisation.whole import Organisation
     from caiso.engine.coverage.scenario import Difference
     from caiso.engine.coverage.states import Coverage
 
@@ -238,7 +238,7 @@ def advise(
     """
     from caiso.engine.coverage.advisor import advise as compute
     from caiso.engine.coverage.export import advice_data
-    from caiso.engine.coverage.loading import read_profile
+    from caiso.engine.coverage.organisation.loading import read_profile
 
     described = read_profile(profile) if profile else None
     advice = compute(_organisation(org), described, weights=_weights(weight or []))
@@ -254,7 +254,12 @@ def advise(
 
 
 def _organisation(name: str) -> "Organisation":
-    from caiso.engine.coverage.loading import built_in, default_organisation, read_organisation, setup_names
+    from caiso.engine.coverage.organisation.loading import (
+        built_in,
+        default_organisation,
+        read_organisation,
+        setup_names,
+    )
 
     if name == "default":
         return default_organisation()
@@ -265,7 +270,7 @@ def _organisation(name: str) -> "Organisation":
 
 
 def _scenario(base: "Organisation", name: str) -> "Scenario":
-    from caiso.engine.coverage.loading import find_scenario, read_scenario
+    from caiso.engine.coverage.organisation.loading import find_scenario, read_scenario
 
     path = Path(name)
     shipped = {scenario.id for scenario in base.scenarios}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from caiso.engine.coverage.loading import built_in
+from caiso.engine.coverage.organisation.loading import built_in
 from caiso.engine.coverage.states import coverage
 from caiso.web.base.models import AuditRecord, Unit
 from caiso.web.organisation import queries

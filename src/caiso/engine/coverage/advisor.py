@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from caiso.engine.coverage.catalogue import Alternative, LinePoints, ProfileRule
-from caiso.engine.coverage.model import Profile
-from caiso.engine.coverage.organisation import Organisation
+from caiso.engine.coverage.organisation.catalogue import Alternative, LinePoints, ProfileRule
+from caiso.engine.coverage.organisation.model import Profile
+from caiso.engine.coverage.organisation.whole import Organisation
 from caiso.engine.coverage.snapshot import Snapshot
 from caiso.engine.packs import quoted
 from caiso.errors import DomainError
@@ -184,9 +184,7 @@ def _score(
     return tuple(scores)
 
 
-def _beside(
-    points: Mapping[tuple[str, str], LinePoints], criterion: str, alternative: Alternative
-) -> Iterator[Reason]:
+def _beside(points: Mapping[tuple[str, str], LinePoints], criterion: str, alternative: Alternative) -> Iterator[Reason]:
     """What dotted lines and contacts add."""
     several = len(alternative.dotted) > 1
     for superior in alternative.dotted:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
-from caiso.engine.coverage.changes import Change, Scenario
-from caiso.engine.coverage.model import (
+from caiso.engine.coverage.organisation.changes import Change, Scenario
+from caiso.engine.coverage.organisation.model import (
     Assignment,
     Delegate,
     Duty,
@@ -18,8 +18,8 @@ from caiso.engine.coverage.model import (
     Skill,
     active,
 )
-from caiso.engine.coverage.organisation import Organisation
-from caiso.engine.coverage.validate import find_faults
+from caiso.engine.coverage.organisation.validate import find_faults
+from caiso.engine.coverage.organisation.whole import Organisation
 from caiso.engine.packs import quoted
 from caiso.errors import DomainError
 

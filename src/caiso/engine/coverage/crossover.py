@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from caiso.engine.coverage.catalogue import Crossover
+from caiso.engine.coverage.organisation.catalogue import Crossover
 from caiso.engine.coverage.snapshot import Snapshot
 
 LARGEST_GROUP = 3

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from caiso.engine.coverage.catalogue import Deficiency
+from caiso.engine.coverage.organisation.catalogue import Deficiency
 from caiso.engine.coverage.states import Coverage, Shortfall, shortfalls_of
 
 # A duty in one of these states has nobody fit to answer for it; the others are a matter of time or order.

@@ -6,10 +6,10 @@ from datetime import date
 from functools import cached_property
 
 from caiso.engine.coverage.apply import Applied, apply
-from caiso.engine.coverage.changes import Scenario
 from caiso.engine.coverage.deficiencies import DeficiencyReport, deficiencies
 from caiso.engine.coverage.load import PersonLoad, RoleLoad
-from caiso.engine.coverage.organisation import Organisation
+from caiso.engine.coverage.organisation.changes import Scenario
+from caiso.engine.coverage.organisation.whole import Organisation
 from caiso.engine.coverage.segregation import Conflict, Dependency, conflicts, dependencies
 from caiso.engine.coverage.snapshot import Snapshot
 from caiso.engine.coverage.states import RANK, Coverage, State, coverage

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from caiso.engine.coverage.catalogue import ConflictRule
 from caiso.engine.coverage.crossover import carried_duties
-from caiso.engine.coverage.model import active
+from caiso.engine.coverage.organisation.catalogue import ConflictRule
+from caiso.engine.coverage.organisation.model import active
 from caiso.engine.coverage.snapshot import Snapshot
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from caiso.engine.coverage.model import (
+from caiso.engine.coverage.organisation.model import (
     FULL_TIME_HOURS,
     AiSystem,
     Assignment,
@@ -19,7 +19,7 @@ from caiso.engine.coverage.model import (
     Unit,
     active,
 )
-from caiso.engine.coverage.organisation import Organisation
+from caiso.engine.coverage.organisation.whole import Organisation
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Literal
 
 from caiso.engine.coverage.load import PersonLoad, RoleLoad, person_loads, role_loads
-from caiso.engine.coverage.model import FAMILIES, STAGES, Assignment, Duty
-from caiso.engine.coverage.organisation import Organisation
+from caiso.engine.coverage.organisation.model import FAMILIES, STAGES, Assignment, Duty
+from caiso.engine.coverage.organisation.whole import Organisation
 from caiso.engine.coverage.snapshot import Snapshot, accountable_in
 
 State = Literal["unowned", "contested", "unstaffed", "unqualified", "covered"]

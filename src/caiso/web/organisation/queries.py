@@ -6,9 +6,9 @@ from datetime import date
 
 from django.db.models import QuerySet
 
-from caiso.engine.coverage import model as engine
-from caiso.engine.coverage.loading import default_organisation
 from caiso.engine.coverage.organisation import Organisation
+from caiso.engine.coverage.organisation import model as engine
+from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.engine.coverage.states import Coverage, coverage
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import Person, Setting, Unit

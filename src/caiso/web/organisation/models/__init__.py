@@ -1,4 +1,4 @@
-"""Tables of the organisation; each row is one record of caiso.engine.coverage.model."""
+"""Tables of the organisation; each row is one record of caiso.engine.coverage.organisation.model."""
 
 from caiso.web.organisation.models.duty import Assignment, Competence, Duty
 from caiso.web.organisation.models.result import CoverageSnapshot, DutyCoverage

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from caiso.engine.coverage import model as engine
 from caiso.engine.coverage.organisation import Organisation
+from caiso.engine.coverage.organisation import model as engine
 from caiso.errors import DomainError
 from caiso.web.base.models import Person, Setting, Unit, User
 from caiso.web.base.services import audit

@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 
 import caiso
-from caiso.engine.coverage.changes import Scenario
-from caiso.engine.coverage.model import Profile
-from caiso.engine.coverage.organisation import COLLECTIONS, Organisation, join
-from caiso.engine.coverage.validate import find_faults, repeated_ids
+from caiso.engine.coverage.organisation.changes import Scenario
+from caiso.engine.coverage.organisation.model import Profile
+from caiso.engine.coverage.organisation.validate import find_faults, repeated_ids
+from caiso.engine.coverage.organisation.whole import COLLECTIONS, Organisation, join
 from caiso.engine.packs import (
     Limits,
     Pack,

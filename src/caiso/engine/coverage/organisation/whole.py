@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from caiso.engine.coverage import catalogue, records
-from caiso.engine.coverage.changes import Scenario
-from caiso.engine.coverage.model import (
+from caiso.engine.coverage.organisation import catalogue, records
+from caiso.engine.coverage.organisation.changes import Scenario
+from caiso.engine.coverage.organisation.model import (
     AiSystem,
     Assignment,
     Competence,

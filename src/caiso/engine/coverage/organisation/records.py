@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
-from caiso.engine.coverage.model import Level, Money
+from caiso.engine.coverage.organisation.model import Level, Money
 from caiso.engine.packs import Between, Length, Slug, Title, Words
 
 OptionalText = Annotated[str, Length(0, 1000)]

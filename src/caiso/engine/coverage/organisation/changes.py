@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
-from caiso.engine.coverage.model import Family, Hours, Level, LineKind, Money, RaciKind
+from caiso.engine.coverage.organisation.model import Family, Hours, Level, LineKind, Money, RaciKind
 from caiso.engine.packs import Between, Fault, Length, Slug, Title, Words
 
 Operation = Literal[

@@ -5,8 +5,8 @@ from datetime import date
 
 import yaml
 
-from caiso.engine.coverage.changes import Scenario
-from caiso.engine.coverage.organisation import Organisation
+from caiso.engine.coverage.organisation.changes import Scenario
+from caiso.engine.coverage.organisation.whole import Organisation
 
 
 class _Dumper(yaml.SafeDumper):

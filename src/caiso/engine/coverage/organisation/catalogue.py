@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from caiso.engine.coverage.model import Assignment, Level, Money, ReportingLine
+from caiso.engine.coverage.organisation.model import Assignment, Level, Money, ReportingLine
 from caiso.engine.packs import Between, Length, Slug, Title, Words
 
 Points = Annotated[float, Between(0, 5)]

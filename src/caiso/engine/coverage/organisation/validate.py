@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from caiso.engine.coverage.model import ReportingLine, active
-from caiso.engine.coverage.organisation import COLLECTIONS, Organisation
+from caiso.engine.coverage.organisation.model import ReportingLine, active
+from caiso.engine.coverage.organisation.whole import COLLECTIONS, Organisation
 from caiso.engine.packs import Fault, quoted
 
 # (collection, field) -> the collection in which the value, or each value, must be an id.
