@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from caiso.cli.output import Data, Json, emit, is_terminal, note
+from caiso.cli.preparation import recall, remember
 from caiso.cli.supervisor import Program, Supervisor, listen, lock_data_dir
 from caiso.datadir import chosen_data_dir
 
@@ -47,13 +48,23 @@ def up(
         tell=note,
     )
     supervisor.watch_signals()
-    wanted = () if no_demo else ("--demo",)
-    printed = supervisor.finish(Program("prepare", (*PROCESS, "prepare", *wanted)))
+    told = recall(folder) or prepared(supervisor, with_demo=not no_demo)
     if not supervisor.stopping:
-        ready = Ready(url, host, port, json.loads(printed), as_json=as_json, open_browser=open_browser)
+        ready = Ready(url, host, port, told, as_json=as_json, open_browser=open_browser)
         threading.Thread(target=ready.wait, daemon=True).start()
         supervisor.run()
     lock.release()
+
+
+def prepared(supervisor: Supervisor, *, with_demo: bool) -> dict[str, object]:
+    """Bring the store up to date in a process of its own; what a person needs to sign in."""
+    wanted = ("--demo",) if with_demo else ()
+    printed = supervisor.finish(Program("prepare", (*PROCESS, "prepare", *wanted)))
+    if supervisor.stopping:
+        return {}
+    told: dict[str, object] = json.loads(printed)
+    remember(supervisor.data, told)
+    return told
 
 
 def programs(listener: int) -> list[Program]:

@@ -1,0 +1,71 @@
+"""Remembers that a store is up to date, so that an unchanged one starts without asking Django first."""
+
+import hashlib
+import json
+import os
+import sqlite3
+from importlib.metadata import version
+from pathlib import Path
+
+import caiso
+
+WEB = Path(caiso.__file__).parent / "web"
+FOREIGN_TABLES = ("django", "django-allauth")  # packages that bring migrations of their own
+FOREIGN_FILES = ("django-htmx",)  # packages that bring static files
+
+
+def fingerprint(data: Path) -> str | None:
+    """What a prepared store depends on: our code's tables and files, and what the database says was applied to it.
+
+    None where only Django can tell: no database yet, or one that is not a file.
+    """
+    database = data / "caiso.sqlite3"
+    if os.environ.get("CAISO_DATABASE_URL") or not database.exists():
+        return None
+    try:
+        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+        try:
+            applied = connection.execute("SELECT app, name FROM django_migrations ORDER BY app, name").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return None
+    manifest = WEB / "static" / "built" / "manifest.json"
+    parts = [
+        caiso.__version__,
+        *(f"{name} {version(name)}" for name in FOREIGN_TABLES + FOREIGN_FILES),
+        *sorted(str(path.relative_to(WEB)) for path in WEB.glob("*/migrations/*.py")),
+        *(f"{app}.{name}" for app, name in applied),
+        manifest.read_text() if manifest.exists() else "",
+        str((data / "static").exists()),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def recall(data: Path) -> dict[str, object] | None:
+    """What the last preparation told, if nothing that it depends on has changed since; else None."""
+    try:
+        kept = json.loads(_path(data).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    told = kept.get("told")
+    return told if isinstance(told, dict) and kept.get("fingerprint") == fingerprint(data) else None
+
+
+def remember(data: Path, told: dict[str, object]) -> None:
+    """Keep what a preparation told, without any password that is not the demo's."""
+    logins = told.get("logins")
+    demo = [login for login in logins if login.get("demo")] if isinstance(logins, list) else []
+    path = _path(data)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"fingerprint": fingerprint(data), "told": told | {"logins": demo}}))
+
+
+def forget(data: Path) -> None:
+    """Make the next start prepare the store again."""
+    _path(data).unlink(missing_ok=True)
+
+
+def _path(data: Path) -> Path:
+    return data / "state" / "prepared.json"
