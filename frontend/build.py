@@ -83,7 +83,7 @@ def used_icons() -> dict[str, str]:
 def inputs_digest(icons: dict[str, str]) -> str:
     """A hash over everything that the assets are made from."""
     digest = hashlib.sha256("\n".join(sorted(icons)).encode())
-    files = [FRONTEND / "package.json", FRONTEND / "package-lock.json", Path(__file__)]
+    files = [FRONTEND / name for name in ("package.json", "package-lock.json", "mark.svg", "build.py")]
     for folder, pattern in ((FRONTEND / "css", "*.css"), (FRONTEND / "js", "*.js"), (WEB / "templates", "*.html")):
         files.extend(sorted(folder.rglob(pattern)))
     for path in files:
@@ -160,6 +160,7 @@ def make_assets(node: Node, draft: Path, icons: dict[str, str]) -> None:
     run([*esbuild, "js/charts.js", "--format=esm", f"--outfile={draft / 'charts.js'}"], remedy="see the message of esbuild below")
     run([*esbuild, "js/theme.js", "--format=iife", f"--outfile={draft / 'theme.js'}"], remedy="see the message of esbuild below")
     shutil.copyfile(MODULES / "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2", draft / "inter.woff2")
+    shutil.copyfile(FRONTEND / "mark.svg", draft / "mark.svg")
     (draft / "icons.svg").write_text(sprite(icons))
 
 

@@ -10,7 +10,9 @@ class BaseConfig(AppConfig):
     label = "base"
 
     def ready(self) -> None:
-        """Make the app's collections known to checks."""
+        """Make the app's collections known to checks, and its pages to the frame."""
         from caiso.web.base.collections import register_collections  # noqa: PLC0415 - models load after the apps
+        from caiso.web.base.frame import register_frame  # noqa: PLC0415 - models load after the apps
 
         register_collections()
+        register_frame()

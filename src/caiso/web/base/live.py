@@ -44,7 +44,14 @@ def register(topic: Topic) -> None:
 
 def topics_for(viewer: Viewer, names: list[str]) -> tuple[Topic, ...]:
     """The named topics that exist and that the viewer may follow."""
-    return tuple(topic for name in dict.fromkeys(names) if (topic := _topics.get(name)) and viewer.may(topic.permission))
+    return tuple(
+        topic for name in dict.fromkeys(names) if (topic := _topics.get(name)) and viewer.may(topic.permission)
+    )
+
+
+async def topics_for_async(viewer: Viewer, names: list[str]) -> tuple[Topic, ...]:
+    """`topics_for` from an async view."""
+    return await sync_to_async(topics_for)(viewer, names)
 
 
 @dataclass

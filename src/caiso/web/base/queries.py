@@ -7,7 +7,18 @@ from typing import Any
 from allauth.mfa.utils import is_mfa_enabled
 from django.db.models import Q, QuerySet
 
-from caiso.web.base.models import AccessGrant, AccessRole, AuditRecord, Notification, Person, SavedView, Setting, Task, Unit, User
+from caiso.web.base.models import (
+    AccessGrant,
+    AccessRole,
+    AuditRecord,
+    Notification,
+    Person,
+    SavedView,
+    Setting,
+    Task,
+    Unit,
+    User,
+)
 
 
 def live_grants(user: User) -> tuple[tuple[str, str], ...]:
@@ -84,3 +95,8 @@ def people() -> "QuerySet[Person]":
 def units() -> "QuerySet[Unit]":
     """The tree of units, parents first."""
     return Unit.objects.select_related("parent")
+
+
+def tasks_of(person: Person) -> "QuerySet[Task]":
+    """Tasks given to a person, open ones first."""
+    return Task.objects.filter(assignee=person).select_related("unit").order_by("-state", "due_at", "id")

@@ -2,13 +2,22 @@
 
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 
 from caiso.web.base import queries
-from caiso.web.base.access import Viewer, visible
-from caiso.web.base.models import AuditRecord, Task
+from caiso.web.base.access import Viewer, visible, within
+from caiso.web.base.models import AuditRecord, Task, Unit
 from caiso.web.base.register import Action, Choice, Column, Flag, Moment, Reference, Register, Text, declare
 from caiso.web.base.services import workplace
+
+
+def _audit_rows(viewer: Viewer) -> Any:
+    """Records of the units in sight; what belongs to no unit (logins, exports) only for those who see the whole organisation."""
+    scope = within(viewer.paths("audit.view"))
+    sees_all = Unit.objects.filter(within(viewer.paths("audit.view"), "path"), parent=None).exists()
+    return AuditRecord.objects.filter(scope | Q(unit=None) if sees_all else scope)
+
 
 TASK_STATE = Choice(Task.State.choices, tones={"open": "info", "done": "good", "dropped": "neutral"})
 
@@ -77,12 +86,19 @@ AUDIT = declare(
         one="Record",
         many="Audit trail",
         icon="history",
-        rows=lambda viewer: visible(AuditRecord.objects.all(), viewer, "audit.view"),
+        rows=_audit_rows,
         columns=(
             Column("at", "When", Moment(), filter=True),
             Column("actor_label", "Who", Text(), search=True, filter=True),
             Column("verb", "Deed", Text(mono=True), search=True, filter=True),
-            Column("subject_label", "Record", Text(), search=True, link=True, note=lambda row: f"{row.subject_type} {row.subject_id}"),
+            Column(
+                "subject_label",
+                "Record",
+                Text(),
+                search=True,
+                link=True,
+                note=lambda row: f"{row.subject_type} {row.subject_id}",
+            ),
             Column("subject_type", "Kind", Text(), filter=True, shown=False),
             Column("changes", "Changes", Text(), value=lambda row: _changes_in_words(row.changes)),
             Column("sequence", "Sealed as", Text(mono=True), shown=False),
@@ -103,6 +119,3 @@ def _changes_in_words(changes: dict[str, Any] | None) -> str:
 
 def _short(value: Any) -> str:
     return "–" if value in (None, "") else str(value)[:60]
-
-
-

@@ -16,6 +16,8 @@ from caiso.web.base.register.kinds import Control, Shown
 SIZES = (25, 50, 100, 200)
 WORDS_SEARCHED = 8
 LONGEST_SEARCH = 200
+QUICK_FILTERS = 3
+QUICK_OPTIONS = 15
 
 
 @dataclass(slots=True)
@@ -184,6 +186,8 @@ class Listing:
         note = column.note(record) if column.note else ""
         if callable(column.link):
             url = column.link(record)
+        if not url.startswith("/") or url.startswith("//"):
+            url = ""  # records carry addresses from outside; only our own pages are linked
         edit_url = self._edit_url(key, column) if self.register.may_edit(column, record, self.viewer) else ""
         return Cell(column, column.kind.show(column.of(record)), url, note, edit_url)
 
@@ -216,6 +220,42 @@ class Listing:
             for column in self.register.columns
             if column.filter and column.path is not None
         ]
+
+    @cached_property
+    def quick_filters(self) -> list[Control]:
+        """Choices short enough for the tool bar; the rest waits in the filter menu."""
+        return [one for one in self.filters if one.type == "choices" and len(one.options) <= QUICK_OPTIONS][:QUICK_FILTERS]
+
+    @cached_property
+    def more_filters(self) -> list[Control]:
+        return [one for one in self.filters if one not in self.quick_filters]
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What the tool form carries along because no control of its own shows it."""
+        return [(name, value) for name, value in self._pairs() if name in {"sort", "size", "col", "cols"}]
+
+    @property
+    def kept_for_columns(self) -> list[tuple[str, str]]:
+        """What the column form carries along: everything but the columns and the page."""
+        return [(name, value) for name, value in self._pairs() if name not in {"col", "cols", "page"}]
+
+    @property
+    def query(self) -> str:
+        """The query string of this list without the page."""
+        return self.query_without("page")
+
+    @property
+    def previous_url(self) -> str:
+        return self.url(page=str(self.page - 1)) if self.page > 1 else ""
+
+    @property
+    def next_url(self) -> str:
+        return self.url(page=str(self.page + 1)) if self.page < self.pages else ""
+
+    @property
+    def size_urls(self) -> list[tuple[int, str]]:
+        return [(size, self.url(size=str(size))) for size in SIZES]
 
     @property
     def has_search(self) -> bool:
