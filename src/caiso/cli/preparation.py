@@ -48,8 +48,8 @@ def recall(data: Path) -> dict[str, object] | None:
         kept = json.loads(_path(data).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    told = kept.get("told")
-    return told if isinstance(told, dict) and kept.get("fingerprint") == fingerprint(data) else None
+    told, now = kept.get("told"), fingerprint(data)
+    return told if isinstance(told, dict) and now is not None and kept.get("fingerprint") == now else None
 
 
 def remember(data: Path, told: dict[str, object]) -> None:
