@@ -1,0 +1,1 @@
+"""Reads source code as syntax trees and finds AI components in it."""
