@@ -67,7 +67,10 @@ def clocks(
 
 
 @app.command("schema")
-def schema() -> None:
+def schema(
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON is what is printed anyway.")] = True,
+) -> None:
     """Print the JSON Schema of a facts file for `clocks compute`. Not legal advice.
 
     \b
