@@ -31,6 +31,10 @@ _ZERO_SPAN = bytes(8)
 _STATUS_ERROR = 2
 
 
+class BodyTooLarge(UnableToDecode):
+    """A body beyond its bound; HTTP 413."""
+
+
 def inflate(body: bytes, encoding: str, *, limit: int) -> bytes:
     """Undo gzip or deflate without ever holding more than ``limit`` bytes."""
     if encoding in ("", "identity"):
@@ -54,10 +58,6 @@ def inflate(body: bytes, encoding: str, *, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-class BodyTooLarge(UnableToDecode):
-    """A body beyond its bound; HTTP 413."""
-
-
 def check_request(
     signal: Signal, encoding: Encoding, body: bytes, limits: Limits = LIMITS
 ) -> tuple[int, list[Refusal]]:
@@ -67,16 +67,26 @@ def check_request(
     """
     if encoding is Encoding.NDJSON:
         return ndjson.check(body, limits)
-    total = 0
+    total = attributes = 0
     refused: list[Refusal] = []
     for index, (_, item, reason) in enumerate(_items(signal, encoding, body, limits)):
         total += 1
-        if total > limits.records:
-            raise UnableToDecode(f"more than {limits.records} records in one request")
+        attributes += _count(item)
+        if total > limits.records or attributes > limits.total_attributes:
+            raise BodyTooLarge(
+                f"more than {limits.records} records or {limits.total_attributes} attributes in one request"
+            )
         reason = reason or _structure(signal, encoding, item, limits)
         if reason:
             refused.append(Refusal(index, reason))
     return total, refused
+
+
+def _count(item: Any) -> int:
+    if isinstance(item, dict):
+        found = item.get("attributes")
+        return len(found) if isinstance(found, list) else 0
+    return len(item.attributes) if not isinstance(item, bytes) else 0
 
 
 def decode_request(

@@ -58,9 +58,10 @@ class Source:
 class Limits:
     """Bounds on hostile input; what exceeds them is refused by name, never cut."""
 
-    body_bytes: int = 20 * 1024 * 1024  # as sent
-    inflated_bytes: int = 32 * 1024 * 1024
+    body_bytes: int = 16 * 1024 * 1024  # as sent
+    inflated_bytes: int = 16 * 1024 * 1024  # parsed, two-byte values take twenty times their size in memory
     records: int = 50_000  # in one request
+    total_attributes: int = 500_000  # in one request
     record_bytes: int = 4 * 1024 * 1024
     attributes: int = 1024  # OpenInference writes one attribute per message field
     key_chars: int = 256

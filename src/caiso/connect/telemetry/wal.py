@@ -69,6 +69,7 @@ class Damage:
     writer: str
     start: Position
     reason: str
+    torn: bool = False  # at the very end of a segment: what a killed writer had not acknowledged
 
 
 def _segment_path(folder: Path, number: int) -> Path:
@@ -302,7 +303,9 @@ class WalReader:
                     skipped = len(data) - len(_FRAME_MAGIC) + 1
                 if skipped <= at:
                     if ended:
-                        self._on_damage(Damage(writer, here, "no readable frame up to the end of the segment"))
+                        self._on_damage(
+                            Damage(writer, here, "no readable frame up to the end of the segment", torn=True)
+                        )
                     break
                 self._on_damage(Damage(writer, here, f"{skipped - at} bytes are not a readable frame"))
                 at = skipped

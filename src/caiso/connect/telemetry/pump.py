@@ -1,0 +1,424 @@
+"""The detector's half of exactly-once: log to numbered parts, with everything a restart needs to give the same alerts.
+
+One batch goes through these steps, and a crash between any two is repaired by ``recover``:
+
+1. ``next_batch`` reads frames after the offsets, normalises, appends content (synced), writes part N (synced, linked).
+   The part's appearance fixes which events there are and their order; its metadata holds the log ranges it used up
+   and the refused records. A crash before it leaves only blobs in the content store that nothing refers to.
+2. The caller matches ``batch.events`` and commits signals, the part's row and ``batch.offsets`` in ONE transaction.
+   A crash before it leaves an *orphan*: a part with no row. ``recover`` hands it back as it is and moves the offsets
+   over its ranges, so the log is not read a second time and its events cannot come twice or in another order.
+3. ``committed`` lets the pump go on. From time to time ``snapshot`` stores the detector's memory as of a part, and
+   only then the log before that part is trimmed.
+
+After a restart the detector is restored from the newest snapshot and processes the parts after it again, in order;
+the signals it repeats have the same ids and are suppressed by their unique id.
+
+Where replayed text comes from: rules match content, and parts hold none. Content is synced *before* the part that
+refers to it, so for every part its text can be read back from the content store; the log is not needed for it. Text
+whose retention ended while the detector was down stays away (its event is replayed without it): deleting a key wins
+over repeating a match. Retention is counted in days and snapshots in minutes, so this takes a long outage.
+
+Duplicates: a client that missed our answer sends again, and its records carry the same deterministic ids. Ids that
+stand among the last ``dedup_window`` accepted ones are dropped and counted, not marked: a marked copy would still
+count in every window, chart and bill. Ids seen are a function of the parts alone (the window is rebuilt from them), so
+a restart decides as the first run would have. Two equal log lines in one request are no retry; the second gets an
+id of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from caiso.connect.telemetry import parts as part_files
+from caiso.connect.telemetry.content import ContentGone, ContentStore, UnableToReadContent
+from caiso.connect.telemetry.keys import KeyRing, make_folder
+from caiso.connect.telemetry.meaning.messages import Segment
+from caiso.connect.telemetry.normalise import Normalised, merge_content, normalise
+from caiso.connect.telemetry.otlp import decode_request
+from caiso.connect.telemetry.parts import Event, PartInfo, Range, Reject
+from caiso.connect.telemetry.records import (
+    LIMITS,
+    Envelope,
+    Limits,
+    Refusal,
+    Signal,
+    UnableToAccept,
+    UnableToDecode,
+    unpack_envelope,
+)
+from caiso.connect.telemetry.state import Snapshot, StateStore
+from caiso.connect.telemetry.wal import Damage, Frame, Position, WalReader
+from caiso.errors import DomainError
+
+log = logging.getLogger(__name__)
+
+_NO_SOURCE: Final = "unknown"
+
+
+class UnableToContinue(DomainError):
+    """The pump was asked for a batch while the one before is neither committed nor recovered."""
+
+
+@dataclass(frozen=True, slots=True)
+class PumpSettings:
+    """How much goes into one batch and how long ids are remembered."""
+
+    batch_bytes: int = 16 << 20
+    dedup_window: int = 500_000
+    limits: Limits = LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step: the part (None when nothing was accepted), its events with their content, and the offsets after it."""
+
+    part: PartInfo | None
+    events: list[Event]
+    rejects: tuple[Reject, ...]
+    offsets: dict[str, Position]
+    duplicates: int = 0
+    orphan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a restarted detector does, in this order: restore the snapshot, process ``replay``, commit each orphan."""
+
+    snapshot: Snapshot | None
+    replay: Iterator[tuple[PartInfo, list[Event]]]
+    orphans: list[Batch]
+    warnings: list[str]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A batch while it is being read."""
+
+    events: list[Event] = field(default_factory=list)
+    segments: list[list[Segment]] = field(default_factory=list)
+    rejects: list[tuple[Reject, str]] = field(default_factory=list)  # with the record's beginning
+    ids: list[int] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class _Window:
+    """The last accepted event ids, exactly; 64 bits of each."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._order: deque[int] = deque()
+        self._known: set[int] = set()
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._known
+
+    def add(self, keys: Sequence[int]) -> None:
+        self._order.extend(keys)
+        self._known.update(keys)
+        while len(self._order) > self._size:
+            self._known.discard(self._order.popleft())
+
+
+def _key(event_id: str) -> int:
+    return int(event_id[:16], 16)
+
+
+class Pump:
+    """Moves the log into parts, one batch at a time. Call ``recover`` first; then loop over ``next_batch``."""
+
+    def __init__(self, data_dir: Path, *, settings: PumpSettings | None = None) -> None:
+        self._settings = settings or PumpSettings()
+        self.events_root = make_folder(data_dir / "events")
+        self.content = ContentStore(data_dir)
+        self._damage: list[Damage] = []
+        self._wal = WalReader(data_dir / "wal", KeyRing(data_dir / "keys", "wal"), on_damage=self._damage.append)
+        self._state = StateStore(data_dir / "state", KeyRing(data_dir / "keys", "state"))
+        self._offsets: dict[str, Position] = {}
+        self._after_part: dict[int, dict[str, Position]] = {}  # offsets after each part that no snapshot covers
+        self._seen = _Window(self._settings.dedup_window)
+        self._last_part = 0
+        self._open: Batch | None = None
+        self._ready = False
+
+    # -- restart ------------------------------------------------------------------------------------------------
+
+    def recover(
+        self, committed: Sequence[PartInfo], offsets: Mapping[str, Position], *, last_part: int = 0
+    ) -> Recovery:
+        """Bring files and database together.
+
+        ``committed`` are all part rows, ``offsets`` those of the last transaction, ``last_part`` the highest number
+        ever committed: rows may be gone by retention, and a number that is used again would meet an old snapshot.
+        """
+        ordered = sorted(committed, key=lambda part: part.number)
+        self._offsets = dict(offsets)
+        self._last_part = max((part.last_number for part in ordered), default=0)
+        self._last_part = last_committed = max(self._last_part, last_part)
+        self._open = None
+        self._after_part = {self._last_part: dict(offsets)}
+        warnings = [
+            f"half-written file {path} deleted"
+            for path in part_files.clean(self.events_root, known=[p.path for p in ordered])
+        ]
+        self._remember(ordered)
+        orphans = self._orphans(warnings)
+        snapshot, broken = self._state.newest(upto=last_committed)
+        warnings += [f"snapshot {name} is not readable; an older one is used" for name in broken]
+        after = snapshot.part if snapshot else 0
+        replay = ((part, self._read_back(part)) for part in ordered if part.last_number > after)
+        self._ready = True
+        for warning in warnings:
+            log.warning(warning)
+        return Recovery(snapshot, replay, orphans, warnings)
+
+    def _remember(self, ordered: Sequence[PartInfo]) -> None:
+        """Rebuild the window of ids from the newest parts that fill it."""
+        self._seen = _Window(self._settings.dedup_window)
+        chosen: list[PartInfo] = []
+        rows = 0
+        for part in reversed(ordered):
+            if rows >= self._settings.dedup_window:
+                break
+            chosen.append(part)
+            rows += part.rows
+        for part in reversed(chosen):
+            self._seen.add([_key(event_id) for event_id in part_files.read_ids(self.events_root, part.path)])
+
+    def _orphans(self, warnings: list[str]) -> list[Batch]:
+        found: list[Batch] = []
+        for part in part_files.list_parts(self.events_root, after=self._last_part):
+            fits = part.number == self._last_part + 1 and all(
+                self._offsets.get(r.writer, Position()) == r.start for r in part.ranges
+            )
+            if not fits:
+                # Its records are still in the log, because the log is trimmed only behind committed parts.
+                aside = self.events_root / f"{part.path}.stale"
+                (self.events_root / part.path).replace(aside)
+                warnings.append(f"{part.path} does not follow what was committed; set aside as {aside.name}")
+                continue
+            self._offsets.update({r.writer: r.end for r in part.ranges})
+            self._last_part = part.number
+            self._seen.add([_key(event_id) for event_id in part_files.read_ids(self.events_root, part.path)])
+            found.append(
+                Batch(part, self._read_back(part), part.rejects, dict(self._offsets), part.duplicates, orphan=True)
+            )
+        return found
+
+    def _read_back(self, part: PartInfo) -> list[Event]:
+        """Return a part's events with the content that is still readable."""
+        events = part_files.read_part(self.events_root, part.path)
+        merged: list[Event] = []
+        for event in events:
+            ref = event.get("content.ref")
+            segments: list[Segment] = []
+            if isinstance(ref, str):
+                try:
+                    segments = self.content.read(ref, str(event["event.id"]))
+                except (ContentGone, UnableToReadContent) as error:
+                    log.warning("event %s is replayed without its content: %s", event["event.id"], error)
+            merged.append(merge_content(event, segments))
+        return merged
+
+    # -- one batch ----------------------------------------------------------------------------------------------
+
+    def next_batch(self) -> Batch | None:
+        """Return the next batch, its part already durable, or None when the log has nothing new."""
+        if not self._ready:
+            raise UnableToContinue("recover comes before the first batch")
+        if self._open is not None:
+            raise UnableToContinue("the batch before was not committed; commit it, or recover")
+        ranges, envelopes = self._read()
+        if not envelopes and not any(not damage.torn for damage in self._damage):
+            self._damage.clear()
+            return None  # offsets stay: a part's ranges must begin where the last transaction ended
+        self._ready = False  # should anything below fail, only ``recover`` knows how far it came
+        draft = _Draft()
+        for frame, envelope in envelopes:
+            self._take(frame, envelope, draft)
+        batch = self._write(draft, ranges, envelopes[0][1].ingest_us if envelopes else 0)
+        self._open = batch
+        self._ready = True
+        return batch
+
+    def _read(self) -> tuple[list[Range], list[tuple[Frame, Envelope]]]:
+        """Return what to take: whole frames of one hour of arrival, in the order of each writer."""
+        writers = self._wal.writers()
+        share = max(1 << 20, self._settings.batch_bytes // max(1, len(writers)))
+        found: dict[str, tuple[Position, list[tuple[Frame, Envelope]]]] = {}
+        for writer in writers:
+            frames, end = self._wal.read(writer, self._offsets.get(writer, Position()), max_bytes=share)
+            found[writer] = (end, list(self._opened(frames)))
+        firsts = [read[0][1].ingest_us for _, read in found.values() if read]
+        hour = part_files.hour_of(min(firsts)) if firsts else ""
+        ranges: list[Range] = []
+        taken: list[tuple[Frame, Envelope]] = []
+        for writer, (end, read) in found.items():
+            start = self._offsets.get(writer, Position())
+            cut = next((i for i, (_, e) in enumerate(read) if part_files.hour_of(e.ingest_us) != hour), len(read))
+            until = end if cut == len(read) else read[cut][0].start
+            if until != start:
+                ranges.append(Range(writer, start, until))
+                taken += read[:cut]
+        return self._bounded(ranges, taken)
+
+    def _opened(self, frames: Sequence[Frame]) -> Iterator[tuple[Frame, Envelope]]:
+        for frame in frames:
+            try:
+                yield frame, unpack_envelope(frame.payload)
+            except UnableToDecode as error:
+                self._damage.append(Damage(frame.writer, frame.start, str(error)))
+
+    def _bounded(
+        self, ranges: list[Range], taken: list[tuple[Frame, Envelope]]
+    ) -> tuple[list[Range], list[tuple[Frame, Envelope]]]:
+        """Cut after so many bytes that the batch cannot grow far beyond its bound of events."""
+        size = 0
+        for index, (frame, _) in enumerate(taken):
+            size += len(frame.payload)
+            if size > self._settings.batch_bytes and index + 1 < len(taken):
+                kept = taken[: index + 1]
+                return self._until(ranges, kept), kept
+        return ranges, taken
+
+    def _until(self, ranges: list[Range], kept: list[tuple[Frame, Envelope]]) -> list[Range]:
+        ends = {frame.writer: frame.end for frame, _ in kept}
+        return [Range(r.writer, r.start, ends[r.writer]) for r in ranges if r.writer in ends]
+
+    def _take(self, frame: Frame, envelope: Envelope, draft: _Draft) -> None:
+        repeats: dict[str, int] = {}
+        try:
+            for index, item in enumerate(
+                decode_request(envelope.signal, envelope.encoding, envelope.body, self._settings.limits)
+            ):
+                if isinstance(item, Refusal):
+                    self._reject(frame, envelope, item, draft)
+                    continue
+                try:
+                    found = normalise(item, source_id=envelope.source_id, ingest_us=envelope.ingest_us)
+                except UnableToAccept as error:
+                    self._reject(frame, envelope, Refusal(index, str(error), repr(item)[:2000]), draft)
+                except Exception as error:  # one record that trips a mistake of ours must not stop all detection
+                    log.exception("record %s of a request of %s could not be normalised", index, envelope.source_id)
+                    self._reject(
+                        frame,
+                        envelope,
+                        Refusal(index, f"internal error: {type(error).__name__}", repr(item)[:2000]),
+                        draft,
+                    )
+                else:
+                    self._accept(found, envelope.signal, repeats, draft)
+        except UnableToDecode as error:  # the edge took it, so this is damage or another version's request
+            self._reject(frame, envelope, Refusal(0, str(error)), draft)
+
+    def _accept(self, found: Normalised, signal: Signal, repeats: dict[str, int], draft: _Draft) -> None:
+        event_id = str(found.event["event.id"])
+        if signal is not Signal.TRACES:
+            count = repeats[event_id] = repeats.get(event_id, 0) + 1
+            if count > 1:
+                event_id = hashlib.blake2b(f"{event_id}/{count}".encode(), digest_size=16).hexdigest()
+                found.event["event.id"] = event_id
+        key = _key(event_id)
+        if key in self._seen:
+            draft.duplicates += 1
+            return
+        self._seen.add((key,))
+        draft.ids.append(key)
+        draft.events.append(found.event)
+        draft.segments.append(found.segments)
+
+    def _reject(self, frame: Frame, envelope: Envelope, refusal: Refusal, draft: _Draft) -> None:
+        place = f"{frame.writer}/{frame.start.segment}/{frame.start.offset}/{refusal.index}"
+        reject = Reject(
+            id=hashlib.blake2b(place.encode(), digest_size=16).hexdigest(),
+            source_id=envelope.source_id,
+            signal=envelope.signal.value,
+            ingest_us=envelope.ingest_us,
+            index=refusal.index,
+            reason=refusal.reason[:500],
+        )
+        draft.rejects.append((reject, refusal.excerpt))
+
+    def _write(self, draft: _Draft, ranges: list[Range], hour_us: int) -> Batch:
+        hour = part_files.hour_of(hour_us)
+        rejects = self._store(draft, date.fromisoformat(hour[:10])) + self._damaged()
+        offsets = {**self._offsets, **{r.writer: r.end for r in ranges}}
+        part = None
+        if draft.events:
+            part = part_files.write_part(
+                self.events_root,
+                self._last_part + 1,
+                draft.events,
+                hour=hour,
+                ranges=ranges,
+                rejects=rejects,
+                duplicates=draft.duplicates,
+            )
+        events = [merge_content(event, segments) for event, segments in zip(draft.events, draft.segments, strict=True)]
+        return Batch(part, events, rejects, offsets, draft.duplicates)
+
+    def _store(self, draft: _Draft, day: date) -> tuple[Reject, ...]:
+        """Append content and the beginnings of refused records; returns the rejects with their references."""
+        by_source: dict[str, list[tuple[str, Sequence[Segment], Event | int]]] = {}
+        for event, segments in zip(draft.events, draft.segments, strict=True):
+            if segments:
+                by_source.setdefault(str(event["source.id"]), []).append((str(event["event.id"]), segments, event))
+        for index, (reject, excerpt) in enumerate(draft.rejects):
+            if excerpt:
+                by_source.setdefault(reject.source_id, []).append((reject.id, [Segment("reject", excerpt)], index))
+        rejects = [reject for reject, _ in draft.rejects]
+        for source_id, items in by_source.items():
+            refs = self.content.append(source_id, day, [(name, segments) for name, segments, _ in items])
+            for ref, (_, _, target) in zip(refs, items, strict=True):
+                if isinstance(target, int):
+                    found = rejects[target]
+                    rejects[target] = Reject(
+                        found.id, found.source_id, found.signal, found.ingest_us, found.index, found.reason, ref
+                    )
+                else:
+                    target["content.ref"] = ref
+        return tuple(rejects)
+
+    def _damaged(self) -> tuple[Reject, ...]:
+        """Report log bytes that could not be read; a torn end was never acknowledged and is only logged."""
+        found: list[Reject] = []
+        for damage in self._damage:
+            log.warning(
+                "log of %s, segment %s at %s: %s",
+                damage.writer,
+                damage.start.segment,
+                damage.start.offset,
+                damage.reason,
+            )
+            if not damage.torn:
+                place = f"{damage.writer}/{damage.start.segment}/{damage.start.offset}/damage"
+                name = hashlib.blake2b(place.encode(), digest_size=16).hexdigest()
+                reason = f"write-ahead log {damage.writer}, segment {damage.start.segment}: {damage.reason}"
+                found.append(Reject(name, _NO_SOURCE, "", 0, 0, reason))
+        self._damage.clear()
+        return tuple(found)
+
+    # -- after the caller's transaction -------------------------------------------------------------------------
+
+    def committed(self, batch: Batch) -> None:
+        """Tell that the batch's transaction is durable."""
+        self._offsets = dict(batch.offsets)
+        if batch.part is not None:
+            self._last_part = batch.part.number
+            self._after_part[batch.part.number] = dict(batch.offsets)
+        self._open = None
+
+    def snapshot(self, part: int, payload: bytes, *, label: str = "") -> int:
+        """Store the detector's memory as of a committed part, then trim the log; returns the bytes that this freed."""
+        self._state.save(Snapshot(part, label, payload))
+        covered = self._after_part.get(part)
+        freed = self._wal.trim(covered) if covered else 0
+        self._after_part = {number: offsets for number, offsets in self._after_part.items() if number > part}
+        return freed

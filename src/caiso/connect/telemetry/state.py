@@ -1,0 +1,84 @@
+"""Snapshots of the detector's memory: encrypted, written aside and renamed, each named after the part it follows."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from caiso.connect.telemetry.keys import KeyRing, UnableToUseKey, make_folder, sync_folder
+
+_NAME = re.compile(r"snapshot-(\d{10})\.bin")
+_HEADER: Final = struct.Struct(">8sHH12s")
+_MAGIC: Final = b"CAISOSTA"
+_KEPT: Final = 2  # the one before stays, should the newest turn out to be unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The detector's memory after part ``part``; ``label`` names the rules that it belongs to."""
+
+    part: int
+    label: str
+    payload: bytes
+
+
+class StateStore:
+    """Snapshots below the ``state/`` folder."""
+
+    def __init__(self, folder: Path, keys: KeyRing) -> None:
+        self._folder = folder
+        self._keys = keys
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write a snapshot durably and drop all but the newest ones."""
+        make_folder(self._folder)
+        key = self._keys.current()
+        nonce = secrets.token_bytes(12)
+        label = snapshot.label.encode()
+        plain = struct.pack(">H", len(label)) + label + snapshot.payload
+        sealed = AESGCM(key.secret).encrypt(nonce, plain, str(snapshot.part).encode())
+        final = self._folder / f"snapshot-{snapshot.part:010d}.bin"
+        temporary = self._folder / f".{final.name}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_HEADER.pack(_MAGIC, 1, key.number, nonce) + sealed)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(final)
+        sync_folder(self._folder)
+        for number in self._numbers()[:-_KEPT]:
+            (self._folder / f"snapshot-{number:010d}.bin").unlink()
+
+    def newest(self, *, upto: int) -> tuple[Snapshot | None, list[str]]:
+        """Return the newest readable snapshot at or before a part, and the names of those that were not readable."""
+        broken: list[str] = []
+        for number in reversed([number for number in self._numbers() if number <= upto]):
+            path = self._folder / f"snapshot-{number:010d}.bin"
+            try:
+                return self._read(path, number), broken
+            except (ValueError, InvalidTag, UnableToUseKey, struct.error, OSError):
+                broken.append(path.name)
+        return None, broken
+
+    def _read(self, path: Path, number: int) -> Snapshot:
+        data = path.read_bytes()
+        magic, version, key_number, nonce = _HEADER.unpack_from(data)
+        if magic != _MAGIC or version != 1:
+            raise ValueError(path.name)
+        plain = AESGCM(self._keys.secret(key_number)).decrypt(nonce, data[_HEADER.size :], str(number).encode())
+        (size,) = struct.unpack_from(">H", plain)
+        return Snapshot(number, plain[2 : 2 + size].decode(), plain[2 + size :])
+
+    def _numbers(self) -> list[int]:
+        if not self._folder.is_dir():
+            return []
+        found = (_NAME.fullmatch(path.name) for path in self._folder.iterdir())
+        return sorted(int(match[1]) for match in found if match)
