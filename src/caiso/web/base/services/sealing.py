@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from caiso.web.base.models import AuditRecord, AuditSeal, AuditVerification
 from caiso.web.base.services.audit import audit_key, moment, values_digest
-from caiso.web.base.services.leases import acquire_lease
+from caiso.web.base.services.leases import acquire_lease, release_lease
 
 BATCH = 2000
 LEASE = "audit-sealer"
@@ -66,6 +66,11 @@ def seal_pending(*, owner: str, now: datetime) -> int:
     if not sealed:
         _append_anchor()
     return sealed
+
+
+def release(owner: str, *, now: datetime) -> None:
+    """Let the next sealer begin at once."""
+    release_lease(LEASE, owner, now=now)
 
 
 def _seal_batch(now: datetime) -> int:
