@@ -22,10 +22,8 @@ apt_install() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-# digest NAME FILE…: one digest of the files' names and contents, and of the interpreter.
-digest() {
-  { printf '%s\n' "$("$python" -VV)"; git ls-files -co --exclude-standard -- "$@" 2>/dev/null | sort | tr '\n' '\0' | xargs -0 -r sha256sum; } | sha256sum | cut -d' ' -f1
-}
+# digest FILE…: one digest of the files' contents and of the interpreter.
+digest() { { "$python" -VV; sha256sum "$@"; } | sha256sum | cut -d' ' -f1; }
 current() { [ -f "$venv/.stamp-$1" ] && [ "$(cat "$venv/.stamp-$1")" = "$2" ]; }
 stamp() { printf '%s\n' "$2" > "$venv/.stamp-$1"; }
 

@@ -1,0 +1,92 @@
+"""`caiso up` on an empty directory serves, survives what is killed, and leaves when asked."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import CAISO, Platform, platform
+from tests.cli.test_supervisor import alive, wait_for
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One platform for the tests of this module, without the demo."""
+    with platform(tmp_path_factory.mktemp("up") / "data", "--no-demo") as running:
+        yield running
+
+
+def caiso(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command beside the platform."""
+    return subprocess.run([*CAISO, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_pages_answer_where_it_says(up: Platform) -> None:
+    assert up.ready["pid"] == up.process.pid
+    assert up.get("/healthz")[0] == 200
+
+
+def test_status_names_every_process(up: Platform) -> None:
+    wait_for(lambda: caiso("status", "--data", str(up.data), "--quiet").returncode == 0)
+    told = json.loads(caiso("status", "--data", str(up.data), "--json").stdout)
+    assert told["running"] is True
+    assert told["url"] == up.ready["url"]
+    assert all(alive(process["pid"]) for process in told["processes"].values())
+    assert "web" in told["processes"]
+
+
+def test_a_second_start_is_refused_with_the_holder(up: Platform) -> None:
+    done = caiso("up", "--data", str(up.data), "--port", "0")
+    assert done.returncode == 1
+    assert f"in use by process {up.process.pid}, serving {up.ready['url']}" in done.stderr
+
+
+def test_a_killed_web_process_refuses_nobody(up: Platform) -> None:
+    before = wait_for(lambda: up.processes().get("web"))
+    os.kill(before, signal.SIGKILL)
+    assert up.get("/healthz")[0] == 200  # waits in the queue of the socket that the supervisor holds
+    assert wait_for(lambda: up.processes().get("web")) != before
+
+
+def test_every_killed_process_comes_back(up: Platform) -> None:
+    before = wait_for(up.processes)
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(
+        lambda: set(now := up.processes()) == set(before) and not set(now.values()) & set(before.values()), seconds=30
+    )
+
+
+def test_the_data_directory_is_closed_to_others(up: Platform) -> None:
+    assert up.data.stat().st_mode & 0o077 == 0
+    assert [path.name for path in (up.data / "keys").iterdir() if path.stat().st_mode & 0o077] == []
+
+
+def test_stopping_and_starting_again_is_quick(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with platform(data, "--no-demo") as first:
+        children = first.processes()
+        begun = time.monotonic()
+        first.process.terminate()
+        assert first.process.wait(timeout=12) == 0
+        assert time.monotonic() - begun < 10
+        assert not any(alive(pid) for pid in children.values())
+    with platform(data, "--no-demo") as second:
+        assert second.get("/healthz")[0] == 200
+        assert second.ready["logins"] == []  # the first administrator's password is shown once
+
+
+def test_killing_the_supervisor_takes_all_and_the_next_start_works(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with platform(data, "--no-demo") as first:
+        children = wait_for(first.processes)
+        first.process.kill()
+        first.process.wait()
+        wait_for(lambda: not any(alive(pid) for pid in children.values()), seconds=5)
+    with platform(data, "--no-demo") as second:
+        assert second.get("/healthz")[0] == 200
