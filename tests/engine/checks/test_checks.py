@@ -202,8 +202,8 @@ def test_records_without_the_measured_value_count_as_empty() -> None:
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        (("collection: ai_systems", "collection: ai_sytems"), 4, 'collection "ai_sytems" does not exist'),
-        (("field: environment", "field: enviroment"), 5, 'ai_systems has no field "enviroment"'),
+        (("collection: ai_systems", "collection: ai_system"), 4, 'collection "ai_system" does not exist'),
+        (("field: environment", "field: environs"), 5, 'ai_systems has no field "environs"'),
         (("op: eq, value: production", "op: before, value: now"), 5, "environment is a text, for which op is one of"),
         (("value: true", "value: maybe"), 7, "has_accountable_owner eq takes true or false"),
         (("op: eq, value: production", "op: in, value: production"), 5, "environment in takes a list"),

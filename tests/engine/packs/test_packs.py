@@ -110,7 +110,7 @@ def test_good_file_becomes_a_frozen_dataclass() -> None:
 
 def test_every_mistake_of_a_file_is_named_with_its_line() -> None:
     text = b"""id: Soup!
-titel: x
+ttle: x
 severity: hgih
 from: 2026-13-01
 seen_at: 2026-11-22T10:00:00
@@ -127,7 +127,7 @@ extra: [1]
     assert problems(text) == [
         'recipes/soup.yaml:1: id "Soup!" is wrong, expected small letters, digits and single - _ . between them',
         'recipes/soup.yaml:1: key "title" is missing',
-        'recipes/soup.yaml:2: unknown key "titel", expected one of id, title, severity, tone, version, from, seen_at, '
+        'recipes/soup.yaml:2: unknown key "ttle", expected one of id, title, severity, tone, version, from, seen_at, '
         "fresh, ratio, enabled, value, steps, extra (did you mean title?)",
         'recipes/soup.yaml:3: severity "hgih" is wrong, expected one of low, high (did you mean high?)',
         'recipes/soup.yaml:4: from "2026-13-01" is not a date such as 2026-11-22',
@@ -229,9 +229,15 @@ def test_schema_accepts_what_the_loader_accepts_and_refuses_what_it_refuses() ->
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
     assert not list(validator.iter_errors(to_plain(compose(GOOD))))
-    for bad in (b"id: Soup!\ntitle: a\nseverity: low\n", b"id: a\ntitle: b\nseverity: hgih\n", b"id: a\ntitel: b\n"):
+    for bad in (b"id: Soup!\ntitle: a\nseverity: low\n", b"id: a\ntitle: b\nseverity: hgih\n", b"id: a\nttle: b\n"):
         assert list(validator.iter_errors(to_plain(compose(bad))))
     assert schema["properties"]["enabled"]["description"] == "whether it runs"
+
+
+def test_a_message_carries_nothing_that_a_terminal_would_obey() -> None:
+    (message,) = problems('id: soup\ntitle: a\nseverity: "\\e[2J\u202ex"\n'.encode())
+    assert message.isprintable()
+    assert r"\u001b[2J\u202ex" in message
 
 
 @given(st.binary(max_size=300))

@@ -13,7 +13,12 @@ SHOWN_CHARACTERS = 80
 def quoted(text: str) -> str:
     """Text from a file as it may appear in an error: bounded, with control characters escaped."""
     short = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-    return json.dumps(short, ensure_ascii=False)
+    return printable(json.dumps(short, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal or a page would obey (controls, direction marks) written as escapes."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,6 +28,9 @@ class PackProblem:
     path: Path
     line: int
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", printable(self.message))
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line else str(self.path)

@@ -102,7 +102,7 @@ def _narrow(schema: Schema, limits: list[object]) -> Schema:
         if isinstance(limit, Doc):
             schema["description"] = limit.text
         elif isinstance(limit, Matches):
-            schema["type"] = "string"
+            # Constrains texts only: an unquoted number such as `version: 1.0` is read as text and matched by the loader.
             schema["pattern"] = f"^(?:{limit.pattern})$"
         elif isinstance(limit, Between):
             schema.update({"minimum": limit.low} if limit.low is not None else {})
