@@ -11,15 +11,6 @@ BUILT = Path(__file__).resolve().parent.parent / "static" / "built"
 
 
 @lru_cache(maxsize=1)
-def _hashes(changed_ns: int) -> dict[str, str]:
-    """{file: hash}; the argument makes a new build visible to a running development server."""
-    if not changed_ns:
-        return {}
-    files: dict[str, str] = json.loads((BUILT / "manifest.json").read_text())["files"]
-    return files
-
-
-@lru_cache(maxsize=1)
 def _installed_ns() -> int:
     return _changed_ns()
 
@@ -29,7 +20,13 @@ def _changed_ns() -> int:
     return manifest.stat().st_mtime_ns if manifest.is_file() else 0
 
 
+@lru_cache(maxsize=64)
+def _address(name: str, changed_ns: int) -> str:
+    """The address; `changed_ns` makes a new build visible to a running development server."""
+    files: dict[str, str] = json.loads((BUILT / "manifest.json").read_text())["files"] if changed_ns else {}
+    return f"{static(f'built/{name}')}?v={files.get(name, 'unbuilt')}"
+
+
 def asset_url(name: str) -> str:
     """The address of a built file."""
-    hashes = _hashes(_changed_ns() if settings.DEBUG else _installed_ns())
-    return f"{static(f'built/{name}')}?v={hashes.get(name, 'unbuilt')}"
+    return _address(name, _changed_ns() if settings.DEBUG else _installed_ns())

@@ -17,6 +17,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils.exceptions import IllegalCharacterError, InvalidFileException
+from openpyxl.writer.excel import save_workbook
 
 from caiso.errors import DomainError
 from caiso.web.base.access import Viewer
@@ -115,7 +116,7 @@ def workbook(register: Register, columns: Sequence[Column], records: Iterable[An
     for record in records:
         sheet.append([_excel_cell(sheet, value) for value in values(register, columns, record)])
     out = io.BytesIO()
-    book.save(out)
+    save_workbook(book, out)
     return out.getvalue()
 
 

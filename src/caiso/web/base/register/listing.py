@@ -11,25 +11,14 @@ from django.http import Http404, QueryDict
 
 from caiso.web.base.access import Viewer
 from caiso.web.base.register.declaration import Column, Register
-from caiso.web.base.register.kinds import Control, Shown
+from caiso.web.base.register.kinds import Control
+from caiso.web.base.register.markup import Cell
 
 SIZES = (25, 50, 100, 200)
 WORDS_SEARCHED = 8
 LONGEST_SEARCH = 200
 QUICK_FILTERS = 3
 QUICK_OPTIONS = 15
-
-
-@dataclass(slots=True)
-class Cell:
-    """One cell ready for the template."""
-
-    column: Column
-    shown: Shown
-    url: str = ""
-    note: str = ""
-    edit_url: str = ""
-    lead: bool = False
 
 
 @dataclass(slots=True)

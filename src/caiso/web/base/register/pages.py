@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -142,7 +141,7 @@ def _cell_shown(request: PageRequest, register: Register, record: Any, column: s
     one = next((cell for cell in shown.cells if cell.column.key == column), None)
     if one is None:
         one = listing.cell(record, register.column(column), key=shown.key)
-    return HttpResponse(render_to_string("parts/register/cell.html", {"cell": one}, request))
+    return HttpResponse(one.html)
 
 
 def _cell_form(

@@ -1,6 +1,7 @@
 """Small parts of pages: icons, asset addresses, tones, times, tiles, empty states, form fields."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -24,10 +25,15 @@ def asset(name: str) -> str:
 @register.simple_tag
 def icon(name: str, size: str = "", label: str = "") -> SafeString:
     """A Tabler icon from the sprite; decorative unless it has a label."""
+    return _drawn(asset_url("icons.svg"), name, size, label)
+
+
+@lru_cache(maxsize=512)
+def _drawn(sprite: str, name: str, size: str, label: str) -> SafeString:
     meaning = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     extra = f" size-{escape(size)}" if size else ""
     return mark_safe(  # noqa: S308 - every part is escaped above
-        f'<svg class="icon{extra}" {meaning}><use href="{escape(asset_url("icons.svg"))}#{escape(name)}"></use></svg>'
+        f'<svg class="icon{extra}" {meaning}><use href="{escape(sprite)}#{escape(name)}"></use></svg>'
     )
 
 
