@@ -119,9 +119,54 @@ def test_an_incident_of_which_nothing_is_known_alarms_about_nothing() -> None:
 
 
 def test_every_rule_names_its_source_and_the_day_it_was_verified() -> None:
-    assert len(rules()) == 14
+    assert len(rules()) == 23
     for rule in rules():
         assert rule.verified_on.isoformat() == "2026-11-22"
         assert "20" in rule.source
         if rule.legal_state is LegalState.PENDING:
             assert rule.inference
+
+
+BANK = Attributes(dora_entity=True, major_dora=True, nis2_entity="essential", significant_nis2=True)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        (2, datetime(2026, 11, 17, 16, tzinfo=UTC)),  # four hours after classification
+        (22, datetime(2026, 11, 18, 10, tzinfo=UTC)),  # cut by 24 hours after awareness
+        (30, datetime(2026, 11, 18, 20, tzinfo=UTC)),  # classified late: four hours after that
+    ],
+)
+def test_dora_counts_four_hours_from_classification_within_a_day_of_awareness(hours: int, expected: datetime) -> None:
+    found = clocks(BANK, as_of=AWARE + timedelta(hours=40), aware=AWARE, classified=AWARE + timedelta(hours=hours))
+    assert found["dora-19-initial"].deadline_at == expected
+    assert found["nis2-23-warning"].state is ClockState.NOT_APPLICABLE
+
+
+def test_dora_reports_are_chained_to_what_was_sent() -> None:
+    moments = {
+        "aware": AWARE,
+        "classified": AWARE + timedelta(hours=1),
+        "notified.dora-19-initial": AWARE + timedelta(hours=3),
+        "notified.dora-19-intermediate": AWARE + timedelta(hours=50),
+    }
+    found = clocks(BANK, as_of=AWARE + timedelta(hours=60), **moments)
+    assert found["dora-19-initial"].state is ClockState.MET
+    assert found["dora-19-intermediate"].deadline_at == datetime(2026, 11, 20, 13, tzinfo=UTC)
+    assert found["dora-19-final"].deadline_at == datetime(2026, 12, 21, 23, 59, 59, tzinfo=UTC)  # the 19th: Saturday
+
+
+def test_cra_final_report_counts_from_the_fix() -> None:
+    known = Attributes(cra_manufacturer=True, exploited_vulnerability=True)
+    before = clocks(known)["cra-14-vulnerability-final"]
+    assert (before.state, before.missing) == (ClockState.WAITING_FOR_FACT, ("fix_available",))
+    fixed = clocks(known, aware=AWARE, fix_available=AWARE + timedelta(hours=2))["cra-14-vulnerability-final"]
+    assert fixed.deadline_at == datetime(2026, 12, 1, 23, 59, 59, tzinfo=UTC)
+    assert clocks(known)["cra-14-incident-warning"].state is ClockState.WAITING_FOR_FACT
+
+
+def test_an_incident_before_the_cra_bound_has_no_cra_clock() -> None:
+    known = Attributes(cra_manufacturer=True, exploited_vulnerability=True)
+    early = datetime(2026, 9, 10, 9, tzinfo=UTC)
+    assert clocks(known, aware=early)["cra-14-vulnerability-warning"].state is ClockState.NOT_APPLICABLE

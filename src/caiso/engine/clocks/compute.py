@@ -169,7 +169,7 @@ def _period(rule: ClockRule, start: datetime, calendar: WorkCalendar) -> Period 
 def _running(
     rule: ClockRule, facts: IncidentFacts, *, start: datetime, as_of: datetime, calendar: WorkCalendar
 ) -> Clock:
-    period = _period(rule, start, calendar)
+    period = _capped(rule, _period(rule, start, calendar), facts, start=start, as_of=as_of, calendar=calendar)
     notified = facts.at(f"notified.{rule.id}", as_of=as_of)
     at_once = facts.at(rule.immediately_after, as_of=as_of) if rule.immediately_after else None
     state = _state(period, notified, as_of)
@@ -184,6 +184,26 @@ def _running(
         at_once_since=at_once,
         notified_at=notified,
     )
+
+
+def _capped(
+    rule: ClockRule,
+    period: Period | None,
+    facts: IncidentFacts,
+    *,
+    start: datetime,
+    as_of: datetime,
+    calendar: WorkCalendar,
+) -> Period | None:
+    """The period cut by the rule's outer limit, unless the period began after that limit had passed."""
+    cap = rule.no_later_than
+    outer = facts.at(cap.start_event, as_of=as_of) if cap else None
+    if cap is None or outer is None or period is None:
+        return period
+    limit = end_of_period(outer, cap.amount, cap.unit, counting=rule.counting, calendar=calendar)
+    if limit.deadline < start:
+        return period
+    return Period(min(period.deadline, limit.deadline), min(period.safe, max(limit.safe, start)), period.later_reading)
 
 
 _AT_ONCE = " The report is due at once; the deadline is only the outer limit."
@@ -208,7 +228,9 @@ def _why(rule: ClockRule, state: ClockState, start: datetime, period: Period | N
         ClockState.LATE: "reported too late",
         ClockState.OVERDUE: "not reported",
     }.get(state, "not reported yet")
-    return f"{rule.amount} {unit} after {rule.start_event} at {began} end at {due} ({rule.article}); {ending}"
+    cap = rule.no_later_than
+    at_most = f", at most {cap.amount} {cap.unit.replace('_', ' ')} after {cap.start_event}," if cap else ""
+    return f"{rule.amount} {unit} after {rule.start_event} at {began}{at_most} end at {due} ({rule.article}); {ending}"
 
 
 def _words(conditions: Iterable[Condition]) -> str:

@@ -16,6 +16,7 @@ FACT_NAMES = (
     "classified",
     "material",
     "causal_link",
+    "fix_available",
     "mitigated",
 )
 _NOTIFIED = re.compile(r"notified\.[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -39,6 +40,13 @@ class Attributes:
     subject_notice_exempt: Annotated[bool | None, Doc("one of the exceptions of GDPR 34(3) holds")] = None
     nis2_entity: Annotated[Nis2Entity | None, Doc("what we are under NIS2")] = None
     significant_nis2: Annotated[bool | None, Doc("significant incident (NIS2 Art. 23(3))")] = None
+    dora_entity: Annotated[bool | None, Doc("financial entity under DORA; its reporting takes the place of NIS2's")] = (
+        None
+    )
+    major_dora: Annotated[bool | None, Doc("major ICT-related incident (DORA Art. 18)")] = None
+    cra_manufacturer: Annotated[bool | None, Doc("manufacturer of the product with digital elements (CRA)")] = None
+    exploited_vulnerability: Annotated[bool | None, Doc("actively exploited vulnerability in it (CRA 14(1))")] = None
+    severe_incident_cra: Annotated[bool | None, Doc("severe incident for the security of it (CRA 14(3))")] = None
     ai_act_role: Annotated[AiActRole | None, Doc("our role for the AI system")] = None
     ai_system_class: Annotated[AiSystemClass | None, Doc("class of the AI system under the EU AI Act")] = None
     serious_incident: Annotated[bool | None, Doc("serious incident (EU AI Act Art. 3(49))")] = None
@@ -54,7 +62,8 @@ class Attributes:
 class IncidentFacts:
     """Timestamped facts, each a determination by a named person elsewhere; keys are the fact's name.
 
-    Names: occurred, detected, aware, classified, material, causal_link, mitigated and `notified.<rule id>`.
+    Names: occurred, detected, aware, classified, material, causal_link, fix_available, mitigated and
+    `notified.<rule id>`.
     """
 
     facts: dict[str, datetime]

@@ -92,6 +92,20 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """An outer limit counted from another fact, as in "within 4 hours of classification, at most 24 of awareness".
+
+    It binds only when the period started before the limit passed.
+    """
+
+    start_event: Literal[
+        "occurred", "detected", "aware", "classified", "material", "causal_link", "fix_available", "mitigated"
+    ]
+    amount: Annotated[int, Between(1, 400)]
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
 class ClockRule:
     """One stage of one reporting duty.
 
@@ -112,6 +126,7 @@ class ClockRule:
     amount: Annotated[int, Between(1, 400)] | None = None
     unit: Unit | None = None
     counting: Counting = Counting.EU_1182_71
+    no_later_than: Cap | None = None
     depends_on: Slug | None = None
     immediately_after: Annotated[str | None, Doc("from this fact on the report is due at once")] = None
     applies_when: Annotated[tuple[Condition, ...], Length(0, 12), Doc("all must hold")] = ()
@@ -124,6 +139,8 @@ class ClockRule:
     def faults(self) -> Iterator[Fault]:
         if (self.amount is None) != (self.unit is None):
             yield Fault(("amount",), "amount and unit stand together or not at all")
+        if self.no_later_than is not None and self.amount is None:
+            yield Fault(("no_later_than",), "an outer limit needs an amount that it limits")
         for key, name in (("trigger_fact", self.trigger_fact), ("immediately_after", self.immediately_after)):
             if name is not None and name not in FACT_NAMES:
                 yield Fault((key,), f"{key} {quoted(name)} is wrong, expected one of {', '.join(FACT_NAMES)}")
