@@ -156,11 +156,6 @@ CASES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
     "inventory-scanned": (
         "scans", {"ok": True, "finished_at": NOW - HOUR}, {"ok": True, "finished_at": NOW - timedelta(days=8)},
     ),
-    "core-techniques-detected": (
-        "technique_coverage",
-        {"technique": "AML.T0051.000", "covered": True},
-        {"technique": "AML.T0051.000", "covered": False},
-    ),
     "detection-rules-tested": (
         "detection_rules", {"state": "live", "tests_pass": True}, {"state": "live", "tests_pass": False},
     ),
@@ -192,6 +187,22 @@ def test_each_control_with_checks_can_hold_and_can_fail(name: str) -> None:
     assert held.state is ControlState.EFFECTIVE, held.reason
     failed = verdict(name, **{collection: [{"id": "bad", **bad}]})
     assert failed.state is ControlState.FAILING, failed.reason
+
+
+def coverage_rows(*, covered: bool, without: str = "") -> list[dict[str, object]]:
+    core = [technique for technique in control("core-techniques-detected").techniques if technique != without]
+    return [{"id": name, "technique": name, "covered": covered or name != "AML.T0054"} for name in core]
+
+
+def test_each_core_technique_must_be_covered_and_one_without_any_rule_is_noticed() -> None:
+    name = "core-techniques-detected"
+    assert len(control(name).checks) == len(control(name).techniques) == 5
+    assert verdict(name, technique_coverage=coverage_rows(covered=True)).state is ControlState.EFFECTIVE
+    gap = verdict(name, technique_coverage=coverage_rows(covered=False))
+    assert (gap.state, gap.records) == (ControlState.FAILING, ("AML.T0054",))
+    unseen = verdict(name, technique_coverage=coverage_rows(covered=True, without="AML.T0057"))
+    assert unseen.state is ControlState.UNKNOWN
+    assert "AML.T0057" in unseen.reason
 
 
 def test_missing_values_do_not_count_as_rated() -> None:
