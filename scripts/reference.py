@@ -38,7 +38,9 @@ def described(words: tuple[str, ...], command: Any) -> list[str]:
     """One command as Markdown, then its verbs."""
     arguments = [p.make_metavar(context(command, words)) for p in command.params if p.param_type_name == "argument"]
     lines = ["", f"### `{' '.join([*words, *arguments])}`", "", *help_lines(command.help or "")]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name not in {"data", "as_json", "help"}]
+    options = [
+        p for p in command.params if p.param_type_name == "option" and not {"--data", "--json", "--help"} & set(p.opts)
+    ]
     if options:
         lines += ["", "| option | meaning |", "|---|---|"]
         lines += [f"| `{option_words(p)}` | {cell(p.help or '')} |" for p in options]

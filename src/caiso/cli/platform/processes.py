@@ -15,7 +15,7 @@ def prepare(arguments: list[str]) -> None:
     """Bring the store up to date, then print what a person needs to sign in, as JSON."""
     from caiso.cli.platform.prepare import prepare_store
 
-    json.dump(prepare_store(chosen_data_dir(None), with_demo="--demo" in arguments), sys.stdout)
+    json.dump(prepare_store(with_demo="--demo" in arguments), sys.stdout)
 
 
 def web(arguments: list[str]) -> None:
