@@ -24,6 +24,7 @@ from caiso.engine.comply import (
 )
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 CORE = Path(__file__).parents[3] / "shared" / "reference" / "nist" / "nist_ai_rmf_1.0_core.json"
 TECHNIQUES = CORE.parents[1] / "atlas" / "atlas_2026.09_technique_ids.tsv"
 
@@ -118,12 +119,10 @@ def test_techniques_of_controls_exist_in_atlas() -> None:
 
 
 def verdict(name: str, **rows: list[dict[str, object]]) -> ControlVerdict:
-    one, source = control(name), MemorySource(rows)
+    watched: list[dict[str, object]] = [{"id": "gateway", "last_event_at": NOW - HOUR}]
+    one, source = control(name), MemorySource({"sources": watched, **rows})
     results = [result for check in one.checks for result in run_check(check, source, now=NOW).values()]
     return judge_control(one, results, now=NOW)
-
-
-HOUR = timedelta(hours=1)
 
 
 def injection(**fields: object) -> dict[str, object]:
@@ -137,6 +136,13 @@ def test_an_untriaged_injection_alert_flips_its_control_and_triage_flips_it_back
     assert (attacked.state, attacked.records) == (ControlState.FAILING, ("alert-7",))
     taken = verdict("prompt-injection-triaged", alerts=[injection(acknowledged_at=NOW)])
     assert taken.state is ControlState.EFFECTIVE
+
+
+@pytest.mark.parametrize("name", ["prompt-injection-triaged", "high-alerts-triaged"])
+def test_no_alert_proves_nothing_where_nobody_watches(name: str) -> None:
+    assert verdict(name, alerts=[], sources=[]).state is ControlState.UNKNOWN
+    silent: list[dict[str, object]] = [{"id": "gateway", "last_event_at": NOW - timedelta(days=8)}]
+    assert verdict(name, alerts=[], sources=silent).state is ControlState.FAILING
 
 
 CASES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
