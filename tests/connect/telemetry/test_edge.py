@@ -11,12 +11,12 @@ import httpx
 import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from tests.connect.telemetry.samples import NOW_US, json_traces, span, traces
 
 from caiso.connect.telemetry.edge import Edge, EdgeSettings, NotAllowed
 from caiso.connect.telemetry.keys import KeyRing
 from caiso.connect.telemetry.records import Encoding, Limits, Signal, Source, unpack_envelope
 from caiso.connect.telemetry.wal import Position, UnableToAppend, WalReader, WalWriter
+from tests.connect.telemetry.samples import NOW_US, json_traces, span, traces
 
 TOKEN = "token-of-shop"
 PROTOBUF = {"authorization": f"Bearer {TOKEN}", "content-type": "application/x-protobuf"}
