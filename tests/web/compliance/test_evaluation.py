@@ -10,7 +10,7 @@ from caiso.web.compliance.library import library
 from caiso.web.compliance.models import Control, ControlAssessment, ControlStateChange, Framework, Requirement
 from caiso.web.compliance.services.catalogue import take_library
 from caiso.web.compliance.services.evaluation import evaluate_controls, evaluate_touched
-from caiso.web.soc.models import Alert, DetectionRule
+from caiso.web.soc.models import Alert, DetectionRule, Source
 from caiso.web.soc.services.alerts import acknowledge_alert
 from tests.web.conftest import NOW
 
@@ -47,6 +47,10 @@ def test_an_untriaged_injection_makes_the_control_failing_and_names_the_alert(
     take_library(library(), now=NOW)
     evaluate_controls(now=NOW)
     assessment = ControlAssessment.objects.get(control__slug="prompt-injection-triaged")
+    assert assessment.state == "unknown", "nothing is proven while no telemetry arrives"
+    Source.objects.create(slug="gateway", name="Gateway", unit=root, last_event_at=NOW)
+    evaluate_controls(now=NOW)
+    assessment.refresh_from_db()
     assert assessment.state == "effective"
     alert = _alert(bank)
     evaluate_controls(now=NOW + timedelta(minutes=1), collections=["alerts"])
