@@ -1,5 +1,6 @@
 """Whoever may read the data directory: sees the whole installation, and acts in the audit trail as nobody's login."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from caiso.errors import DomainError
@@ -44,3 +45,10 @@ def user_of(email: str) -> User:
     if user is None:
         raise UnableToFind(f"there is no login {email}")
     return user
+
+
+def one_of(word: str, known: Sequence[str], what: str) -> str:
+    """The word, if it is one of the known ones."""
+    if word not in known:
+        raise UnableToFind(f'there is no {what} "{word}"; there are: {", ".join(known)}')
+    return word
