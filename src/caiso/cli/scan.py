@@ -77,7 +77,7 @@ def _print(listing: "Listing", result: "ScanResult", commit: str, *, everything:
     hidden = Counter(str(asset.status) for asset in result.assets if asset not in shown)
     parts = [f"{result.files_scanned} files", f"{len(shown)} assets"]
     parts += [f"{count} {status} (see --all)" for status, count in sorted(hidden.items())]
-    parts += [f"{count} × {reason} left out" for reason, count in sorted(listing.skipped.items())]
+    parts += [f"{count} left out: {reason}" for reason, count in sorted(listing.skipped.items())]
     console.print("\n" + escape(", ".join(parts) + (f", commit {commit[:12]}" if commit else "")))
     problems = [*result.errors, *listing.problems]
     for problem in problems[:_SHOWN_PROBLEMS]:

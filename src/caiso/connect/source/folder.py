@@ -41,13 +41,15 @@ _VENDORED = frozenset(
         ".pnpm-store",
     }
 )
-_BINARY = (
-    ".png .jpg .jpeg .gif .webp .ico .svg .bmp .tiff .pdf .zip .gz .bz2 .xz .7z .tar .tgz .whl .egg .jar .class .so .dll .dylib "
-    ".exe .o .a .pyc .pyo .mp3 .mp4 .wav .flac .ogg .mov .avi .woff .woff2 .ttf .otf .eot .parquet .arrow .feather .npy .npz "
-    ".db .sqlite .sqlite3 .psd .docx .xlsx .pptx .map .wasm .csv .tsv .jsonl"
-).split()
 _MINIFIED = (".min.js", ".bundle.js", ".min.mjs", "-min.js", ".min.css")
-_BINARY_ENDINGS = tuple(_BINARY)
+_BINARY_ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".ico", ".svg", ".bmp", ".tiff", ".pdf", ".psd"),
+    *(".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".whl", ".egg", ".jar", ".class"),
+    *(".so", ".dll", ".dylib", ".exe", ".o", ".a", ".pyc", ".pyo", ".wasm", ".map"),
+    *(".mp3", ".mp4", ".wav", ".flac", ".ogg", ".mov", ".avi", ".woff", ".woff2", ".ttf", ".otf", ".eot"),
+    *(".parquet", ".arrow", ".feather", ".npy", ".npz", ".csv", ".tsv", ".jsonl", ".db", ".sqlite", ".sqlite3"),
+    *(".docx", ".xlsx", ".pptx"),
+)
 MAX_FILES = 200_000
 MAX_TEXT = 8_000_000
 _MAX_DEPTH = 60
@@ -171,10 +173,7 @@ def _file(path: Path, relative: str, size: int) -> SourceFile:
 def _open(path: Path) -> BinaryIO:
     """Open without following a link that took the file's place, and without waiting on a pipe."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("not a plain file")
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise
+        raise OSError("not a plain file")
+    return os.fdopen(descriptor, "rb")

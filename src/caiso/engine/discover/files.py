@@ -7,8 +7,11 @@ import re
 from caiso.engine.discover.records import Status
 
 _TEST_FOLDERS = frozenset(
-    "test tests testing __tests__ __test__ spec specs fixture fixtures testdata test_data mock mocks __mocks__ e2e "
-    "integration_tests unit_tests examples example samples sample".split()
+    (
+        *("test", "tests", "testing", "__tests__", "__test__", "spec", "specs", "e2e"),
+        *("fixture", "fixtures", "testdata", "test_data", "mock", "mocks", "__mocks__"),
+        *("integration_tests", "unit_tests", "examples", "example", "samples", "sample"),
+    )
 )
 _TEST_FILE = re.compile(
     r"(?:^test_[^/]*\.py$|_test\.(?:py|go|rb|rs|ts)$|\.(?:test|spec|stories)\.[cm]?[jt]sx?$|^conftest\.py$|_spec\.rb$|^tests\.py$|"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from caiso.engine.discover.code.context import Context
 from caiso.engine.discover.code.expression import Module
@@ -111,7 +112,14 @@ class _Scan:
         elif is_config(path):
             data = self._bytes(file, CODE_LIMIT)
             if data is not None:
-                read_config(path, data, self.findings, self.signatures, status_of(path), self._notebook)
+                read_config(
+                    path,
+                    data,
+                    self.findings,
+                    signatures=self.signatures,
+                    status=status_of(path),
+                    read_notebook=self._notebook,
+                )
                 self._secrets(path, data)
 
     def _bytes(self, file: SourceFile, limit: int) -> bytes | None:
@@ -233,7 +241,7 @@ class _Scan:
                     return True
         return False
 
-    def _notebook(self, path: str, data: bytes, lines: list[tuple[int, int]]) -> bool:
+    def _notebook(self, path: str, data: bytes, lines: list[int]) -> bool:
         """Read the joined code cells of a notebook; true when they use AI packages."""
         if not self._relevant("python", data):
             return False
@@ -242,7 +250,10 @@ class _Scan:
         module.problems.clear()
         self._module(module, status_of(path))
         found = [sighting.observation for sighting in self.findings.sightings[before:]]
-        del lines
+        for observation in found:
+            number = observation.evidence.line
+            if observation.evidence.path == path and 0 < number <= len(lines):
+                observation.evidence = replace(observation.evidence, line=lines[number - 1])
         return any(observation.kind != "credential_reference" for observation in found)
 
     def _secrets(self, path: str, data: bytes) -> None:

@@ -14,9 +14,11 @@ from caiso.engine.discover.code.expression import (
     Name,
     Text,
 )
-from caiso.engine.discover.code.models import add_models, split_route
+from caiso.engine.discover.code.models import add_models
 from caiso.engine.discover.ids import engine_of, place, plausible_model, text_identity
-from caiso.engine.discover.records import Observation
+from caiso.engine.discover.collect import observe
+from caiso.engine.discover.files import status_of
+from caiso.engine.discover.records import Evidence, Observation
 
 _LEAST_PROMPT = 20
 
@@ -124,12 +126,10 @@ def _agent_models(context: Context, hit: Hit, model: Expr, observation: Observat
     for value in context.resolver.values(model):
         for text in _model_texts(value):
             if plausible_model(text.value):
-                _, bare = split_route(text.value, context.signatures)
                 add_models(context, inner, text, kind="hosted_model")
                 if inner.identity:
                     context.findings.expressions[id(text)] = inner.identity
                     _edge(context, observation, "uses_model", text)
-                del bare
     # The call itself stands for the agent, not for the model named inside it.
     context.findings.expressions[id(hit.call)] = observation.identity
     _edge(context, observation, "uses_model", model)
@@ -175,25 +175,66 @@ def _crew_entry(context: Context, hit: Hit) -> tuple[str, str] | None:
     return (path, key.value) if path in context.resolver.project.paths else None
 
 
+def read_handoffs(context: Context) -> None:
+    """`triage.handoffs.append(refunds)` and `triage.handoffs = [refunds]`."""
+    pairs: list[tuple[Expr, Expr]] = []
+    for call in context.module.calls:
+        inner = call.callee.base if isinstance(call.callee, Attribute) else None
+        if isinstance(inner, Attribute) and inner.name == "handoffs" and call.args:
+            pairs.append((inner.base, call.args[0]))
+    for label, values in context.module.scope.names.items():
+        if label.endswith(".handoffs"):
+            owner = Name(0, label.removesuffix(".handoffs"), context.module.scope)
+            pairs.extend((owner, value) for value in values)
+    known = {item.observation.identity: item.observation for item in context.findings.sightings}
+    for owner, value in pairs:
+        for identity in context.identities(owner)[:1]:
+            if identity.startswith("agent:"):
+                _edge(context, known[identity], "hands_off_to", value, ("agent:",))
+
+
+def _compiled(context: Context, hit: Hit) -> tuple[str, str]:
+    """The variable and the name that a graph is given when it is compiled."""
+    for call in context.module.calls:
+        if getattr(call.callee, "name", "") != "compile" or not isinstance(call.callee, Attribute):
+            continue
+        base: Expr = call.callee.base
+        while isinstance(base, Call) and isinstance(base.callee, Attribute):
+            base = base.callee.base
+        if base is hit.call or any(value is hit.call for value in context.resolver.values(base, 3)):
+            context.findings.expressions[id(call)] = "pending"
+            texts = context.resolver.texts(call.keywords["name"]) if "name" in call.keywords else []
+            symbol = context.qualified(call, hit.call.target or "graph")
+            return symbol, texts[0].value if texts else ""
+    return "", ""
+
+
 def read_graph(context: Context, hit: Hit) -> None:
     """A state graph is an agent when a model in its module may call tools, else a pipeline."""
     names = {name for name in context.module.uses if name in ("ToolNode", "tools_condition", "bind_tools")}
     calls = {getattr(call.callee, "name", "") for call in context.module.calls}
     agentic = bool(names or calls & {"bind_tools", "bindTools"})
     kind = "agent" if agentic else "pipeline"
-    label = context.pick_text(hit, "name") or context.qualified(hit.call, "graph").split(".")[-1]
+    symbol, named = _compiled(context, hit)
+    symbol = symbol or context.qualified(hit.call, "graph")
+    label = named or context.pick_text(hit, "name") or symbol.split(".")[-1]
     observation = context.add(
         kind,
         label,
-        f"{kind}:{context.place(context.qualified(hit.call, 'graph'))}",
+        f"{kind}:{context.place(symbol)}",
         hit.call.line,
         rule="state graph",
         detail=".".join(hit.path[-1:]),
         attributes={"framework": hit.package.title, "pipeline_kind": "state graph"},
     )
     _made(context, hit, observation)
+    for key, value in context.findings.expressions.items():
+        if value == "pending":
+            context.findings.expressions[key] = observation.identity
     for call in context.module.calls:
-        if getattr(call.callee, "name", "") in ("bind_tools", "bindTools"):
+        if getattr(call.callee, "name", "") in ("bind_tools", "bindTools") or (
+            isinstance(call.callee, Name) and call.callee.name == "ToolNode"
+        ):
             _tool_list(context, call.args[0] if call.args else None)
             _edge(context, observation, "calls_tool", call.args[0] if call.args else None, ("tool:",))
             _edge(context, observation, "uses_model", getattr(call.callee, "base", None))
@@ -242,6 +283,9 @@ def read_tool(context: Context, hit: Hit) -> None:
     if not name or not _toollike(name):
         return
     observation = add_tool(context, name, hit.call.line, hit)
+    if hit.symbol.flag("prebuilt"):
+        # A tool of a library is one thing wherever it is used.
+        observation.identity = f"tool:{hit.package.title}:{name}"
     _made(context, hit, observation)
     _attach(context, hit, observation)
     if isinstance(function, Name | Attribute):
@@ -288,9 +332,23 @@ def attach_to(context: Context, base: Expr, tool: Observation) -> None:
         known = [item for item in context.identities(base) if item.startswith(("mcp_server:", "agent:"))]
         if not known and len({item.identity for item in servers}) == 1:
             known = [servers[0].identity]
-        return known
+        return known or _only_server(context)
 
     context.findings.edge(tool, "part_of", targets)
+
+
+def _only_server(context: Context) -> list[str]:
+    """The server of the sub-project, where there is but one: tools are often registered from files of their own."""
+    folder = f"{context.project_folder}/" if context.project_folder else ""
+    found = {
+        item.observation.identity
+        for item in context.findings.sightings
+        if item.observation.kind == "mcp_server"
+        and item.observation.status is context.status
+        and item.observation.evidence.path.startswith(folder)
+        and not item.observation.attributes.get("configured")
+    }
+    return list(found) if len(found) == 1 else []
 
 
 def read_decorators(context: Context) -> None:
@@ -354,13 +412,16 @@ def add_function_tool(context: Context, value: Name | Attribute) -> None:
         return
     identity = f"tool:{place(module.path, function.name)}"
     context.findings.functions[module.path, function.name] = identity
-    context.add("tool", function.name, identity, value.line, rule="function given to an agent", confidence=0.85)
+    evidence = Evidence(module.path, function.line, "function given to an agent", "syntax tree", 0.85)
+    attributes: dict[str, object] = {"description": function.doc.split("\n")[0][:200]}
+    status = status_of(module.path)
+    context.findings.add(observe("tool", function.name, identity, evidence, status=status, attributes=attributes))
 
 
 def read_schemas(context: Context) -> None:
     """Tools described as data for function calling: a name beside a parameter schema."""
     for mapping in context.module.mappings:
-        keys = {key: value for key, value in mapping.pairs}
+        keys = dict(mapping.pairs)
         inner = keys.get("function")
         if isinstance(inner, Mapping) and isinstance(keys.get("type"), Text):
             continue
@@ -429,6 +490,14 @@ def read_mcp_client(context: Context, hit: Hit) -> None:
 
 
 def read_prompt(context: Context, hit: Hit) -> None:
+    if hit.symbol.text("attach"):
+        name = context.pick_text(hit, "name")
+        if name:
+            made = context.add(
+                "prompt", name, f"prompt:{context.place(name)}", hit.call.line, rule="prompt of a server"
+            )
+            _attach(context, hit, _made(context, hit, made))
+        return
     hub = context.pick(hit, "hub")
     if hub is not None:
         for text in context.resolver.texts(hub):
@@ -471,18 +540,25 @@ def _add_prompt(context: Context, name: str, text: str, line: int, rule: str) ->
 def _agent_prompt(context: Context, value: Expr, owner: str, agent: Observation) -> None:
     texts = [text for text in context.resolver.texts(value) if len(text.value) >= _LEAST_PROMPT]
     for text in texts[:3]:
-        prompt = _add_prompt(context, f"{owner} instructions", text.value, text.line, "instructions of an agent")
+        prompt = _add_prompt(context, f"{owner} instructions", text.value, value.line, "instructions of an agent")
         context.findings.edge(agent, "instructed_by", lambda found=prompt.identity: [found])  # type: ignore[misc]
 
 
 def read_messages(context: Context) -> None:
     """System messages and system arguments with a constant text."""
+    for hit in context.hits:
+        if hit.symbol.kind not in ("hosted_model", "model"):
+            continue
+        value = pick(hit.call, ("system", "system_instruction", "systemInstruction", "system_prompt"))
+        for text in context.resolver.texts(value)[:2] if value is not None else []:
+            if len(text.value) >= _LEAST_PROMPT:
+                _add_prompt(context, "system prompt", text.value, hit.call.line, "system argument")
     for mapping in context.module.mappings:
         role, content = lookup(mapping, "role"), lookup(mapping, "content")
         if isinstance(role, Text) and role.value in ("system", "developer") and content is not None:
             for text in context.resolver.texts(content)[:2]:
                 if len(text.value) >= _LEAST_PROMPT:
-                    _add_prompt(context, "system prompt", text.value, text.line or mapping.line, "system message")
+                    _add_prompt(context, "system prompt", text.value, mapping.line, "system message")
 
 
 def read_guardrail(context: Context, hit: Hit) -> None:

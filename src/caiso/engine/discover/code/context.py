@@ -50,6 +50,7 @@ class Context:
     project_folder: str
     offset: int = 0
     hits: list[Hit] = field(default_factory=list)
+    decorators: set[int] = field(default_factory=set)
 
     @property
     def path(self) -> str:
@@ -88,7 +89,10 @@ class Context:
     def explain(self, call: Call) -> Hit | None:
         """The symbol behind a call, if its path leads into a known package."""
         origin = self.resolver.origin(call.callee)
-        return self.explain_path(call, origin) if origin else None
+        # Calling an instance makes nothing new, except where a provider object is itself the factory of models.
+        if not origin or (origin.endswith("()") and "ai-sdk" not in origin):
+            return None
+        return self.explain_path(call, origin)
 
     def explain_path(self, call: Call, origin: str) -> Hit | None:
         package = self.package(origin)

@@ -102,11 +102,20 @@ class Scope:
     params: dict[str, int] = field(default_factory=dict)
     types: dict[str, Expr] = field(default_factory=dict)
     """Annotations: name -> the annotated type."""
+    module: Module | None = None
+    """Set on the outermost scope only."""
 
     def bind(self, name: str, value: Expr) -> None:
         values = self.names.setdefault(name, [])
         if len(values) < 8:
             values.append(value)
+
+    def home(self) -> Module | None:
+        """The module that this scope belongs to."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope.module
 
     def owner(self) -> Scope | None:
         """The class around this scope, if any."""
@@ -125,6 +134,7 @@ class Function:
     decorators: list[Expr]
     returns: list[Expr] = field(default_factory=list)
     doc: str = ""
+    is_property: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -158,3 +168,6 @@ class Module:
     docstrings: list[tuple[int, str]] = field(default_factory=list)
     uses: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.scope.module = self

@@ -62,12 +62,20 @@ def read_model(context: Context, hit: Hit) -> None:
     """A model class or a model call."""
     if hit.symbol.text("unless_arg") in hit.call.keywords:
         return
+    if hit.package.family == "ai-sdk" and hit.path[-1].startswith("create") and _is_factory_call(context, hit):
+        read_client(context, hit)
+        return
     value = context.pick(hit, "model")
     if value is None:
         if hit.path[-1][:1].isupper() and hit.symbol.kind == "hosted_model":
             _add_default(context, hit)
         return
     add_models(context, hit, value, kind=hit.symbol.kind)
+
+
+def _is_factory_call(context: Context, hit: Hit) -> bool:
+    """createOpenAI({...}) makes the provider object; createOpenAI({...})("gpt-…") names a model."""
+    return not context.resolver.origin(hit.call.callee).endswith("()")
 
 
 def _add_default(context: Context, hit: Hit) -> None:
@@ -366,11 +374,13 @@ def read_named_constants(context: Context) -> None:
         if sighting.observation.evidence.path == context.path
     }
     for label, value in _labelled(context):
-        if not isinstance(value, Text) or not _MODEL_KEY.search(label) or len(value.value) > 100:
+        if not isinstance(value, Text) or len(value.value) > 100:
             continue
         written = value.value.strip()
         route, bare = split_route(written, context.signatures)
         provider = context.signatures.provider_of_model(bare)
+        if not _MODEL_KEY.search(label) and not (label in ("id", "value") and route is not None):
+            continue
         if provider is None or not plausible_model(written) or (bare, value.line) in explained:
             continue
         add_named(

@@ -90,7 +90,7 @@ def read_plain(path: str, data: bytes, findings: Findings, signatures: Signature
     if ending == "rs":
         # Inline test modules are tests wherever the file lies.
         text = re.split(r"#\[cfg\(test\)\]", text)[0]
-    _Plain(path, ending, text, findings, signatures, status).run()
+    _Plain(path, text, findings, signatures=signatures, status=status).run()
 
 
 def _blank(text: str) -> str:
@@ -98,11 +98,9 @@ def _blank(text: str) -> str:
 
 
 class _Plain:
-    def __init__(
-        self, path: str, ending: str, text: str, findings: Findings, signatures: Signatures, status: Status
-    ) -> None:
+    def __init__(self, path: str, text: str, findings: Findings, *, signatures: Signatures, status: Status) -> None:
         self.path = path
-        self.ending = ending
+        self.ending = path.rpartition(".")[2]
         self.text = text
         self.findings = findings
         self.signatures = signatures
@@ -124,6 +122,7 @@ class _Plain:
         name: str,
         identity: str,
         offset: int,
+        *,
         rule: str,
         attributes: dict[str, object] | None = None,
         confidence: float = 0.8,
@@ -152,8 +151,12 @@ class _Plain:
             name,
             f"{provider.id}/{name}",
             offset,
-            "model id in code",
-            {"provider": provider.id, "model_id": name, "role": ["embedding" if "embed" in name else "chat"]},
+            rule="model id in code",
+            attributes={
+                "provider": provider.id,
+                "model_id": name,
+                "role": ["embedding" if "embed" in name else "chat"],
+            },
         )
         self._provider(provider, offset)
         return observation
@@ -164,8 +167,8 @@ class _Plain:
             provider.name,
             f"provider:{provider.id}",
             offset,
-            "client or model of a provider",
-            {"provider": provider.id},
+            rule="client or model of a provider",
+            attributes={"provider": provider.id},
         )
 
     def _providers(self) -> None:
@@ -189,8 +192,8 @@ class _Plain:
                     match[1],
                     f"credential:{match[1]}",
                     match.start(),
-                    "credential named in code",
-                    {"service": owner},
+                    rule="credential named in code",
+                    attributes={"service": owner},
                 )
 
     def _server(self) -> Observation | None:
@@ -204,8 +207,8 @@ class _Plain:
             name,
             f"mcp_server:{place(self.path, name)}",
             match.start(),
-            "MCP server constructed",
-            {"language": _LANGUAGES[self.ending]},
+            rule="MCP server constructed",
+            attributes={"language": _LANGUAGES[self.ending]},
         )
 
     def _client(self, models: list[Observation]) -> None:
@@ -221,8 +224,8 @@ class _Plain:
             name or self.path,
             f"mcp_client:{self.path}",
             first.start(),
-            "MCP client constructed",
-            {"language": _LANGUAGES[self.ending]},
+            rule="MCP client constructed",
+            attributes={"language": _LANGUAGES[self.ending]},
         )
         found = [model.identity for model in models]
         self.findings.edge(observation, "uses_model", lambda: found)
@@ -242,8 +245,8 @@ class _Plain:
                 name,
                 f"tool:{place(self.path, name)}",
                 match.start(),
-                "tool registered on an MCP server",
-                {"framework": "mcp", "language": _LANGUAGES[self.ending]},
+                rule="tool registered on an MCP server",
+                attributes={"framework": "mcp", "language": _LANGUAGES[self.ending]},
             )
             if server is not None:
                 owner = server.identity

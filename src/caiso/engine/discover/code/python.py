@@ -296,6 +296,7 @@ class _Reader:
         name = _text(node.child_by_field_name("name"))
         inner = Scope("function", name, scope)
         function = Function(name, _line(node), inner, scope, decorators or [])
+        function.is_property = any(getattr(item, "name", "").endswith("property") for item in decorators or [])
         self._parameters(node.child_by_field_name("parameters"), inner, scope, depth)
         returned = node.child_by_field_name("return_type")
         if returned is not None:

@@ -138,6 +138,13 @@ class Resolver:
         self._local: dict[str, bool] = {}
         self._calls_to: dict[str, list[Call]] | None = None
 
+    def _elsewhere(self, expr: Expr) -> Resolver | None:
+        """The resolver of the module that an expression was written in, where that is another one."""
+        if not isinstance(expr, Name | Attribute | Call | Subscript):
+            return None
+        home = expr.scope.home()
+        return Resolver(home, self.project) if home is not None and home is not self.module else None
+
     # what a path refers to
 
     def origin(self, expr: Expr, steps: int = _STEPS) -> str:
@@ -147,6 +154,9 @@ class Resolver:
         """
         if steps <= 0:
             return ""
+        other = self._elsewhere(expr)
+        if other is not None:
+            return other.origin(expr, steps - 1)
         if isinstance(expr, Name):
             return self._name_origin(expr, steps)
         if isinstance(expr, Attribute):
@@ -239,7 +249,7 @@ class Resolver:
             if found:
                 return found
         for function in self.module.functions.get(expr.name, []):
-            if function.scope.parent is owner and "return" in function.scope.types:
+            if function.is_property and function.outer is owner and "return" in function.scope.types:
                 return _instance(self.origin(function.scope.types["return"], steps - 1))
         typed = owner.types.get(expr.name)
         return _instance(self.origin(typed, steps - 1)) if typed is not None else self._inherited(owner, expr, steps)
@@ -294,6 +304,9 @@ class Resolver:
 
     def definition(self, expr: Expr) -> tuple[Module, Function] | None:
         """The function an expression names, here or in another module of the project."""
+        elsewhere = self._elsewhere(expr)
+        if elsewhere is not None:
+            return elsewhere.definition(expr)
         found = self.function(expr)
         if found is not None:
             return self.module, found
@@ -314,6 +327,9 @@ class Resolver:
         """The class of the project that an expression names."""
         if not isinstance(expr, Name):
             return None
+        elsewhere = self._elsewhere(expr)
+        if elsewhere is not None:
+            return elsewhere.local_class(expr)
         if expr.name in self.module.classes:
             return self.module, self.module.classes[expr.name]
         made = self.module.imports.get(expr.name)
@@ -349,10 +365,14 @@ class Resolver:
         """The expressions that a name, attribute or choice may stand for."""
         if steps <= 0:
             return []
+        other = self._elsewhere(expr)
+        if other is not None:
+            return other.values(expr, steps - 1)
         if isinstance(expr, Name):
             return self._name_values(expr, steps)
         if isinstance(expr, Attribute):
-            value = self._member(expr, steps)
+            # The members of an enumeration carry their text under .value.
+            value = [expr.base] if expr.name == "value" else self._member(expr, steps)
             return [found for item in value for found in self.values(item, steps - 1)][:_MANY]
         if isinstance(expr, Choice):
             return [found for option in expr.options for found in self.values(option, steps - 1)][: 2 * _MANY]
@@ -430,12 +450,12 @@ class Resolver:
                 if holder is not None:
                     return _one(holder, expr.name)
                 resolver = Resolver(other, self.project)
-                return resolver._instance_member(Name(0, made.symbol, other.scope), expr.name, steps)  # noqa: SLF001
+                return resolver._instance_member(Name(0, made.symbol, other.scope), expr.name, steps)
         return self._instance_member(base, expr.name, steps)
 
     def _instance_member(self, base: Expr, name: str, steps: int) -> Expr | None:
         found = self.local_class(base)
-        for value in [] if found is not None else self._plain_values(base, steps - 2):
+        for value in [] if found is not None else [*self._plain_values(base, steps - 2), *self.values(base, steps - 3)]:
             if isinstance(value, Mapping):
                 pair = next((item for key, item in value.pairs if key == name), None)
                 if pair is not None:

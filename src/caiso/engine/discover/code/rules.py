@@ -53,7 +53,11 @@ _EXTRA_TOOL = Symbol("mcp", ("Tool",), "tool", "", "", {"name": ["name"]})
 def read_module(context: Context) -> None:
     """Record everything that the code of one module shows."""
     read_imports(context)
-    context.hits = [hit for call in context.module.calls if (hit := _explained(context, call)) is not None]
+    context.decorators = {
+        id(item) for made in context.module.functions.values() for function in made for item in function.decorators
+    }
+    calls = [call for call in context.module.calls if id(call) not in context.decorators]
+    context.hits = [hit for call in calls if (hit := _explained(context, call)) is not None]
     for handlers in _PASSES:
         for hit in context.hits:
             handler = handlers.get(hit.symbol.kind)
@@ -66,6 +70,7 @@ def read_module(context: Context) -> None:
             models.read_endpoint(context, hit.call)
     components.read_schemas(context)
     _read_subclassed_tools(context)
+    components.read_handoffs(context)
     components.read_messages(context)
     models.read_named_constants(context)
     read_texts(context)
@@ -86,9 +91,6 @@ def _explained(context: Context, call: Call) -> Hit | None:
         if package is not None and package.family == "mcp":
             return Hit(call, _EXTRA_TOOL, package, ["mcp", "Tool"])
     return hit
-
-
-# imports
 
 
 def read_imports(context: Context) -> None:
@@ -143,7 +145,7 @@ def _framework(context: Context, package: Package, made: Import, detail: str, st
 
 def _unused_symbol(context: Context, made: Import, package: Package) -> None:
     symbol = context.signatures.symbol(package.family, [*made.module.split("."), made.symbol])
-    if symbol is None or symbol.kind not in ("hosted_model", "model", "vector_store", "agent", "memory"):
+    if symbol is None or symbol.kind not in ("hosted_model", "model", "vector_store", "memory"):
         return
     context.add(
         symbol.kind,
@@ -211,9 +213,6 @@ def _read_subclassed_tools(context: Context) -> None:
             if isinstance(call.callee, Name) and call.callee.name == made.name:
                 context.findings.expressions[id(call)] = tool.identity
         context.findings.functions[context.path, made.name] = tool.identity
-
-
-# texts: credentials and addresses
 
 
 def read_texts(context: Context) -> None:

@@ -373,7 +373,10 @@ class _Reader:
         return Expr(_line(annotation))
 
     def _function(self, node: Node, scope: Scope, depth: int) -> None:
-        self._enter(node, _text(node.child_by_field_name("name")), scope, depth)
+        name = _text(node.child_by_field_name("name"))
+        self._enter(node, name, scope, depth)
+        if name and any(child.type == "get" for child in node.children):
+            self.module.functions[name][-1].is_property = True
 
     def _enter(self, node: Node, name: str, scope: Scope, depth: int) -> None:
         inner = Scope("function", name, scope)
@@ -393,7 +396,10 @@ class _Reader:
         if body.type == "statement_block":
             self.block(body, inner, depth)
         else:
-            function.returns.append(self._expr(body, inner, depth))
+            value = self._expr(body, inner, depth)
+            if isinstance(value, Call) and not value.target:
+                value.target = name
+            function.returns.append(value)
         self._stack.pop()
 
     def _parameter(self, node: Node, position: int, inner: Scope, depth: int) -> None:

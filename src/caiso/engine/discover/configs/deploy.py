@@ -56,7 +56,7 @@ def read_images(sink: Sink, root: Node) -> None:
     for node in root.walk():
         image = node.get("image")
         if image is None or image.shape != "text":
-            if node.get("services") is None:
+            if node.get("build") is not None or node.get("containers") is not None:
                 _environment(sink, node)
             continue
         made = read_image(sink, image.text, image.line)
@@ -209,7 +209,7 @@ def _ai_step(jobs: Node) -> tuple[int, str]:
 
 def read_environment(sink: Sink, text: str) -> None:
     """Names of an environment file: values are not kept, model ids and addresses of providers are."""
-    example = not sink.path.rpartition("/")[2] == ".env"
+    example = sink.path.rpartition("/")[2] != ".env"
     for match in _NAME.finditer(text):
         number = text.count("\n", 0, match.start(1)) + 1
         value = text[match.end() :].split("\n", 1)[0].split(" #")[0].strip().strip("\"'")

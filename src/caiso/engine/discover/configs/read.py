@@ -30,7 +30,7 @@ _MARKS = (
     b"servers",
 )
 _LONG = 400_000
-ReadNotebook = Callable[[str, bytes, list[tuple[int, int]]], bool]
+ReadNotebook = Callable[[str, bytes, list[int]], bool]
 
 
 def is_config(path: str) -> bool:
@@ -44,7 +44,13 @@ def is_config(path: str) -> bool:
 
 
 def read_config(
-    path: str, data: bytes, findings: Findings, signatures: Signatures, status: Status, read_notebook: ReadNotebook
+    path: str,
+    data: bytes,
+    findings: Findings,
+    *,
+    signatures: Signatures,
+    status: Status,
+    read_notebook: ReadNotebook,
 ) -> None:
     """Record what one configuration file shows; raises ValueError where it is broken."""
     sink = Sink(path, findings, signatures, status)
@@ -160,10 +166,10 @@ def _modelfile(sink: Sink, text: str) -> None:
 
 
 def _notebook(sink: Sink, data: bytes, read_notebook: ReadNotebook) -> None:
-    code, starts = notebook.code_of(data)
+    code, numbers = notebook.code_of(data)
     before = len(sink.findings.sightings)
     deploy.read_commands(sink, notebook.commands_of(data))
-    used = read_notebook(sink.path, code, starts)
+    used = read_notebook(sink.path, code, numbers)
     if used or len(sink.findings.sightings) > before:
         made = sink.add(
             "notebook", sink.path.rpartition("/")[2], f"notebook:{sink.path}", 0, "notebook that uses AI packages"

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-from caiso.engine.discover.code.expression import Call, Choice, Expr, Items, Join, Mapping, Name, Text
+from caiso.engine.discover.code.expression import Call, Choice, Expr, Items, Join, Mapping, Module, Name, Text
 from caiso.engine.discover.code.python import read_python
 from caiso.engine.discover.code.resolve import Project, Resolver
 from caiso.engine.discover.manifests.declared import Declared
@@ -117,26 +117,23 @@ def read_setup_py(path: str, data: bytes) -> Iterator[Declared]:
     """The requirement lists of a setup() call, followed through variables; the file is not run."""
     module = read_python(path, data)
     resolver = Resolver(module, Project({path}, lambda _: None))
-    seen: set[tuple[str, int]] = set()
+    found: dict[tuple[str, int], Declared] = {}
+    for value, steps in _setup_values(module):
+        for text in _spec_texts(resolver, value, steps):
+            declared = requirement(text.value, text.line)
+            if declared is not None:
+                found.setdefault((declared.name, declared.line), declared)
+    yield from found.values()
+
+
+def _setup_values(module: Module) -> Iterator[tuple[Expr, int]]:
+    """The lists that setup() is given, and the lists that helper functions pick from in large projects."""
     for call in module.calls:
-        if getattr(call.callee, "name", "") != "setup":
-            continue
-        for key in _SETUP_KEYS:
-            value = call.keywords.get(key)
-            for text in _spec_texts(resolver, value, 8) if value is not None else []:
-                found = requirement(text.value, text.line)
-                if found is not None and (found.name, found.line) not in seen:
-                    seen.add((found.name, found.line))
-                    yield found
-    # A list of requirements that helper functions pick from: the usual form of large projects.
+        if getattr(call.callee, "name", "") == "setup":
+            yield from ((call.keywords[key], 8) for key in _SETUP_KEYS if key in call.keywords)
     for name, values in module.scope.names.items():
         if re.search(r"(?i)deps|requires|requirements|dependencies", name):
-            for item in values:
-                for text in _spec_texts(resolver, item, 4):
-                    found = requirement(text.value, text.line)
-                    if found is not None and (found.name, found.line) not in seen:
-                        seen.add((found.name, found.line))
-                        yield found
+            yield from ((value, 4) for value in values)
 
 
 def _spec_texts(resolver: Resolver, expr: Expr, steps: int) -> list[Text]:

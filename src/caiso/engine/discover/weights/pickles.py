@@ -13,13 +13,20 @@ _BYTES = 4_000_000
 _OPCODES = 400_000
 _STRINGS = ("SHORT_BINUNICODE", "BINUNICODE", "UNICODE", "BINUNICODE8", "SHORT_BINSTRING", "BINSTRING", "STRING")
 _DANGEROUS = frozenset(
-    "os posix nt subprocess sys builtins __builtin__ socket shutil runpy pty commands code webbrowser importlib ctypes "
-    "multiprocessing asyncio pickle _pickle cloudpickle dill bdb pdb pip http urllib requests httplib aiohttp smtplib "
-    "ftplib tempfile threading signal marshal types timeit cProfile profile doctest venv ensurepip pydoc linecache idlelib "
-    "lib2to3 distutils platform functools operator".split()
+    (
+        *("os", "posix", "nt", "subprocess", "sys", "builtins", "__builtin__", "shutil", "runpy", "pty", "commands"),
+        *("code", "importlib", "ctypes", "multiprocessing", "asyncio", "threading", "signal", "types", "functools"),
+        *("pickle", "_pickle", "cloudpickle", "dill", "marshal", "bdb", "pdb", "pip", "operator", "platform"),
+        *("socket", "http", "urllib", "requests", "httplib", "aiohttp", "smtplib", "ftplib", "webbrowser", "tempfile"),
+        *("timeit", "cProfile", "profile", "doctest", "venv", "ensurepip", "pydoc", "linecache", "idlelib"),
+        *("lib2to3", "distutils"),
+    )
 )
 _SAFE_BUILTINS = frozenset(
-    "set frozenset dict list tuple bytearray bytes int float complex bool str object slice range print_function".split()
+    (
+        *("set", "frozenset", "dict", "list", "tuple", "bytearray", "bytes", "int", "float", "complex"),
+        *("bool", "str", "object", "slice", "range"),
+    )
 )
 _SAFE = frozenset({("functools", "partial"), ("operator", "itemgetter"), ("operator", "attrgetter")})
 
