@@ -1,16 +1,19 @@
 """Reads of the base app."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.db.models import Q, QuerySet
 
+from caiso.web.base.access import Viewer, within
 from caiso.web.base.models import (
     AccessGrant,
     AccessRole,
+    ApiToken,
     AuditRecord,
+    Job,
     Notification,
     Person,
     SavedView,
@@ -20,16 +23,6 @@ from caiso.web.base.models import (
     User,
 )
 
-
-def live_grants(user: User) -> tuple[tuple[str, str], ...]:
-    """(role, unit path) of the login's grants that have not expired today."""
-    if not user.is_active:
-        return ()
-    today = datetime.now(UTC).date()
-    rows = AccessGrant.objects.filter(Q(expires_on=None) | Q(expires_on__gte=today), user=user)
-    return tuple(rows.values_list("role", "unit__path"))
-
-
 MFA_POLICY = "security.mfa_required"
 PRIVILEGED_ROLES = frozenset({AccessRole.ADMINISTRATOR, AccessRole.CAISO, AccessRole.CISO, AccessRole.AISOC_LEAD})
 
@@ -38,6 +31,13 @@ def setting(key: str, default: Any = None) -> Any:
     """A value of the installation that people change in the product."""
     row = Setting.objects.filter(pk=key).first()
     return row.value if row else default
+
+
+def live_administrators(*, on: date) -> "QuerySet[User]":
+    """Open logins that administer the whole organisation on that day."""
+    live = Q(grants__expires_on=None) | Q(grants__expires_on__gte=on)
+    whole = Q(grants__role=AccessRole.ADMINISTRATOR, grants__unit__parent=None, grants__unit__is_demo=False)
+    return User.objects.filter(live & whole, is_active=True).distinct()
 
 
 def mfa_is_due(roles: Iterable[str], user: User) -> bool:
@@ -100,3 +100,40 @@ def units() -> "QuerySet[Unit]":
 def tasks_of(person: Person) -> "QuerySet[Task]":
     """Tasks given to a person, open ones first."""
     return Task.objects.filter(assignee=person).select_related("unit").order_by("-state", "due_at", "id")
+
+
+def tasks() -> "QuerySet[Task]":
+    """Every task, the most urgent first."""
+    return Task.objects.select_related("unit", "assignee").order_by("due_at", "id")
+
+
+def logins_in_sight(viewer: Viewer) -> "QuerySet[User]":
+    """Logins that hold a role where the viewer administers; who administers the whole also sees those without a role."""
+    held = AccessGrant.objects.filter(within(viewer.paths("admin"))).values("user")
+    scope = Q(pk__in=held)
+    if sees_whole(viewer, "admin"):
+        scope |= Q(grants=None)
+    return User.objects.filter(scope).prefetch_related("grants__unit").order_by("email").distinct()
+
+
+def sees_whole(viewer: Viewer, permission: str) -> bool:
+    """Whether the viewer holds the permission at the root of the organisation."""
+    return Unit.objects.filter(within(viewer.paths(permission), "path"), parent=None, is_demo=False).exists()
+
+
+def tokens_in_sight(viewer: Viewer) -> "QuerySet[ApiToken]":
+    """The viewer's own tokens and those of units whose tokens they manage."""
+    scope = Q(user=viewer.user) | within(viewer.paths("token.edit"))
+    return ApiToken.objects.filter(scope).select_related("unit", "user").order_by("name", "id")
+
+
+def jobs_in_sight(viewer: Viewer) -> "QuerySet[Job]":
+    """Jobs that the viewer asked for; those of the whole organisation's administrators are all."""
+    rows = Job.objects.select_related("requested_by", "unit")
+    return rows if sees_whole(viewer, "admin") else rows.filter(requested_by=viewer.user)
+
+
+def audit_in_sight(viewer: Viewer) -> "QuerySet[AuditRecord]":
+    """Records of the units in sight; what belongs to no unit (logins, exports) only for those who see the whole."""
+    scope = within(viewer.paths("audit.view"))
+    return AuditRecord.objects.filter(scope | Q(unit=None) if sees_whole(viewer, "audit.view") else scope)

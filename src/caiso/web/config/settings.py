@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "caiso.web.base.sessions.IdleSessionMiddleware",
 ]
 
 ROOT_URLCONF = "caiso.web.config.urls"
@@ -132,6 +133,7 @@ MFA_TOTP_ISSUER = "caiso"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_IDLE_SECONDS = 2 * 3600  # without a request this long one signs in again
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -163,6 +165,7 @@ STATICFILES_DIRS = [WEB / "static"]
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_MAX_AGE = 3600
 
+API_REQUESTS_PER_MINUTE = 1200  # of one token or login
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # nothing leaves until a connector is set up
 SITE_ID = None

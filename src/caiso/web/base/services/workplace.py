@@ -94,7 +94,13 @@ def save_view(register: str, *, name: str, query: str, is_shared: bool, owner: U
         view.query, view.is_shared = query, is_shared
         view.save()
         verb = "view.change" if existing else "view.create"
-        audit.record(actor=owner, verb=verb, subject=view, changes={"query": [None, query], "is_shared": [None, is_shared]}, now=now)
+        audit.record(
+            actor=owner,
+            verb=verb,
+            subject=view,
+            changes={"query": [None, query], "is_shared": [None, is_shared]},
+            now=now,
+        )
     return view
 
 

@@ -1,0 +1,40 @@
+"""The API at /api/v1: each app's router, problem+json refusals, OpenAPI 3.1 at /api/v1/openapi.json."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+
+from caiso import __version__
+from caiso.web.base.endpoint import LoginAuth, TokenAuth
+from caiso.web.base.problems import MEDIA_TYPE, register_handlers
+
+
+class Api(NinjaAPI):
+    """The product's API; refusals stand in the document with the media type that they are sent with."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        document = super().get_openapi_schema(**options)
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                for status, answer in operation["responses"].items():
+                    if int(status) >= 400 and "application/json" in answer.get("content", {}):
+                        answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
+        return document
+
+
+api = Api(
+    title="caiso",
+    version=__version__,
+    description="The same records and deeds as the pages. Sign in with a token: Authorization: Bearer TOKEN.",
+    auth=[TokenAuth(), LoginAuth()],
+    docs_url=None,  # the interactive pages load scripts from elsewhere, which the content policy forbids
+    urls_namespace="api",
+)
+register_handlers(api)
+for app in settings.CAISO_APPS:
+    if find_spec(f"caiso.web.{app}.api"):
+        api.add_router("", import_module(f"caiso.web.{app}.api").router)
