@@ -10,7 +10,9 @@ class SocConfig(AppConfig):
     label = "soc"
 
     def ready(self) -> None:
-        """Make the app's collections known to checks."""
+        """Make the app's collections, navigation, search and live topics known."""
         from caiso.web.soc.facts import register_facts  # noqa: PLC0415 - models load after the apps
+        from caiso.web.soc.frame import join_frame  # noqa: PLC0415
 
         register_facts()
+        join_frame()

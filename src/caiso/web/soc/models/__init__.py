@@ -4,7 +4,6 @@ from caiso.web.soc.models.alert import Alert, Signal, Suppression
 from caiso.web.soc.models.incident import Incident, IncidentClock, IncidentEntry, IncidentFact
 from caiso.web.soc.models.telemetry import (
     DetectionRule,
-    DetectorLease,
     EventPart,
     Feed,
     Reject,
@@ -16,7 +15,6 @@ from caiso.web.soc.models.telemetry import (
 __all__ = [
     "Alert",
     "DetectionRule",
-    "DetectorLease",
     "EventPart",
     "Feed",
     "Incident",

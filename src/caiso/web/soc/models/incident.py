@@ -129,3 +129,7 @@ class IncidentClock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule} {self.state}"
+
+    def get_state_label(self) -> str:
+        """The state in words."""
+        return self.state.replace("_", " ").capitalize()

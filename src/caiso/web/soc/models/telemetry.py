@@ -76,19 +76,19 @@ class EventPart(models.Model):
     """One Parquet file of events; readers take this list, never a glob of the directory."""
 
     number = models.BigIntegerField(unique=True)
+    last_number = models.BigIntegerField()
     path = models.CharField(max_length=300, unique=True)
+    hour = models.CharField(max_length=13)
     rows = models.PositiveIntegerField()
-    bytes = models.BigIntegerField(default=0)
+    size = models.BigIntegerField(default=0)
     first_us = models.BigIntegerField()
     last_us = models.BigIntegerField()
-    wal_ranges = models.JSONField(default=list)
-    fencing = models.BigIntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
-    replaced_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["number"]
-        indexes: ClassVar = [models.Index(fields=["replaced_at", "first_us", "last_us"])]
+        indexes: ClassVar = [models.Index(fields=["first_us", "last_us"])]
 
     def __str__(self) -> str:
         return self.path
@@ -97,34 +97,25 @@ class EventPart(models.Model):
 class WalOffset(models.Model):
     """How far the detector has read one writer's write-ahead log."""
 
-    writer = models.CharField(max_length=80, unique=True)
-    position = models.JSONField()
+    writer = models.CharField(max_length=120, unique=True)
+    segment = models.BigIntegerField()
+    offset = models.BigIntegerField()
 
     def __str__(self) -> str:
-        return f"{self.writer} {self.position}"
-
-
-class DetectorLease(models.Model):
-    """Who may write parts, alerts and offsets; the fencing token grows with every holder."""
-
-    holder = models.CharField(max_length=80)
-    fencing = models.BigIntegerField()
-    until = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.holder} {self.fencing}"
+        return f"{self.writer} {self.segment}:{self.offset}"
 
 
 class Reject(models.Model):
-    """A record that was refused, with the reason; the record itself stays encrypted beside the events."""
+    """A record that was refused, with the reason; its beginning stays encrypted in the content store."""
 
+    uid = models.CharField(max_length=32, unique=True)
     source = models.ForeignKey("soc.Source", null=True, on_delete=models.CASCADE, related_name="reject_log")
     unit = models.ForeignKey("base.Unit", on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(db_index=True)
-    reason = models.CharField(max_length=300)
-    position = models.CharField(max_length=120, unique=True)
-    payload = models.BinaryField(null=True)
-    redriven_at = models.DateTimeField(null=True)
+    signal = models.CharField(max_length=12, blank=True)
+    place = models.PositiveIntegerField(default=0)
+    reason = models.CharField(max_length=500)
+    content_ref = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]

@@ -1,6 +1,8 @@
 """Turning signals into alerts, and what an analyst does with an alert."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -10,13 +12,14 @@ from caiso.engine.detect.signal import Signal as EngineSignal
 from caiso.errors import DomainError
 from caiso.web.base.models import Person, Unit, User
 from caiso.web.base.services import audit, facts
-from caiso.web.inventory.models import Asset, AssetKind, AssetState
+from caiso.web.inventory.models import Asset, AssetState
 from caiso.web.soc.models import Alert, DetectionRule, Signal, Source, Suppression
 from caiso.web.soc.services.scoring import score_alert
 
 # A signal that comes this long after the alert's last one is news again, not a repetition.
 QUIET_PERIOD = timedelta(hours=4)
 KEPT_EVENT_IDS = 200
+KEPT_MATCHES = 200
 MIN_VERDICTS = 5
 
 
@@ -28,9 +31,24 @@ class UnableToSuppress(DomainError):
     """A suppression needs a reason and an end."""
 
 
-def raise_alerts(
-    signals: Sequence[EngineSignal], *, part: int, sources: dict[str, Source], root: Unit, now: datetime
-) -> list[Alert]:
+@dataclass(frozen=True)
+class Surroundings:
+    """What a batch's signals are about: sources by id, AI systems by service name in lower case, the root unit."""
+
+    sources: Mapping[str, Source]
+    systems: Mapping[str, Asset]
+    root: Unit
+    part: int
+    now: datetime
+
+    def place(self, signal: EngineSignal) -> tuple[Unit, Asset | None, Source | None]:
+        """The unit that the signal belongs to: of its AI system, else of its source, else the root."""
+        asset = self.systems.get(signal.entity.get("service", "").lower())
+        source = self.sources.get(signal.entity.get("source", ""))
+        return (asset.unit if asset else source.unit if source else self.root), asset, source
+
+
+def raise_alerts(signals: Sequence[EngineSignal], *, around: Surroundings) -> list[Alert]:
     """Write signals that are not known yet and the alerts they make; returns alerts that are new.
 
     Runs inside the detector's one transaction. A signal's id is computed from rule and events, so what a replay
@@ -41,30 +59,31 @@ def raise_alerts(
     if not unseen:
         return []
     rules = DetectionRule.objects.in_bulk(list({signal.rule_id for signal in unseen.values()}), field_name="slug")
-    opened: list[Alert] = []
-    for signal in unseen.values():
-        alert = _raise_one(
-            signal,
-            rule=rules[signal.rule_id],
-            part=part,
-            source=sources.get(signal.entity.get("source", "")),
-            root=root,
-            now=now,
+    opened = [_raise_one(signal, rule=rules[signal.rule_id], around=around) for signal in unseen.values()]
+    _count_signals(unseen.values(), rules=rules)
+    return [alert for alert in opened if alert is not None]
+
+
+def _count_signals(signals: Iterable[EngineSignal], *, rules: Mapping[str, DetectionRule]) -> None:
+    last: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    for signal in signals:
+        counts[signal.rule_id] += 1
+        last[signal.rule_id] = max(last.get(signal.rule_id, 0), signal.time_us)
+    for slug, count in counts.items():
+        fired = _moment(last[slug])
+        known = rules[slug].last_fired_at
+        DetectionRule.objects.filter(pk=rules[slug].pk).update(
+            signals=F("signals") + count, last_fired_at=max(known, fired) if known else fired
         )
-        if alert is not None:
-            opened.append(alert)
-    return opened
 
 
-def _raise_one(
-    signal: EngineSignal, *, rule: DetectionRule, part: int, source: Source | None, root: Unit, now: datetime
-) -> Alert | None:
-    asset = _asset_of(signal)
-    unit = asset.unit if asset else source.unit if source else root
-    suppression = _suppression_of(signal, rule=rule, now=now)
+def _raise_one(signal: EngineSignal, *, rule: DetectionRule, around: Surroundings) -> Alert | None:
+    unit, asset, source = around.place(signal)
+    suppression = _suppression_of(signal, rule=rule, now=around.now)
     alert, is_new = None, False
     if signal.state != "shadow" and suppression is None:
-        alert, is_new = _alert_for(signal, rule=rule, asset=asset, source=source, unit=unit, now=now)
+        alert, is_new = _alert_for(signal, rule=rule, asset=asset, source=source, unit=unit, now=around.now)
     Signal.objects.create(
         uid=signal.id,
         alert=alert,
@@ -75,11 +94,10 @@ def _raise_one(
         at=_moment(signal.time_us),
         first_at=_moment(signal.first_time_us),
         event_ids=list(signal.event_ids)[:KEPT_EVENT_IDS],
-        matches=[list(match) for match in signal.matches],
-        entity=signal.entity,
-        part=part,
+        matches=[list(match) for match in signal.matches][:KEPT_MATCHES],
+        entity=dict(signal.entity),
+        part=around.part,
     )
-    DetectionRule.objects.filter(pk=rule.pk).update(signals=F("signals") + 1, last_fired_at=_moment(signal.time_us))
     return alert if is_new else None
 
 
@@ -129,27 +147,13 @@ def _alert_for(
         agent=entity.get("agent", "")[:200],
         service=entity.get("service", "")[:200],
         model=entity.get("model", "")[:200],
-        entity=entity,
+        entity=dict(entity),
         signal_count=1,
         first_event_at=_moment(signal.first_time_us),
         last_event_at=last,
         created_at=now,
     )
     return alert, True
-
-
-def _asset_of(signal: EngineSignal) -> Asset | None:
-    service = signal.entity.get("service", "")
-    if not service:
-        return None
-    systems = Asset.objects.filter(kind=AssetKind.AI_SYSTEM).select_related("unit")
-    by_identity = systems.filter(identity=f"ai_system:{service.lower()}").first()
-    if by_identity is not None:
-        return by_identity
-    wanted = service.lower()
-    return next(
-        (asset for asset in systems.exclude(service_names=[]) if wanted in map(str.lower, asset.service_names)), None
-    )
 
 
 def _criticality(asset: Asset | None) -> str:
@@ -271,7 +275,13 @@ def suppress(
     if rule.severity == "critical" and not entity:
         raise UnableToSuppress("a critical rule cannot be suppressed as a whole; name the entity")
     made = Suppression.objects.create(
-        rule=rule, unit=unit, entity=entity, reason=reason.strip(), made_by=actor, made_at=now, expires_at=expires_at
+        rule=rule,
+        unit=unit,
+        entity=dict(entity),
+        reason=reason.strip(),
+        made_by=actor,
+        made_at=now,
+        expires_at=expires_at,
     )
     audit.record(
         actor=actor,

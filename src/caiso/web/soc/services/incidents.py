@@ -1,7 +1,8 @@
 """Opening an incident, moving it through its states, and keeping its timeline and the facts determined about it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -191,7 +192,7 @@ def add_note(
 
 
 @transaction.atomic
-def update_incident(incident: Incident, *, changes: dict[str, object], actor: User, now: datetime) -> Incident:
+def update_incident(incident: Incident, *, changes: Mapping[str, Any], actor: User, now: datetime) -> Incident:
     """Change title, description, severity, lead, system or review."""
     allowed = {"title", "description", "severity", "lead", "asset", "review"}
     if unknown := set(changes) - allowed:

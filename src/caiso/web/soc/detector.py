@@ -1,0 +1,178 @@
+"""The detector process: acknowledged telemetry in, alerts out, exactly once.
+
+Only one runs: it holds the lease, and every transaction checks the fence. After a crash the pump says what was
+written; the engine's memory comes from the newest snapshot and the parts after it, and signal ids that repeat
+are suppressed.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.db import OperationalError, close_old_connections
+
+from caiso.connect.telemetry.pump import Batch, Pump
+from caiso.engine.detect.detector import Detector, UnableToRestore
+from caiso.web.base.models import Unit
+from caiso.web.base.services.leases import acquire_lease, release_lease
+from caiso.web.config.environment import environment
+from caiso.web.inventory.services.traffic import TrafficMemory
+from caiso.web.soc.services import ingest
+from caiso.web.soc.services.coverage import compute_technique_coverage
+from caiso.web.soc.services.rules import LoadedRules, load_live_rules, rule_states, take_rules
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 15.0
+SNAPSHOT_SECONDS = 30.0
+COVERAGE_SECONDS = 20.0
+IDLE_SECONDS = 0.2
+SLICE = 20_000
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The wall clock; only processes read it, everything below is told the time."""
+    return datetime.now(UTC)
+
+
+class DetectorRun:
+    """One life of the detector: from the lease to the last committed batch."""
+
+    def __init__(self, *, clock: Clock = utc_now, owner: str = "") -> None:
+        self.clock = clock
+        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
+        self.data = environment().data
+        self.memory = TrafficMemory()
+        self.fence = 0
+        self._snapshot_at = self._coverage_at = self._lease_at = 0.0
+        self._unsaved = 0
+        self._dirty = True
+
+    def begin(self) -> bool:
+        """Take the lease and bring memory, files and database together; False when another detector is at work."""
+        fence = acquire_lease(ingest.LEASE, self.owner, seconds=LEASE_SECONDS, now=self.clock())
+        if fence is None:
+            return False
+        self.fence, self._lease_at = fence, time.monotonic()
+        root = Unit.objects.filter(parent=None).order_by("pk").first()
+        if root is None:
+            return False
+        self.root = root
+        self.loaded = load_live_rules(self.data / "cache")
+        for problem in self.loaded.problems:
+            log.error("rule is not used: %s", problem)
+        take_rules(self.loaded, now=self.clock())
+        self.states = rule_states()
+        self.pump = Pump(self.data)
+        parts = ingest.committed_parts()
+        last = max((part.last_number for part in parts), default=0)
+        recovery = self.pump.recover(parts, ingest.committed_offsets(), last_part=last)
+        self.detector = self._restored(self.loaded, recovery.snapshot.payload if recovery.snapshot else None)
+        for part, events in recovery.replay:
+            # The repeated signals are known by their ids; this refills the engine's memory only.
+            again = Batch(None, events, (), {})
+            ingest.raise_replayed(
+                again, self.detector.process(events), part=part.number, root=self.root, now=self.clock()
+            )
+            self._keep_lease()
+        for batch in recovery.orphans:
+            self._commit(batch)
+        return True
+
+    def _restored(self, loaded: LoadedRules, payload: bytes | None) -> Detector:
+        if payload is None:
+            return Detector(loaded.ruleset)
+        try:
+            return Detector.restore(loaded.ruleset, payload)
+        except UnableToRestore:
+            log.exception("the engine's memory starts empty")
+            return Detector(loaded.ruleset)
+
+    def step(self) -> bool:
+        """Take one batch from the log to alerts; False when there was nothing to do."""
+        self._keep_lease()
+        batch = self.pump.next_batch()
+        if batch is not None:
+            self._commit(batch)
+        now = time.monotonic()
+        if self._unsaved and (now - self._snapshot_at >= SNAPSHOT_SECONDS or self._unsaved >= SLICE * 10):
+            self.save()
+        if self._dirty and now - self._coverage_at >= COVERAGE_SECONDS:
+            self._coverage_at, self._dirty = now, False
+            compute_technique_coverage(now=self.clock())
+        return batch is not None
+
+    def _commit(self, batch: Batch) -> None:
+        signals = self.detector.process(batch.events)
+        ingest.commit_batch(batch, signals, fence=self.fence, memory=self.memory, root=self.root, now=self.clock())
+        self.pump.committed(batch)
+        self._unsaved += len(batch.events)
+        self._dirty = True
+        if batch.part is not None:
+            self._last_part = batch.part.number
+
+    def save(self) -> None:
+        """Keep the engine's memory beside the parts, so that a restart replays little and the log can be trimmed."""
+        self._snapshot_at = time.monotonic()
+        if self._unsaved:
+            self.pump.snapshot(self._last_part, self.detector.snapshot(), label=self.loaded.label)
+            self._unsaved = 0
+
+    def rules_changed(self) -> bool:
+        """Whether somebody promoted or demoted a rule since this run began."""
+        return rule_states() != self.states
+
+    def _keep_lease(self) -> None:
+        if time.monotonic() - self._lease_at < LEASE_SECONDS / 3:
+            return
+        fence = acquire_lease(ingest.LEASE, self.owner, seconds=LEASE_SECONDS, now=self.clock())
+        if fence != self.fence:
+            raise ingest.UnableToCommit("another detector holds the lease")
+        self._lease_at = time.monotonic()
+
+    def end(self) -> None:
+        """Keep the memory and give the lease back, so that a successor need not wait."""
+        self.save()
+        release_lease(ingest.LEASE, self.owner, now=self.clock())
+
+
+def run_detector(stop: threading.Event | None = None) -> None:
+    """Run until asked to stop; a database that is busy or a lost lease starts the run over from what is durable."""
+    stop = stop or _stop_on_signals()
+    while not stop.is_set():
+        close_old_connections()
+        run = DetectorRun()
+        try:
+            if not run.begin():
+                stop.wait(1.0)
+                continue
+            _loop(run, stop)
+            run.end()
+        except (ingest.UnableToCommit, OperationalError) as error:
+            log.warning("the detector starts over: %s", error)
+            stop.wait(1.0)
+
+
+def _loop(run: DetectorRun, stop: threading.Event) -> None:
+    checked = time.monotonic()
+    while not stop.is_set():
+        if not run.step():
+            stop.wait(IDLE_SECONDS)
+        if time.monotonic() - checked >= 2.0:
+            checked = time.monotonic()
+            if run.rules_changed():
+                return
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,144 @@
+"""Reads of security operations; everything is limited to what the viewer may see."""
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import Http404
+
+from caiso.web.base.access import Viewer, visible
+from caiso.web.base.models import Person
+from caiso.web.soc.models import (
+    Alert,
+    DetectionRule,
+    Incident,
+    IncidentClock,
+    Signal,
+    Source,
+    Suppression,
+    TechniqueCoverage,
+)
+
+Row = TypeVar("Row", bound=Model)
+OPEN_ALERTS = (Alert.State.NEW, Alert.State.ACKNOWLEDGED, Alert.State.ESCALATED)
+ALARMING_CLOCKS = ("running", "overdue")
+
+
+def alerts(viewer: Viewer) -> QuerySet[Alert]:
+    """Alerts of the viewer's units with all that a list shows."""
+    rows = Alert.objects.select_related("rule", "asset", "unit", "assignee", "incident", "source")
+    return visible(rows, viewer, "soc.view")
+
+
+def alert_or_404(viewer: Viewer, pk: int) -> Alert:
+    """One alert; outside the viewer's units it does not exist."""
+    return _one(alerts(viewer), pk)
+
+
+def open_alerts(viewer: Viewer) -> QuerySet[Alert]:
+    """Alerts that are not closed."""
+    return alerts(viewer).filter(state__in=OPEN_ALERTS)
+
+
+def similar_alerts(alert: Alert, viewer: Viewer, *, limit: int = 8) -> list[Alert]:
+    """Alerts of the same rule, conversation, user or agent, newest first."""
+    same = Q(rule=alert.rule)
+    for column in ("conversation_id", "subject_user", "agent"):
+        if value := getattr(alert, column):
+            same |= Q(**{column: value})
+    return list(alerts(viewer).filter(same).exclude(pk=alert.pk).order_by("-last_event_at")[:limit])
+
+
+def event_ids(alert: Alert, *, limit: int = 200) -> list[str]:
+    """The ids of the events behind the alert's signals, oldest signal first."""
+    found: dict[str, None] = {}
+    for ids in alert.signals.order_by("at").values_list("event_ids", flat=True)[:limit]:
+        found.update(dict.fromkeys(ids))
+    return list(found)[:limit]
+
+
+def matches(alert: Alert) -> dict[str, list[tuple[int, int]]]:
+    """{content field: [(start, end)]} of what matched, to be highlighted."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for rows in alert.signals.values_list("matches", flat=True)[:200]:
+        for field, start, end in rows:
+            found.setdefault(field, []).append((start, end))
+    return found
+
+
+def incidents(viewer: Viewer) -> QuerySet[Incident]:
+    """Incidents of the viewer's units."""
+    rows = Incident.objects.select_related("asset", "unit", "lead").annotate(alert_count=Count("alerts", distinct=True))
+    return visible(rows, viewer, "soc.view")
+
+
+def incident_or_404(viewer: Viewer, pk: int) -> Incident:
+    """One incident; outside the viewer's units it does not exist."""
+    return _one(incidents(viewer), pk)
+
+
+def open_incidents(viewer: Viewer) -> QuerySet[Incident]:
+    """Incidents that are not closed."""
+    return incidents(viewer).exclude(state=Incident.State.CLOSED)
+
+
+def clocks(viewer: Viewer) -> QuerySet[IncidentClock]:
+    """Clocks of the viewer's incidents, the nearest deadline first."""
+    rows = IncidentClock.objects.select_related("incident", "incident__unit")
+    return visible(rows, viewer, "soc.view", lookup="incident__unit__path")
+
+
+def alarming_clocks(viewer: Viewer) -> QuerySet[IncidentClock]:
+    """Clocks that run or have passed their deadline; what is not law yet never counts."""
+    return clocks(viewer).filter(state__in=ALARMING_CLOCKS).order_by("deadline_at")
+
+
+def rules() -> QuerySet[DetectionRule]:
+    """The loaded rules; content of the product, the same for everybody."""
+    return DetectionRule.objects.filter(is_loaded=True)
+
+
+def rule_or_404(pk: int) -> DetectionRule:
+    """One loaded rule."""
+    return _one(rules(), pk)
+
+
+def sources(viewer: Viewer) -> QuerySet[Source]:
+    """Telemetry sources of the viewer's units."""
+    return visible(Source.objects.select_related("unit", "token"), viewer, "soc.view")
+
+
+def technique_coverage(viewer: Viewer) -> QuerySet[TechniqueCoverage]:
+    """Coverage of techniques against the viewer's AI systems."""
+    return visible(TechniqueCoverage.objects.select_related("asset", "unit"), viewer)
+
+
+def suppressions(viewer: Viewer, rule: DetectionRule) -> QuerySet[Suppression]:
+    """Suppressions of a rule that the viewer may see."""
+    return visible(Suppression.objects.filter(rule=rule).select_related("made_by"), viewer, "soc.view")
+
+
+def signals_of(viewer: Viewer, rule: DetectionRule, *, since: datetime) -> QuerySet[Signal]:
+    """Signals of a rule since a moment, shadow ones included."""
+    rows = Signal.objects.filter(rule=rule, at__gte=since).select_related("alert")
+    return visible(rows, viewer, "soc.view").order_by("-at")
+
+
+def alerts_per_day(viewer: Viewer, *, now: datetime, days: int = 30) -> list[int]:
+    """Alerts made on each of the last days, oldest first."""
+    first = (now - timedelta(days=days - 1)).date()
+    rows = alerts(viewer).filter(created_at__date__gte=first).order_by().values("created_at__date")
+    counts = {row["created_at__date"]: row["n"] for row in rows.annotate(n=Count("pk"))}
+    return [counts.get(first + timedelta(days=day), 0) for day in range(days)]
+
+
+def people(viewer: Viewer) -> QuerySet[Person]:
+    """People who may be given work."""
+    return visible(Person.objects.filter(is_active=True), viewer)
+
+
+def _one(rows: "QuerySet[Row]", pk: int) -> Row:
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,134 @@
+"""The one transaction per batch: signals and alerts, the part's row, the offsets, and what the batch shows of running AI."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from django.db import transaction
+
+from caiso.connect.telemetry.parts import PartInfo
+from caiso.connect.telemetry.parts import Reject as RefusedRecord
+from caiso.connect.telemetry.pump import Batch
+from caiso.connect.telemetry.wal import Position
+from caiso.engine.detect.signal import Signal
+from caiso.errors import DomainError
+from caiso.web.base.models import Lease, Unit
+from caiso.web.base.services import facts
+from caiso.web.inventory.models import Asset
+from caiso.web.inventory.services.traffic import TrafficMemory, record_traffic, sightings, systems_by_service
+from caiso.web.soc.models import Alert, EventPart, Reject, Source, WalOffset
+from caiso.web.soc.services.alerts import Surroundings, raise_alerts
+from caiso.web.soc.services.telemetry import count_rejects, record_arrivals, sources_named, tally
+
+LEASE = "detector"
+
+
+class UnableToCommit(DomainError):
+    """Another detector took over; this one must stop."""
+
+
+def committed_parts() -> list[PartInfo]:
+    """The parts that the database knows, oldest first, as the pump wants them."""
+    return [
+        PartInfo(
+            number=row.number,
+            last_number=row.last_number,
+            path=row.path,
+            hour=row.hour,
+            rows=row.rows,
+            size=row.size,
+            first_time_us=row.first_us,
+            last_time_us=row.last_us,
+        )
+        for row in EventPart.objects.order_by("number")
+    ]
+
+
+def committed_offsets() -> dict[str, Position]:
+    """{writer: position} of the last transaction."""
+    return {row.writer: Position(row.segment, row.offset) for row in WalOffset.objects.all()}
+
+
+@transaction.atomic
+def commit_batch(
+    batch: Batch, signals: Sequence[Signal], *, fence: int, memory: TrafficMemory, root: Unit, now: datetime
+) -> list[Alert]:
+    """Write everything that a batch means, or nothing; returns the alerts that are new."""
+    if not Lease.objects.select_for_update().filter(pk=LEASE, fence=fence).exists():
+        raise UnableToCommit("another detector holds the lease")
+    if batch.part is not None:
+        _keep_part(batch.part, fence=fence, now=now)
+    for writer, position in batch.offsets.items():
+        where = {"segment": position.segment, "offset": position.offset}
+        WalOffset.objects.update_or_create(writer=writer, defaults=where)
+    tallies = tally(batch.events)
+    names = {slug for slug, _ in tallies} | {reject.source_id for reject in batch.rejects}
+    sources = sources_named(names - {"", "unknown"}, root=root)
+    _keep_rejects(batch.rejects, sources=sources, root=root)
+    added = _see(batch, sources=sources, memory=memory, root=root)
+    systems = systems_by_service({service for _, service in tallies})
+    record_arrivals(tallies, sources=sources, systems=systems, root=root)
+    around = Surroundings(sources, systems, root, part=batch.part.number if batch.part else 0, now=now)
+    alerts = raise_alerts(signals, around=around)
+    if tallies:
+        facts.touched("sources", now=now)
+    if added:
+        facts.touched("assets", now=now)
+        facts.touched("ai_systems", now=now)
+    if signals:
+        facts.touched("alerts", now=now)
+        facts.touched("detection_rules", now=now)
+    return alerts
+
+
+@transaction.atomic
+def raise_replayed(batch: Batch, signals: Sequence[Signal], *, part: int, root: Unit, now: datetime) -> list[Alert]:
+    """Signals of a part that was committed before: what is known is left out, so normally nothing is written."""
+    tallies = tally(batch.events)
+    sources = sources_named({slug for slug, _ in tallies} - {""}, root=root)
+    systems = systems_by_service({service for _, service in tallies})
+    return raise_alerts(signals, around=Surroundings(sources, systems, root, part=part, now=now))
+
+
+def _keep_part(part: PartInfo, *, fence: int, now: datetime) -> None:
+    EventPart.objects.create(
+        number=part.number,
+        last_number=part.last_number,
+        path=part.path,
+        hour=part.hour,
+        rows=part.rows,
+        size=part.size,
+        first_us=part.first_time_us,
+        last_us=part.last_time_us,
+        fence=fence,
+        created_at=now,
+    )
+
+
+def _keep_rejects(rejects: Sequence[RefusedRecord], *, sources: dict[str, Source], root: Unit) -> None:
+    rows = []
+    for reject in rejects:
+        source = sources.get(reject.source_id)
+        rows.append(
+            Reject(
+                uid=reject.id,
+                source=source,
+                unit=source.unit if source else root,
+                at=datetime.fromtimestamp(reject.ingest_us / 1_000_000, UTC),
+                signal=reject.signal,
+                place=reject.index,
+                reason=reject.reason,
+                content_ref=reject.ref,
+            )
+        )
+    Reject.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    count_rejects(Counter(reject.source_id for reject in rejects), sources=sources)
+
+
+def _see(batch: Batch, *, sources: dict[str, Source], memory: TrafficMemory, root: Unit) -> list[Asset]:
+    """New apps, models, agents and tools become unmanaged assets in the unit of the source that showed them."""
+    added = []
+    for slug, source in sources.items():
+        mine = [event for event in batch.events if event.get("source.id") == slug]
+        added += record_traffic(sightings(mine), unit=source.unit or root, place=slug, memory=memory)
+    return added

@@ -1,0 +1,121 @@
+"""Reading events and their content for pages: parts from the database, scope from feeds, each reading of content recorded."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import Sum
+
+from caiso.connect.telemetry.content import ContentGone, ContentStore, UnableToReadContent
+from caiso.connect.telemetry.meaning.messages import Segment
+from caiso.connect.telemetry.reader import EventFilter, EventReader, Page
+from caiso.web.base.access import Viewer, visible
+from caiso.web.base.models import User
+from caiso.web.base.services import audit
+from caiso.web.config.environment import environment
+from caiso.web.soc.models import EventPart, Feed
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An event with the text that belongs to it; `gone` says why there is none."""
+
+    event: Event
+    segments: tuple[Segment, ...]
+    gone: str = ""
+
+
+def part_paths(*, start_us: int | None = None, end_us: int | None = None) -> list[str]:
+    """Paths of the parts that can hold events of the period."""
+    rows = EventPart.objects.all()
+    if start_us is not None:
+        rows = rows.filter(last_us__gte=start_us)
+    if end_us is not None:
+        rows = rows.filter(first_us__lt=end_us)
+    return list(rows.order_by("number").values_list("path", flat=True))
+
+
+def feeds_of(viewer: Viewer) -> list[tuple[str, str]] | None:
+    """(source id, service name) that the viewer may read; None means all of them."""
+    paths = viewer.paths("soc.view")
+    if any(path.count("/") == 2 for path in paths):
+        return None  # the root unit: nothing to leave out
+    rows = visible(Feed.objects.all(), viewer, "soc.view")
+    return list(rows.values_list("source__slug", "service"))
+
+
+def services_of(viewer: Viewer, *, limit: int = 100) -> list[tuple[str, int]]:
+    """Apps that send telemetry which the viewer may see, with how many events each sent."""
+    rows = visible(Feed.objects.exclude(service=""), viewer, "soc.view").order_by().values("service")
+    return [(row["service"], row["n"]) for row in rows.annotate(n=Sum("events")).order_by("-n")[:limit]]
+
+
+@contextmanager
+def open_reader():  # type: ignore[no-untyped-def]
+    """A reader of its own for this request: DuckDB connections are not shared between threads."""
+    root = environment().data / "events"
+    root.mkdir(parents=True, exist_ok=True)
+    with EventReader(root) as reader:
+        yield reader
+
+
+def page_of_events(viewer: Viewer, wanted: EventFilter, **paging: Any) -> Page:
+    """One page of events that the viewer may see."""
+    with open_reader() as reader:
+        return reader.page(part_paths(start_us=wanted.start_us, end_us=wanted.end_us), wanted, **paging)  # type: ignore[no-any-return]
+
+
+def events_of_ids(ids: Sequence[str]) -> list[Event]:
+    """Events by id in time order; the caller answers for the scope (an alert's own events)."""
+    if not ids:
+        return []
+    with open_reader() as reader:
+        return reader.events(part_paths(), ids)  # type: ignore[no-any-return]
+
+
+def thread(session: str, *, feeds: Sequence[tuple[str, str]] | None) -> list[Event]:
+    """A conversation or trace in order, without the events that lie outside the feeds."""
+    with open_reader() as reader:
+        events: list[Event] = reader.conversation(part_paths(), session)
+    if feeds is None:
+        return events
+    allowed = set(feeds)
+    return [event for event in events if (event.get("source.id"), event.get("service.name") or "") in allowed]
+
+
+@lru_cache(maxsize=1)
+def content_store() -> ContentStore:
+    """The encrypted content of this installation."""
+    return ContentStore(environment().data)
+
+
+def read_content(events: Iterable[Event], *, actor: User, purpose: str, now: datetime) -> list[Reading]:
+    """Decrypt what the events refer to. That somebody read it, and what for, goes on the audit trail first."""
+    listed = list(events)
+    wanted = [event for event in listed if event.get("content.ref")]
+    if wanted:
+        audit.record(
+            actor=actor,
+            verb="content.read",
+            subject=audit.Subject("Event", str(wanted[0]["event.id"]), purpose),
+            changes={"events": [None, [str(event["event.id"]) for event in wanted][:200]], "purpose": [None, purpose]},
+            now=now,
+        )
+    return [_read(event) for event in listed]
+
+
+def _read(event: Event) -> Reading:
+    ref = event.get("content.ref")
+    if not ref:
+        return Reading(event, (), "no content was sent")
+    try:
+        return Reading(event, tuple(content_store().read(ref, str(event["event.id"]))))
+    except ContentGone:
+        return Reading(event, (), "its retention ended and the key was deleted")
+    except UnableToReadContent as error:
+        return Reading(event, (), str(error))

@@ -1,0 +1,1 @@
+"""Pages of security operations; one file per noun."""

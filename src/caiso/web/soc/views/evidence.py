@@ -1,0 +1,119 @@
+"""What an alert stands on: its events, the conversation around them, and the text that matched, highlighted."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from caiso.web.base.guard import PageRequest
+from caiso.web.soc import queries, store
+from caiso.web.soc.models import Alert
+
+LONGEST_TEXT = 20_000
+MOST_EVENTS = 60
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of text; `hit` when a rule matched it. Templates escape it like any other text."""
+
+    text: str
+    hit: bool = False
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One segment of content: who wrote it, whether it is trusted, and its text in pieces."""
+
+    role: str
+    trust: str
+    origin: str
+    pieces: tuple[Piece, ...]
+    cut: int = 0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One event of a conversation as the page shows it."""
+
+    event: dict[str, Any]
+    at: datetime
+    title: str
+    is_cause: bool
+    passages: tuple[Passage, ...]
+    gone: str
+
+
+def evidence_of(alert: Alert, request: PageRequest) -> dict[str, Any]:
+    """The template context of an alert's evidence; text is decrypted only when the reader asks for it and may."""
+    causes = queries.event_ids(alert)
+    events = store.events_of_ids(causes)
+    around = _around(alert, events, request)
+    may_read = request.viewer.may("soc.content", alert.unit.path)
+    reads = may_read and request.GET.get("content") == "show"
+    purpose = f"triage of alert {alert.pk}"
+    readings = (
+        store.read_content(around, actor=request.user, purpose=purpose, now=timezone.now())
+        if reads
+        else [store.Reading(event, ()) for event in around]
+    )
+    hits = queries.matches(alert) if reads else {}
+    return {
+        "moments": [moment(one, is_cause=str(one.event["event.id"]) in set(causes), hits=hits) for one in readings],
+        "may_read_content": may_read,
+        "shows_content": reads,
+        "cause_count": len(causes),
+        "missing_events": max(0, len(causes) - len(events)),
+    }
+
+
+def _around(alert: Alert, events: list[store.Event], request: PageRequest) -> list[store.Event]:
+    """The alert's own events within their conversation, as far as the reader may see it."""
+    session = alert.conversation_id or alert.trace_id
+    if not session:
+        return events[:MOST_EVENTS]
+    own = {str(event["event.id"]): event for event in events}
+    for event in store.thread(session, feeds=store.feeds_of(request.viewer)):
+        own.setdefault(str(event["event.id"]), event)
+    return sorted(own.values(), key=lambda event: event["time"])[:MOST_EVENTS]
+
+
+def moment(reading: store.Reading, *, is_cause: bool, hits: dict[str, list[tuple[int, int]]]) -> Moment:
+    """An event ready for the page."""
+    event = reading.event
+    passages = tuple(
+        Passage(
+            segment.role or segment.field.rsplit(".", 1)[-1],
+            segment.trust,
+            segment.origin,
+            _pieces(segment.text, hits.get(segment.field, []) if is_cause else []),
+            max(0, len(segment.text) - LONGEST_TEXT),
+        )
+        for segment in reading.segments
+    )
+    at = datetime.fromtimestamp(int(event["time"]) / 1_000_000, UTC)
+    return Moment(event, at, _title(event), is_cause, passages, reading.gone)
+
+
+def _pieces(text: str, spans: list[tuple[int, int]]) -> tuple[Piece, ...]:
+    """Cut the text at the spans (character offsets); overlapping spans are joined."""
+    shown, pieces, at = text[:LONGEST_TEXT], [], 0
+    for start, end in sorted(spans):
+        start, end = max(start, at), min(end, len(shown))
+        if start >= end:
+            continue
+        if start > at:
+            pieces.append(Piece(shown[at:start]))
+        pieces.append(Piece(shown[start:end], hit=True))
+        at = end
+    if at < len(shown):
+        pieces.append(Piece(shown[at:]))
+    return tuple(pieces)
+
+
+def _title(event: dict[str, Any]) -> str:
+    """What happened, in a few words."""
+    what = event.get("gen_ai.tool.name") or event.get("gen_ai.request.model") or event.get("gen_ai.agent.name")
+    kind = str(event.get("event.kind", "event"))
+    return f"{kind} {what}" if what else f"{kind} {event.get('event.name', '')}".strip()

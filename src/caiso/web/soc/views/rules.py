@@ -1,0 +1,177 @@
+"""The pages of a detection rule, a telemetry source and a technique's coverage."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from caiso.errors import DomainError
+from caiso.web.base.guard import PageRequest, page
+from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, record_context
+from caiso.web.soc import queries
+from caiso.web.soc.models import DetectionRule, Feed, Source
+from caiso.web.soc.registers import RULE_TONES
+from caiso.web.soc.services.alerts import rule_precision
+from caiso.web.soc.services.rules import change_rule_state
+
+
+@page("soc.view")
+def rule_record(request: PageRequest, pk: int) -> HttpResponse:
+    """What a rule asks, whether its own tests pass, and what it found."""
+    rule = queries.rule_or_404(pk)
+    since = timezone.now() - timedelta(days=30)
+    precision = rule_precision(rule)
+    context = record_context(
+        request,
+        request.viewer,
+        Page(
+            record=rule,
+            title=rule.title,
+            crumbs=(("Detection rules", reverse("rules_list")),),
+            lead=rule.description,
+            badges=(
+                Badge(rule.severity.capitalize(), level=rule.severity),
+                Badge(rule.get_state_display(), RULE_TONES[rule.state]),
+                Badge("own tests pass" if rule.tests_pass else "own tests fail", "good" if rule.tests_pass else "bad"),
+            ),
+            facts=(
+                Fact("Rule id", rule.slug),
+                Fact("ATLAS techniques", ", ".join(rule.techniques)),
+                Fact("OWASP", ", ".join(rule.owasp)),
+                Fact("Own tests", rule.tests),
+                Fact("Signals", rule.signals),
+                Fact("Precision", "fewer than 5 verdicts" if precision is None else f"{precision:.0%}"),
+                Fact("Last fired", rule.last_fired_at, kind="moment"),
+                Fact("Needs fields", ", ".join(rule.needs)),
+                Fact("Playbook", rule.response),
+            ),
+            tabs=(
+                Tab("signals", "Signals, 30 days", "soc/rule_signals.html"),
+                Tab("text", "Rule text", "soc/rule_text.html"),
+                Tab("suppressions", "Suppressions", "soc/rule_suppressions.html"),
+            ),
+            deeds=_state_deeds(rule, request),
+            extra={
+                "rule": rule,
+                "signals": queries.signals_of(request.viewer, rule, since=since)[:100],
+                "suppressions": queries.suppressions(request.viewer, rule),
+            },
+        ),
+    )
+    return render(request, "shell/record.html", context)
+
+
+def _state_deeds(rule: DetectionRule, request: PageRequest) -> list[Deed]:
+    if not request.viewer.may("soc.rules"):
+        return []
+    order = [state.value for state in DetectionRule.State]
+    place = order.index(rule.state)
+    deeds = []
+    if place + 1 < len(order):
+        to = order[place + 1]
+        deeds.append(Deed(f"Promote to {to}", reverse("rule_state", args=[rule.pk, to]), "arrow-up", posts=True))
+    if place > 0:
+        to = order[place - 1]
+        deeds.append(Deed(f"Demote to {to}", reverse("rule_state", args=[rule.pk, to]), "arrow-down", posts=True))
+    return deeds
+
+
+@page("soc.rules")
+@require_POST
+def rule_state(request: PageRequest, pk: int, to: str) -> HttpResponse:
+    """Promote or demote a rule."""
+    rule = queries.rule_or_404(pk)
+    try:
+        change_rule_state(rule, to=to, actor=request.user, now=timezone.now())
+        messages.success(
+            request, f"The rule is now {rule.get_state_display().lower()}; the detector follows within seconds."
+        )
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("rule_record", pk=pk)
+
+
+@page("soc.view")
+def source_record(request: PageRequest, pk: int) -> HttpResponse:
+    """What a source sends, app by app, and what was refused."""
+    source = get_object_or_404(queries.sources(request.viewer), pk=pk)
+    context = record_context(
+        request,
+        request.viewer,
+        Page(
+            record=source,
+            title=source.name,
+            crumbs=(("Telemetry sources", reverse("sources_list")),),
+            facts=_source_facts(source),
+            tabs=(
+                Tab("feeds", "Apps", "soc/source_feeds.html", count=source.feeds.count()),
+                Tab("rejects", "Refused records", "soc/source_rejects.html", count=source.rejects),
+            ),
+            live="sources",
+            extra={
+                "source": source,
+                "feeds": [_readiness(feed) for feed in source.feeds.select_related("asset")[:200]],
+                "rejects": source.reject_log.all()[:100],
+            },
+        ),
+    )
+    return render(request, "shell/record.html", context)
+
+
+def _source_facts(source: Source) -> list[Fact]:
+    return [
+        Fact("Id", source.slug),
+        Fact("Unit", source.unit.name),
+        Fact("Events", f"{source.events:,}"),
+        Fact("Inferences", f"{source.inferences:,}"),
+        Fact("Without content", f"{source.content_missing:,} of {source.inferences:,}"),
+        Fact("First event", source.first_event_at, kind="moment"),
+        Fact("Last event", source.last_event_at, kind="moment"),
+    ]
+
+
+def _readiness(feed: Feed) -> dict[str, object]:
+    """How many of the live rules this app's fields can feed."""
+    arriving = set(feed.fields_seen)
+    live = list(queries.rules().filter(state="live"))
+    fed = [rule for rule in live if set(rule.needs) <= arriving]
+    return {"feed": feed, "fed": len(fed), "rules": len(live)}
+
+
+@page("view")
+def coverage_record(request: PageRequest, pk: int) -> HttpResponse:
+    """Why a technique against a system is covered or not."""
+    row = get_object_or_404(queries.technique_coverage(request.viewer), pk=pk)
+    rules = list(queries.rules())
+    about = [rule for rule in rules if row.technique in rule.techniques]
+    records = tuple(
+        Link(
+            rule.title,
+            reverse("rule_record", args=[rule.pk]),
+            f"{rule.state}, tests {'pass' if rule.tests_pass else 'fail'}",
+        )
+        for rule in about
+    )
+    if row.covered:
+        reason = f"A live rule with passing tests exists and its fields arrive from {row.asset}."
+    elif row.missing_fields:
+        reason = f"Written but blind: {row.asset} does not send {', '.join(row.missing_fields)}."
+    else:
+        reason = "No live rule with passing tests watches for this technique."
+    page_ = Page(
+        record=row,
+        title=f"{row.technique} on {row.asset}",
+        crumbs=(("Technique coverage", reverse("technique_coverage_list")),),
+        badges=(Badge("Covered" if row.covered else "Not covered", "good" if row.covered else "bad"),),
+        facts=(
+            Fact("Technique", row.technique),
+            Fact("AI system", row.asset.name, row.asset.get_absolute_url()),
+            Fact("Computed", row.computed_at, kind="moment"),
+        ),
+        why=Why(reason, records, row.computed_at),
+    )
+    return render(request, "shell/record.html", record_context(request, request.viewer, page_))
