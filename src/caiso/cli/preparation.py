@@ -30,12 +30,14 @@ def fingerprint(data: Path) -> str | None:
             connection.close()
     except sqlite3.Error:
         return None
+    folders = [WEB.parent / "content", *map(Path, json.loads(os.environ.get("CAISO_PACKS") or "[]"))]
     manifest = WEB / "static" / "built" / "manifest.json"
     parts = [
         caiso.__version__,
         *(f"{name} {version(name)}" for name in FOREIGN_TABLES + FOREIGN_FILES),
         *sorted(str(path.relative_to(WEB)) for path in WEB.glob("*/migrations/*.py")),
         *(f"{app}.{name}" for app, name in applied),
+        *(line for folder in folders for line in _contents(folder)),
         manifest.read_text() if manifest.exists() else "",
         str((data / "static").exists()),
     ]
@@ -65,6 +67,12 @@ def remember(data: Path, told: dict[str, object]) -> None:
 def forget(data: Path) -> None:
     """Make the next start prepare the store again."""
     _path(data).unlink(missing_ok=True)
+
+
+def _contents(folder: Path) -> list[str]:
+    """Name, size and time of each pack, so that changed content is taken in again."""
+    found = ((path, path.stat()) for path in sorted(folder.rglob("*.yaml")))
+    return [f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in found]
 
 
 def _path(data: Path) -> Path:

@@ -23,6 +23,13 @@ def web(arguments: list[str]) -> None:
     serve("caiso.web.config.asgi:application", int(arguments[0]))
 
 
+def edge(arguments: list[str]) -> None:
+    """Serve the ingest edge alone."""
+    from caiso.web.config.edge import make_edge
+
+    serve(make_edge(chosen_data_dir(None)), int(arguments[0]))
+
+
 def worker(arguments: list[str]) -> None:
     """Run jobs and seal the audit trail."""
     from caiso.web.base.worker import run_worker
@@ -40,6 +47,7 @@ def detector(arguments: list[str]) -> None:
 PROCESSES: dict[str, Callable[[list[str]], None]] = {
     "prepare": prepare,
     "web": web,
+    "edge": edge,
     "worker": worker,
     "detector": detector,
 }
@@ -48,9 +56,10 @@ PROCESSES: dict[str, Callable[[list[str]], None]] = {
 def main() -> None:
     """Run the named process as a part of the installation in CAISO_DATA."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    die_with_parent()
     name, *arguments = sys.argv[1:]
-    boot(chosen_data_dir(None), must_exist=False)
+    if name != "edge":  # an edge runs by itself
+        die_with_parent()
+    boot(chosen_data_dir(None), must_exist=name == "edge")
     PROCESSES[name](arguments)
 
 
