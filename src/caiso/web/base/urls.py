@@ -1,5 +1,22 @@
-"""Addresses of the base app."""
+"""Addresses of the frame's own pages and of the base app's registers."""
 
-from caiso.web.base.shell_urls import urlpatterns as shell
+from django.urls import path
 
-urlpatterns = [*shell]
+from caiso.web.base import shell_views as views
+from caiso.web.base.register.pages import register_urls
+from caiso.web.base.registers import AUDIT, MY_TASKS, PEOPLE
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("pages/", views.page_index, name="page_index"),
+    path("search/", views.find, name="search"),
+    path("search/palette/", views.palette, name="palette"),
+    path("notifications/", views.notifications, name="notifications"),
+    path("notifications/<int:number>/", views.open_notification, name="notification"),
+    path("theme/", views.theme, name="theme"),
+    path("live/", views.live, name="live"),
+    *register_urls(MY_TASKS),
+    *register_urls(PEOPLE),
+    path("people/<slug:slug>/", views.person, name="person"),
+    *register_urls(AUDIT),
+]
