@@ -60,6 +60,7 @@ class KeyState:
     quiet_from: int = 1
     quiet_until: int = 0
     entries: list[Entry] = field(default_factory=list)
+    excused: list[int] = field(default_factory=list)  # times of what keeps the correlation silent, sorted
 
 
 @dataclass(slots=True)
@@ -92,10 +93,15 @@ class Correlator:
         if key is None:
             self.counters.ungrouped += 1
             return None
+        if self.logic.unless and not set(matched).isdisjoint(self.logic.unless):
+            self._excuse(self._state(key, occurrence.time_us), occurrence.time_us)
         what = self._what(occurrence.event, matched)
         if what is None:
             return None
         state = self._state(key, occurrence.time_us)
+        if self._is_excused(state, occurrence.time_us):
+            self.counters.suppressed += 1
+            return None
         if occurrence.time_us < state.newest - self.logic.span_us - self.lateness_us:
             self.counters.late += 1
             return None
@@ -129,6 +135,8 @@ class Correlator:
 
     def _what(self, event: Mapping[str, object], matched: Sequence[str]) -> int | str | float | None:
         kind = self.logic.kind
+        if self.logic.unless and not any(name in self.logic.rules for name in matched):
+            return None
         if kind in (CorrelationKind.TEMPORAL, CorrelationKind.TEMPORAL_ORDERED):
             return sum(1 << stage for stage, name in enumerate(self.logic.rules) if name in matched)
         if kind is CorrelationKind.EVENT_COUNT:
@@ -158,6 +166,16 @@ class Correlator:
             self.keys.popitem(last=False)
             self.counters.evicted_keys += 1
         return state
+
+    def _excuse(self, state: KeyState, time_us: int) -> None:
+        bisect.insort(state.excused, time_us)
+        horizon = state.excused[-1] - self.logic.span_us - self.lateness_us
+        del state.excused[: bisect.bisect_left(state.excused, horizon)]
+        del state.excused[: -self.max_entries]
+
+    def _is_excused(self, state: KeyState, time_us: int) -> bool:
+        position = bisect.bisect_right(state.excused, time_us)
+        return position > 0 and time_us - state.excused[position - 1] <= self.logic.span_us
 
     def _insert(self, state: KeyState, entry: Entry) -> int:
         entries = state.entries

@@ -75,7 +75,7 @@ class Detector:
         }
         self._listeners: dict[str, list[Correlator]] = {}
         for correlator in self._correlators.values():
-            for name in dict.fromkeys(correlator.logic.rules):
+            for name in correlator.logic.heard:
                 self._listeners.setdefault(name, []).append(correlator)
 
     def process(self, events: Sequence[Mapping[str, object]] | Batch) -> list[Signal]:
@@ -112,9 +112,9 @@ class Detector:
         for correlator in self._correlators.values():
             if id(correlator) not in wanted:
                 continue
-            heard = [name for name in correlator.logic.rules if name in names]
+            heard = [name for name in correlator.logic.heard if name in names]
             inputs = [(occurrence, heard)] if heard else []
-            inputs += [(fired[name], [name]) for name in dict.fromkeys(correlator.logic.rules) if name in fired]
+            inputs += [(fired[name], [name]) for name in correlator.logic.heard if name in fired]
             for source, own in inputs:
                 firing = correlator.feed(source, own)
                 if firing is None:
@@ -205,9 +205,8 @@ class Detector:
                         keys=[
                             (
                                 key,
-                                state.newest,
-                                state.quiet_from,
-                                state.quiet_until,
+                                (state.newest, state.quiet_from, state.quiet_until),
+                                state.excused,
                                 [_plain(kept) for kept in state.entries],
                             )
                             for key, state in correlator.keys.items()
@@ -238,8 +237,8 @@ class Detector:
             correlator.newest = state.newest
             correlator.counters = CorrelationCounters(**state.counters)
             correlator.keys = OrderedDict(
-                (key, KeyState(newest, quiet_from, quiet_until, [Entry(*entry) for entry in entries]))
-                for key, newest, quiet_from, quiet_until, entries in state.keys
+                (key, KeyState(*times, [Entry(*entry) for entry in entries], excused))
+                for key, times, excused, entries in state.keys
             )
         return detector
 
@@ -251,7 +250,7 @@ class _CorrelatorState(msgspec.Struct):
     digest: str
     newest: int
     counters: dict[str, int]
-    keys: list[tuple[str, int, int, int, list[_EntryTuple]]]
+    keys: list[tuple[str, tuple[int, int, int], list[int], list[_EntryTuple]]]
 
 
 class _Snapshot(msgspec.Struct):
@@ -269,7 +268,7 @@ def _plain(entry: Entry) -> _EntryTuple:
 
 def _state_digest(correlator: Correlator, ruleset: Ruleset) -> str:
     """Changes when the correlation changes; a base rule may be improved without losing what was seen."""
-    return f"{correlator.rule.digest}:{','.join(correlator.logic.rules)}"
+    return f"{correlator.rule.digest}:{','.join(correlator.logic.heard)}"
 
 
 def event_time(event: Mapping[str, object]) -> int:

@@ -126,7 +126,7 @@ def _rule(document: Document, path: Path, metadata: Metadata, loading: _Loading)
     logic: Any
     if "correlation" in value:
         correlation = SigmaCorrelationRule.from_dict(value)
-        logic = correlation_of(correlation)
+        logic = dataclasses.replace(correlation_of(correlation), unless=metadata.unless)
     else:
         parsed = SigmaRule.from_dict(value, **POLICY)
         loading.sigma[metadata.id] = parsed
@@ -263,7 +263,7 @@ def _settled(rules: dict[str, Rule], loading: _Loading) -> tuple[Rule, ...]:
     quiet: set[str] = set()
     for rule in kept.values():
         if isinstance(rule.logic, Correlation) and not rule.logic.generate:
-            quiet.update(rule.logic.rules)
+            quiet.update(rule.logic.heard)
     asked = {name for name, rule in kept.items() if rule.emits and (name not in quiet or name in loading.insisting)}
     return tuple(dataclasses.replace(rule, emits=name in asked) for name, rule in kept.items())
 
@@ -273,17 +273,18 @@ def _with_ids(rule: Rule, by_uuid: Mapping[str, str]) -> Rule:
     if not isinstance(logic, Correlation):
         return rule
     names = tuple(by_uuid.get(name, name) for name in logic.rules)
+    unless = tuple(by_uuid.get(name, name) for name in logic.unless)
     aliases = {
         alias: {by_uuid.get(name, name): field for name, field in mapping.items()}
         for alias, mapping in logic.aliases.items()
     }
-    return dataclasses.replace(rule, logic=dataclasses.replace(logic, rules=names, aliases=aliases))
+    return dataclasses.replace(rule, logic=dataclasses.replace(logic, rules=names, aliases=aliases, unless=unless))
 
 
 def _broken(rule: Rule, rules: Mapping[str, Rule]) -> str:
     if not isinstance(rule.logic, Correlation):
         return ""
-    for name in rule.logic.rules:
+    for name in rule.logic.heard:
         if name not in rules:
             return f"correlation refers to rule {quoted(name)}, expected the name of a loaded rule"
     if rule.id in _reached(rule, rules):
@@ -293,7 +294,7 @@ def _broken(rule: Rule, rules: Mapping[str, Rule]) -> str:
 
 def _reached(rule: Rule, rules: Mapping[str, Rule]) -> set[str]:
     seen: set[str] = set()
-    waiting = list(rule.logic.rules) if isinstance(rule.logic, Correlation) else []
+    waiting = list(rule.logic.heard) if isinstance(rule.logic, Correlation) else []
     while waiting:
         name = waiting.pop()
         if name in seen or name not in rules:
@@ -301,5 +302,5 @@ def _reached(rule: Rule, rules: Mapping[str, Rule]) -> set[str]:
         seen.add(name)
         logic = rules[name].logic
         if isinstance(logic, Correlation):
-            waiting.extend(logic.rules)
+            waiting.extend(logic.heard)
     return seen

@@ -38,6 +38,7 @@ class CaisoBlock:
     response: str = ""
     needs: tuple[Annotated[str, Length(1, 120)], ...] = ()
     dedup: tuple[Annotated[str, Length(1, 120)], ...] = ()
+    unless: tuple[str, ...] = ()  # for correlations: rules whose match in the span before keeps it silent
     emit: bool | None = None  # None: yes, unless it only feeds correlations
 
 
@@ -55,6 +56,7 @@ class Metadata:
     dedup: tuple[str, ...]
     response: str
     emits: bool | None
+    unless: tuple[str, ...]
     tests: tuple[RuleTest, ...]
 
 
@@ -100,6 +102,7 @@ def read_metadata(document: Document) -> tuple[Metadata | None, list[Fault]]:
             dedup=block.dedup,
             response=block.response,
             emits=block.emit,
+            unless=block.unless,
             tests=tests,
         ),
         [],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from re import _constants as op  # type: ignore[attr-defined]  # the parser module of re has no public name
 from re import _parser as sre  # type: ignore[attr-defined]
 from typing import Any, Final
@@ -19,7 +19,7 @@ except ImportError:
     re2 = None
 
 MAX_PATTERN_CHARS: Final = 4096
-MAX_LOOKAROUND_STEPS: Final = 1024  # ways to match at one position that a look-around pattern may have, in units of 64
+MAX_LOOKAROUND_WAYS: Final = 65_536  # in which a look-around pattern may match from one position
 LOOKAROUND_TEXT_CHARS: Final = 8_192
 
 _ASCII: Final = frozenset(range(128))
@@ -37,6 +37,9 @@ _NOT_CATEGORIES: Final = {
     op.CATEGORY_NOT_SPACE: _SPACE,
 }
 _REPEATS: Final = (op.MAX_REPEAT, op.MIN_REPEAT)
+_CHARACTERS: Final = (op.IN, op.ANY, op.NOT_LITERAL)
+_WIDE_BOUND: Final = 3
+_WIDE_COUNT: Final = 64
 _BEGIN: Final = (op.AT_BEGINNING, op.AT_BEGINNING_STRING)
 _END: Final = (op.AT_END, op.AT_END_STRING)
 _LAST: Final = int(op.MAXREPEAT)
@@ -55,10 +58,11 @@ class Pattern:
 
     joined: str  # Hyperscan, over rows joined by the separator
     joined_utf8: bool  # must Hyperscan decode UTF-8, or do bytes do
-    re2: str
+    wide: str  # RE2's set of all patterns
+    re2: str  # RE2 alone: exact, unless there is look-around
     python: str  # full pattern, also used to find where the match lies
     lookaround: bool  # only Python's re can decide; the others over-approximate
-    confirm: bool  # a hit of the joined scan may cross rows and needs a look at the row alone
+    confirm: bool  # a hit of the joined or wide form says "perhaps" and needs an exact look at the one text
     always: bool  # matches every text
     weight: int  # least number of characters that a match takes; a selectivity hint
 
@@ -78,10 +82,11 @@ class _Writer:
 
     joined: bool = False
     python: bool = False
-    drop_lookaround: bool = False
+    wide: bool = False  # drop look-around and open up bounded repeats: smaller automata that match a little more
     dotall: bool = False
     multiline: bool = False
-    utf8: bool = field(default=False)
+    utf8: bool = False
+    widened: bool = False
 
     def sequence(self, nodes: Iterable[Node]) -> str:
         return "".join(self.node(kind, value) for kind, value in nodes)
@@ -89,12 +94,13 @@ class _Writer:
     def node(self, kind: Any, value: Any) -> str:
         if kind is op.LITERAL:
             return self.literal(value)
-        if kind is op.NOT_LITERAL:
-            return self.characters(_negate(_class([(op.LITERAL, value)])))
-        if kind is op.ANY:
-            return self.characters(_Class(_ASCII if self.dotall else _ASCII - {10}, rest=True))
-        if kind is op.IN:
-            return self.characters(_class(value))
+        if kind in _CHARACTERS:
+            members = self.members(kind, value)
+            single = self.characters(members)
+            if members.rest and self.joined:
+                self.widened = True
+                return single + "{1,4}"
+            return single
         if kind is op.BRANCH:
             return "(?:" + "|".join(self.sequence(branch) for branch in value[1]) + ")"
         if kind is op.SUBPATTERN:
@@ -120,12 +126,17 @@ class _Writer:
             return f"\\x{code:02x}"
         return "\\" + character
 
+    def members(self, kind: Any, value: Any) -> _Class:
+        if kind is op.ANY:
+            return _Class(_ASCII if self.dotall else _ASCII - {10}, rest=True)
+        return _negate(_class([(op.LITERAL, value)])) if kind is op.NOT_LITERAL else _class(value)
+
     def characters(self, members: _Class) -> str:
         ascii_set = members.ascii
         if self.joined:
             ascii_set = ascii_set - {ord(SEPARATOR)}
         if members.rest:
-            self.utf8 = True
+            # Without decoding, one such character is one to four bytes; ``repeat`` knows how many there may be.
             shown = _ranges(_ASCII - ascii_set) + list(members.ranges)
             if not shown:
                 return "(?s:.)"
@@ -148,21 +159,33 @@ class _Writer:
         return text
 
     def repeat(self, kind: Any, value: Any) -> str:
-        least, most, inner = value
-        utf8_before = self.utf8
-        text = self.sequence(inner)
-        if least == 0 and most == _LAST and len(inner) == 1 and inner[0][0] is not op.LITERAL and not _has_wide(inner):
-            # Any run of bytes between whole characters is a run of whole characters: no decoding needed.
-            self.utf8 = utf8_before
-        if len(inner) != 1 or inner[0][0] not in (op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN):
-            text = f"(?:{text})"
-        lazy = "?" if kind is op.MIN_REPEAT else ""
-        if (least, most) == (1, 1):
-            return text
-        short = {(0, 1): "?", (0, _LAST): "*", (1, _LAST): "+"}.get((int(least), int(most)))
-        if short is None:
-            short = f"{{{least}}}" if least == most else f"{{{least},{'' if most == _LAST else most}}}"
-        return text + short + lazy
+        least, most, inner = int(value[0]), int(value[1]), value[2]
+        rest = False
+        if len(inner) == 1 and inner[0][0] in _CHARACTERS:
+            members = self.members(*inner[0])
+            rest = members.rest
+            text = self.characters(members)
+        else:
+            text = self.sequence(inner)
+            if len(inner) != 1 or inner[0][0] is not op.LITERAL:
+                text = f"(?:{text})"
+        if self.wide:
+            least, most = self.opened(least, most, rest=rest)
+        lazy = "?" if kind is op.MIN_REPEAT and not self.wide else ""
+        return text + _count(least, most) + (lazy if (least, most) != (1, 1) else "")
+
+    def opened(self, least: int, most: int, *, rest: bool) -> tuple[int, int]:
+        """The repeat as a scanner needs it: long bounds become open, and a count of characters one of bytes."""
+        if rest and self.joined and (least, most) != (0, _LAST):
+            self.widened = True
+            return min(least, _WIDE_COUNT), _LAST
+        if _WIDE_BOUND < most != least and most != _LAST:
+            self.widened = True
+            return min(least, _WIDE_COUNT), _LAST
+        if least > _WIDE_COUNT:
+            self.widened = True
+            return _WIDE_COUNT, _LAST
+        return least, most
 
     def anchor(self, where: Any) -> str:
         if where is op.AT_BOUNDARY:
@@ -179,7 +202,7 @@ class _Writer:
         return f"(?:\\n?{end})" if where is op.AT_END else end
 
     def assertion(self, kind: Any, value: Any) -> str:
-        if self.drop_lookaround:
+        if self.wide:
             return ""
         direction, inner = value
         mark = ("<" if direction < 0 else "") + ("=" if kind is op.ASSERT else "!")
@@ -245,14 +268,13 @@ def _class_character(code: int) -> str:
     return f"\\x{code:02x}"
 
 
-def _has_wide(nodes: Sequence[Node]) -> bool:
-    """True when the one node names particular non-ASCII characters."""
-    kind, value = nodes[0]
-    if kind is op.IN:
-        return bool(_class(value).ranges)
-    if kind is op.NOT_LITERAL:
-        return bool(value > 127)
-    return kind is not op.ANY
+def _count(least: int, most: int) -> str:
+    if (least, most) == (1, 1):
+        return ""
+    short = {(0, 1): "?", (0, _LAST): "*", (1, _LAST): "+"}.get((least, most))
+    if short is not None:
+        return short
+    return f"{{{least}}}" if least == most else f"{{{least},{'' if most == _LAST else most}}}"
 
 
 def _simplify(nodes: Iterable[Node], *, left: bool, right: bool) -> Sequence_:
@@ -339,13 +361,15 @@ def _lookaround_cost(nodes: Iterable[Node]) -> int:
     """Upper bound on the ways that a backtracking matcher may try at one position."""
     cost = 1
     for kind, value in nodes:
-        inner = max((_lookaround_cost(child) for child in _children(kind, value)), default=1)
+        inner = [_lookaround_cost(child) for child in _children(kind, value)]
         if kind is op.BRANCH:
-            inner *= len(value[1])
-        if kind in _REPEATS:
+            ways = sum(way for way in inner if way > 1) or 1  # plain words fail at once
+        elif kind in _REPEATS:
             span = LOOKAROUND_TEXT_CHARS if value[1] == _LAST else int(value[1]) - int(value[0]) + 1
-            inner = inner ** min(int(value[1]), 8) * span if inner > 1 else span
-        cost = min(cost * inner, 1 << 40)
+            ways = span if inner[0] == 1 else inner[0] ** min(int(value[1]), 8) * span
+        else:
+            ways = max(inner, default=1)
+        cost = min(cost * ways, 1 << 40)
     return cost
 
 
@@ -379,24 +403,27 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
     style = {"dotall": bool(tree.state.flags & re.DOTALL), "multiline": bool(tree.state.flags & re.MULTILINE)}
     nodes: Sequence_ = list(tree)
     lookaround = any(kind in (op.ASSERT, op.ASSERT_NOT) for kind, _ in _walk(nodes))
-    if lookaround and _lookaround_cost(nodes) > MAX_LOOKAROUND_STEPS * 64:
+    if lookaround and _lookaround_cost(nodes) > MAX_LOOKAROUND_WAYS:
         raise UnableToUsePattern("look-around with several open repeats, expected bounded ones such as {0,40}")
     if lookaround and sre.SubPattern(tree.state, list(_without_lookaround(nodes))).getwidth()[0] == 0:
         raise UnableToUsePattern("look-around around nothing, expected at least one character that must be there")
     case = "(?i)" if caseless else ""
     full = _Writer(python=True, **style).sequence(nodes)
     short = nodes if lookaround else _simplify(nodes, left=True, right=True)
-    joined = _Writer(joined=True, drop_lookaround=True, **style)
+    joined = _Writer(joined=True, wide=True, **style)
     joined_text = joined.sequence(short)
-    re2_text = _Writer(drop_lookaround=True, **style).sequence(short)
+    wide = _Writer(wide=True, **style)
+    wide_text = wide.sequence(short)
+    re2_text = wide_text if lookaround else _Writer(**style).sequence(short)
     _refuse_what_re2_refuses(case + re2_text)
     return Pattern(
         joined=case + joined_text,
         joined_utf8=joined.utf8,
+        wide=case + wide_text,
         re2=case + re2_text,
         python=case + full,
         lookaround=lookaround,
-        confirm=_odd_anchors(nodes, before=False, after=False),
+        confirm=joined.widened or wide.widened or _odd_anchors(nodes, before=False, after=False),
         always=not lookaround and _always(nodes, short, least=int(tree.getwidth()[0])),
         weight=min(int(tree.getwidth()[0]), 255),
     )

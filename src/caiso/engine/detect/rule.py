@@ -50,6 +50,12 @@ class Correlation:
     value_field: str = ""
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # alias -> rule id -> field
     generate: bool = False
+    unless: tuple[str, ...] = ()  # a match of one of these under the same key, within the span before, keeps it silent
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """All rules that it listens to."""
+        return tuple(dict.fromkeys(self.rules + self.unless))
 
 
 @dataclass(frozen=True, slots=True)

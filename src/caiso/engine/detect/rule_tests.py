@@ -53,7 +53,7 @@ def needed_fields(rules: Sequence[Rule], rule: Rule) -> tuple[str, ...]:
     by_id: Mapping[str, Rule] = {known.id: known for known in rules}
     names = dict.fromkeys(rule.needs)
     if isinstance(rule.logic, Correlation):
-        for name in rule.logic.rules:
+        for name in rule.logic.heard:
             if name in by_id:
                 names.update(dict.fromkeys(needed_fields(rules, by_id[name])))
     return tuple(names)

@@ -245,7 +245,7 @@ def _in_feeding_order(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     def place(rule: Rule) -> None:
         if rule.id in ordered or not isinstance(rule.logic, Correlation):
             return
-        for name in rule.logic.rules:
+        for name in rule.logic.heard:
             if name in waiting:
                 place(waiting[name])
         ordered[rule.id] = rule

@@ -128,25 +128,11 @@ class FieldScanner:
     # RE2 for what Hyperscan refused, or for everything where there is no Hyperscan
 
     @cached_property
-    def _re2_sets(self) -> tuple[Any, list[int], list[int]]:
-        """The set, the pattern numbers in it by position, and the patterns that RE2 refused as well."""
-        wanted = self._left_over
+    def _re2_sets(self) -> list[tuple[Any, list[int]]]:
+        """Sets with their pattern numbers by position; split where one would not fit in memory."""
         if re2 is None or self.backend == "re":
-            return None, [], wanted
-        options = re2.Options()
-        options.log_errors = False
-        options.max_mem = 256 << 20
-        options.never_capture = True
-        compiled, members, refused = re2.Set.SearchSet(options), [], []
-        for number in wanted:
-            try:
-                compiled.Add(self.patterns[number].re2)
-                members.append(number)
-            except re2.error:
-                refused.append(number)
-        if members:
-            compiled.Compile()
-        return compiled, members, refused
+            return []
+        return _re2_sets(self.patterns, self._left_over)
 
     @cached_property
     def _left_over(self) -> list[int]:
@@ -156,28 +142,30 @@ class FieldScanner:
         return [number for number in everything if number in self.databases.refused]
 
     def _re2(self, texts: Sequence[str]) -> Hits:
-        compiled, members, _ = self._re2_sets
-        if not members:
-            return no_hits()
         rows: list[int] = []
         ids: list[int] = []
-        for row, text in enumerate(texts):
-            for position in compiled.Match(valid(text)):
-                rows.append(row)
-                ids.append(members[position])
+        for compiled, members in self._re2_sets:
+            for row, text in enumerate(texts):
+                found = compiled.Match(valid(text))
+                # The set holds one pattern more, which always matches: no answer at all means that memory ran out.
+                if found is None:
+                    hit = [number for number in members if self._found(number, valid(text))]
+                else:
+                    hit = [members[position] for position in found if position < len(members)]
+                rows += [row] * len(hit)
+                ids += hit
         return np.array(rows, dtype=np.int64), np.array(ids, dtype=np.int64)
 
-    # Python's re: what no automaton takes, and the look of a second pair of eyes
+    # Python's re, one by one: for tests, and where neither of the others is installed
 
     def _python(self, texts: Sequence[str]) -> Hits:
-        refused = self._re2_sets[2]
-        if not refused:
+        if self._re2_sets or not self._left_over:
             return no_hits()
         rows: list[int] = []
         ids: list[int] = []
         for row, text in enumerate(texts):
             ready = valid(text)
-            for number in refused:
+            for number in self._left_over:
                 if self._found(number, ready):
                     rows.append(row)
                     ids.append(number)
@@ -192,15 +180,14 @@ class FieldScanner:
         rows, ids = hits
         if not ids.size or not self._doubtful.any():
             return hits
+        pairs = np.unique(rows * len(self.patterns) + ids)
+        rows, ids = np.divmod(pairs, len(self.patterns))
         keep = np.ones(ids.size, dtype=bool)
-        known: dict[tuple[int, int], bool] = {}
         for position in np.flatnonzero(self._doubtful[ids]).tolist():
-            pair = int(rows[position]), int(ids[position])
-            if pair not in known:
-                known[pair] = self._found(pair[1], valid(texts[pair[0]]))
-                self.counters.confirmed += known[pair]
-                self.counters.rejected += not known[pair]
-            keep[position] = known[pair]
+            found = self._found(int(ids[position]), valid(texts[int(rows[position])]))
+            self.counters.confirmed += found
+            self.counters.rejected += not found
+            keep[position] = found
         return rows[keep], ids[keep]
 
     def _found(self, number: int, text: str) -> bool:
@@ -210,6 +197,24 @@ class FieldScanner:
         elif re2 is not None and self.backend != "re":
             return re2.search(pattern.re2, text) is not None
         return _python_pattern(pattern.python).search(text) is not None
+
+
+def _re2_sets(patterns: Sequence[Pattern], numbers: list[int]) -> list[tuple[Any, list[int]]]:
+    if not numbers:
+        return []
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 128 << 20
+    options.never_capture = True
+    compiled = re2.Set.SearchSet(options)
+    for number in numbers:
+        compiled.Add(patterns[number].wide)
+    compiled.Add("")
+    compiled.Compile()
+    if compiled.Match("") is None and len(numbers) > 1:
+        middle = len(numbers) // 2
+        return _re2_sets(patterns, numbers[:middle]) + _re2_sets(patterns, numbers[middle:])
+    return [(compiled, numbers)]
 
 
 _compiled: dict[str, re.Pattern[str]] = {}
