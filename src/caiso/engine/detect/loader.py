@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,11 @@ class _Loading:
     def finish(self) -> tuple[tuple[Rule, ...], tuple[PackProblem, ...]]:
         rules = _settled(_filtered(_unique(self), self), self)
         return rules, tuple(sorted(self.problems))
+
+
+def shipped_rules() -> Path:
+    """The folder of the rules that come with the product."""
+    return Path(str(resources.files("caiso").joinpath("content/detections")))
 
 
 def load_rules(*folders: Path) -> tuple[tuple[Rule, ...], tuple[PackProblem, ...]]:
