@@ -9,6 +9,7 @@ from caiso.engine.coverage.organisation.catalogue import Crossover
 from caiso.engine.coverage.snapshot import Snapshot
 
 LARGEST_GROUP = 3
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ def _overlap(
 
 
 def _shared(held: Mapping[str, frozenset[str]], group: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    sets = [held.get(role, frozenset()) for role in group]
-    return frozenset.intersection(*sets), frozenset.union(*sets)
+    first, *others = [held.get(role, _NOTHING) for role in group]
+    return first.intersection(*others), first.union(*others)
 
 
 def _regions(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from caiso.engine.coverage.organisation.model import active
-from caiso.engine.coverage.snapshot import Seat, Snapshot, accountable_in
+from caiso.engine.coverage.snapshot import Seat, Snapshot
 from caiso.engine.coverage.states import scopes_of_system, scopes_of_unit
 
 
@@ -29,7 +29,7 @@ class Route:
 def route(snapshot: Snapshot, duty: str, *, system: str | None = None, unit: str | None = None) -> Route:
     """The holders of the role accountable for the duty, nearest scope first, with delegates for those absent."""
     scopes = scopes_of_system(snapshot, system) if system else scopes_of_unit(snapshot, unit)
-    _, owners = accountable_in(snapshot.assignments.get(duty, ()), scopes)
+    _, owners = snapshot.accountable(duty, scopes)
     if not owners:
         return Route((), f"nobody is accountable for {duty}")
     recipients: list[Recipient] = []

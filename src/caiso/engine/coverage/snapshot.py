@@ -84,6 +84,24 @@ class Snapshot:
         return found
 
     @cached_property
+    def owners(self) -> dict[str, dict[str, list[Assignment]]]:
+        """By duty and scope (`` is the whole organisation), who is accountable."""
+        found: dict[str, dict[str, list[Assignment]]] = defaultdict(dict)
+        for duty, assignments in self.assignments.items():
+            for assignment in assignments:
+                if assignment.kind == "A":
+                    found[duty].setdefault(assignment.scope, []).append(assignment)
+        return found
+
+    def accountable(self, duty: str, scopes: Iterable[str]) -> tuple[str, list[Assignment]]:
+        """The first of `scopes` (nearest first) in which somebody is accountable, with those assignments."""
+        owners = self.owners.get(duty, {})
+        for scope in scopes:
+            if scope in owners:
+                return scope, owners[scope]
+        return "", []
+
+    @cached_property
     def holdings(self) -> dict[str, list[Holding]]:
         """By person."""
         found: dict[str, list[Holding]] = defaultdict(list)
@@ -117,15 +135,15 @@ class Snapshot:
         ]
 
     @cached_property
-    def _levels(self) -> dict[tuple[str, str], Level]:
-        return {}
+    def _levels(self) -> dict[str, dict[str, Level]]:
+        return defaultdict(dict)
 
     def level(self, role_id: str, competence: str) -> Level:
         """The best a role brings: its holders' attested levels, and its own assumption for holders not attested."""
-        key = (role_id, competence)
-        if key not in self._levels:
-            self._levels[key] = self._best(role_id, competence)
-        return self._levels[key]
+        known = self._levels[role_id]
+        if competence not in known:
+            known[competence] = self._best(role_id, competence)
+        return known[competence]
 
     def _best(self, role_id: str, competence: str) -> Level:
         role = self.roles[role_id]
@@ -164,13 +182,3 @@ class Snapshot:
             if active(delegate, self.as_of) and not away and not delegate.duties:
                 found.setdefault((delegate.person, delegate.role), delegate)
         return found
-
-
-def accountable_in(assignments: Iterable[Assignment], scopes: Iterable[str]) -> tuple[str, list[Assignment]]:
-    """The first of `scopes` (nearest first) in which somebody is accountable, with those assignments."""
-    owners = [assignment for assignment in assignments if assignment.kind == "A"]
-    for scope in scopes:
-        here = [assignment for assignment in owners if assignment.scope == scope]
-        if here:
-            return scope, here
-    return "", []

@@ -10,7 +10,7 @@ from typing import Literal
 from caiso.engine.coverage.load import PersonLoad, RoleLoad, person_loads, role_loads
 from caiso.engine.coverage.organisation.model import FAMILIES, STAGES, Assignment, Duty
 from caiso.engine.coverage.organisation.whole import Organisation
-from caiso.engine.coverage.snapshot import Snapshot, accountable_in
+from caiso.engine.coverage.snapshot import Snapshot
 
 State = Literal["unowned", "contested", "unstaffed", "unqualified", "covered"]
 # From worst to best; the first that holds is the state.
@@ -131,23 +131,19 @@ class Coverage:
     @cached_property
     def systems(self) -> dict[str, Tally]:
         """AI security duties as each AI system finds them: its own owners, else its units', else the general ones."""
-        judge = _Judge(self.snapshot, self.loads)
         duties = [duty for duty in self.snapshot.duties.values() if duty.ai_security]
-        return {
-            system: tally(judge.nearest(duty, scopes_of_system(self.snapshot, system)).state for duty in duties)
-            for system in self.snapshot.systems
-        }
+        scopes = {system: scopes_of_system(self.snapshot, system) for system in self.snapshot.systems}
+        return self._by_scopes(duties, scopes)
 
     @cached_property
     def units(self) -> dict[str, Tally]:
         """All duties as each unit finds them."""
+        scopes = {unit: scopes_of_unit(self.snapshot, unit) for unit in self.snapshot.units}
+        return self._by_scopes(list(self.snapshot.duties.values()), scopes)
+
+    def _by_scopes(self, duties: Sequence[Duty], scopes: dict[str, tuple[str, ...]]) -> dict[str, Tally]:
         judge = _Judge(self.snapshot, self.loads)
-        return {
-            unit: tally(
-                judge.nearest(duty, scopes_of_unit(self.snapshot, unit)).state for duty in self.snapshot.duties.values()
-            )
-            for unit in self.snapshot.units
-        }
+        return {name: tally(judge.nearest(duty, nearest).state for duty in duties) for name, nearest in scopes.items()}
 
 
 def coverage(organisation: Organisation, *, as_of: date) -> Coverage:
@@ -206,17 +202,15 @@ class _Judge:
         self._known: dict[tuple[str, str, tuple[str, ...]], ScopeState] = {}
 
     def duty(self, duty: Duty) -> DutyState:
-        owners = [item for item in self.snapshot.assignments.get(duty.id, ()) if item.kind == "A"]
-        scopes = dict.fromkeys(owner.scope for owner in owners)
+        owners = self.snapshot.owners.get(duty.id, {})
+        scopes = set(owners)
         if "" not in scopes and not self._whole(scopes):
-            scopes[""] = None
-        states = tuple(
-            self.state(duty, scope, [owner for owner in owners if owner.scope == scope]) for scope in sorted(scopes)
-        )
+            scopes.add("")
+        states = tuple(self.state(duty, scope, owners.get(scope, ())) for scope in sorted(scopes))
         return DutyState(duty, min((state.state for state in states), key=RANK.__getitem__), states)
 
     def nearest(self, duty: Duty, scopes: Sequence[str]) -> ScopeState:
-        scope, owners = accountable_in(self.snapshot.assignments.get(duty.id, ()), scopes)
+        scope, owners = self.snapshot.accountable(duty.id, scopes)
         return self.state(duty, scope, owners)
 
     def state(self, duty: Duty, scope: str, owners: Sequence[Assignment]) -> ScopeState:
@@ -236,7 +230,7 @@ class _Judge:
 
     def _judge(self, duty: Duty, scope: str, roles: tuple[str, ...], *, records: tuple[str, ...]) -> ScopeState:
         if not roles:
-            partly = any(item.kind == "A" for item in self.snapshot.assignments.get(duty.id, ()))
+            partly = duty.id in self.snapshot.owners
             reason = "no role is accountable" + (" outside the scopes that have an owner" if partly else "")
             return ScopeState(scope, "unowned", (), (reason,), (f"duty:{duty.id}",))
         if len(roles) > 1:
@@ -276,8 +270,9 @@ class _Judge:
 def shortfalls_of(snapshot: Snapshot, duty: Duty, role: str) -> tuple[Shortfall, ...]:
     """What the role lacks for the duty, competence by competence."""
     found = []
+    level = snapshot.level
     for competence, needed in duty.requires.items():
-        held = snapshot.level(role, competence)
+        held = level(role, competence)
         if held.level < needed:
             found.append(Shortfall(role, competence, needed, held.level, held.assumed, held.person))
     return tuple(found)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import caiso
 from caiso.engine.coverage.organisation.changes import Scenario
 from caiso.engine.coverage.organisation.model import Profile
 from caiso.engine.coverage.organisation.validate import find_faults, repeated_ids
 from caiso.engine.coverage.organisation.whole import COLLECTIONS, Organisation, join
 from caiso.engine.packs import (
+    CONTENT,
     Limits,
     Pack,
     PackError,
@@ -23,7 +23,7 @@ from caiso.engine.packs import (
 )
 from caiso.errors import DomainError
 
-CONTENT_FOLDER = Path(caiso.__file__).parent / "content" / "organisation"
+CONTENT_FOLDER = CONTENT / "organisation"
 ORGANISATION_LIMITS = Limits(size=20_000_000, nodes=2_000_000)
 
 

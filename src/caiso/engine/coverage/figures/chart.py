@@ -1,0 +1,189 @@
+"""Places roles as a tree of solid lines, compact enough to read at 150 roles, and routes the dotted ones."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from caiso.engine.coverage.organisation.model import LineKind
+from caiso.engine.coverage.snapshot import Snapshot
+
+BOX_WIDTH, BOX_HEIGHT = 196.0, 52.0
+GAP_X, GAP_Y, STACK_GAP, INDENT = 24.0, 48.0, 12.0, 20.0
+MOST_STACKED = 8
+# From this depth on a subtree is written as an indented list; the first of these that fits the width is taken.
+OUTLINE_DEPTHS = (99, 3, 2, 1)
+WIDEST = 2400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A role; `x`, `y` are the upper left corner in pixels."""
+
+    role: str
+    title: str
+    holders: tuple[str, ...]
+    x: float
+    y: float
+    depth: int
+    width: float = BOX_WIDTH
+    height: float = BOX_HEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A line from a role to its superior as a polyline in pixels."""
+
+    from_: str
+    to: str
+    kind: LineKind
+    covers: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Boxes do not overlap and lie within width and height."""
+
+    boxes: tuple[Box, ...]
+    links: tuple[Link, ...]
+    width: float
+    height: float
+
+
+def layout_chart(snapshot: Snapshot, *, widest: float = WIDEST) -> Chart:
+    """Lay out all roles as wide as `widest` pixels allow; what does not fit side by side is listed downwards."""
+    for outline in OUTLINE_DEPTHS:
+        chart = _layout(snapshot, outline)
+        if chart.width <= widest:
+            break
+    return chart
+
+
+def _layout(snapshot: Snapshot, outline: int) -> Chart:
+    tree = _Tree(snapshot, outline)
+    left = 0.0
+    for root in tree.roots:
+        left = tree.place(root, left, 0.0, depth=0) + GAP_X
+    for role in snapshot.roles:
+        # Only a circle of lines leaves somebody out; a reader must still see them.
+        if role not in tree.boxes and role not in tree.singles:
+            left = tree.place(role, left, 0.0, depth=0) + GAP_X
+    if tree.singles:
+        tree.stack(tree.singles, left, 0.0, depth=0)
+    boxes = tuple(tree.boxes[role] for role in snapshot.roles if role in tree.boxes)
+    width = max((box.x + box.width for box in boxes), default=0.0)
+    height = max((box.y + box.height for box in boxes), default=0.0)
+    return Chart(boxes, tuple(tree.links()), width, height)
+
+
+class _Tree:
+    """Children under parents; children without children of their own are stacked in columns to save width."""
+
+    def __init__(self, snapshot: Snapshot, outline: int) -> None:
+        self.snapshot = snapshot
+        self.outline = outline
+        self.boxes: dict[str, Box] = {}
+        self.stacked: set[str] = set()
+        self.children: dict[str, list[str]] = defaultdict(list)
+        superiors: dict[str, str] = {}
+        for line in snapshot.lines:
+            if line.kind == "solid":
+                superiors.setdefault(line.from_, line.to)
+        for role, superior in superiors.items():
+            self.children[superior].append(role)
+        tops = [role for role in snapshot.roles if role not in superiors]
+        self.roots = [role for role in tops if self.children.get(role)]
+        self.singles = [role for role in tops if not self.children.get(role)]
+
+    def place(self, role: str, left: float, top: float, *, depth: int) -> float:
+        """Place a subtree with its left edge at `left`; returns its right edge."""
+        if role in self.boxes:
+            return left
+        self.boxes[role] = self._box(role, left, top, depth)
+        if depth >= self.outline:
+            return self._list(role, left, top, depth)
+        below = top + BOX_HEIGHT + GAP_Y
+        children = self.children.get(role, [])
+        leaves = [child for child in children if not self.children.get(child)]
+        branches = [child for child in children if self.children.get(child)]
+        right = left
+        for child in branches:
+            edge = self.place(child, right, below, depth=depth + 1)
+            right = edge + GAP_X
+        if leaves:
+            right = self.stack(leaves, right, below, depth=depth + 1) + GAP_X
+        right = max(left + BOX_WIDTH, right - GAP_X)
+        middle = (left + right - BOX_WIDTH) / 2
+        self.boxes[role] = self._box(role, middle, top, depth)
+        return right
+
+    def _list(self, role: str, left: float, top: float, depth: int) -> float:
+        """Everybody below a role, one under the other, indented by level."""
+        right, y = left + BOX_WIDTH, top
+        waiting = [(child, 1) for child in reversed(self.children.get(role, []))]
+        while waiting:
+            here, level = waiting.pop()
+            if here in self.boxes:
+                continue
+            y += BOX_HEIGHT + STACK_GAP
+            x = left + level * INDENT
+            self.boxes[here] = self._box(here, x, y, depth + level)
+            self.stacked.add(here)
+            right = max(right, x + BOX_WIDTH)
+            waiting += [(child, level + 1) for child in reversed(self.children.get(here, []))]
+        return right
+
+    def stack(self, leaves: Sequence[str], left: float, top: float, *, depth: int) -> float:
+        """Place roles that have nobody below them; returns their right edge."""
+        # Few leaves stay side by side, which reads better; many become columns.
+        rows = 1 if len(leaves) <= 2 else MOST_STACKED
+        x = left
+        for start in range(0, len(leaves), rows):
+            indent = INDENT if rows > 1 else 0.0
+            for place, leaf in enumerate(leaves[start : start + rows]):
+                self.boxes[leaf] = self._box(leaf, x + indent, top + place * (BOX_HEIGHT + STACK_GAP), depth)
+                if rows > 1:
+                    self.stacked.add(leaf)
+            x += BOX_WIDTH + indent + GAP_X
+        return x - GAP_X
+
+    def _box(self, role: str, x: float, y: float, depth: int) -> Box:
+        holders = tuple(seat.person.name for seat in self.snapshot.seats.get(role, ()))
+        return Box(role, self.snapshot.roles[role].title, holders, x, y, depth)
+
+    def links(self) -> list[Link]:
+        found = []
+        for line in self.snapshot.lines:
+            lower, upper = self.boxes.get(line.from_), self.boxes.get(line.to)
+            if lower and upper:
+                solid = line.kind == "solid"
+                points = self._solid(lower, upper) if solid else _dotted(lower, upper)
+                found.append(Link(line.from_, line.to, line.kind, line.covers, points))
+        return found
+
+    def _solid(self, lower: Box, upper: Box) -> tuple[tuple[float, float], ...]:
+        if lower.role in self.stacked and upper.depth >= self.outline:
+            side, middle = lower.x - INDENT / 2, lower.y + lower.height / 2
+            return ((side, upper.y + upper.height), (side, middle), (lower.x, middle))
+        start = (upper.x + upper.width / 2, upper.y + upper.height)
+        bus = start[1] + GAP_Y / 2
+        if lower.role in self.stacked:
+            side, middle = lower.x - INDENT / 2, lower.y + lower.height / 2
+            return (start, (start[0], bus), (side, bus), (side, middle), (lower.x, middle))
+        end = (lower.x + lower.width / 2, lower.y)
+        return (start, (start[0], bus), (end[0], bus), end)
+
+
+def _dotted(lower: Box, upper: Box) -> tuple[tuple[float, float], ...]:
+    """Straight between the sides that face each other, so that it does not run along solid lines."""
+    if abs(lower.y - upper.y) < BOX_HEIGHT:
+        facing = lower.x < upper.x
+        return (
+            (lower.x + (lower.width if facing else 0), lower.y + lower.height / 2),
+            (upper.x + (0 if facing else upper.width), upper.y + upper.height / 2),
+        )
+    down = lower.y > upper.y
+    return (
+        (lower.x + lower.width * 0.75, lower.y if down else lower.y + lower.height),
+        (upper.x + upper.width * 0.75, upper.y + upper.height if down else upper.y),
+    )
