@@ -18,7 +18,7 @@ function moveRow(step) {
 function press(key) {
   if (waitingForPage) {
     waitingForPage = false;
-    document.querySelector(`.sidebar [data-key="${CSS.escape(key)}"]`)?.click();
+    document.querySelector(`.side [data-key="${CSS.escape(key)}"]`)?.click();
     return true;
   }
   const row = document.activeElement?.closest?.(".rows tbody tr");

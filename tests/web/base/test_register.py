@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.messages.storage.fallback import FallbackStorage
 from django.db import connection
 from django.http import QueryDict
-from django.contrib.messages.storage.fallback import FallbackStorage
 from django.template import Template
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -21,7 +21,7 @@ from caiso.web.base.register import Listing
 from caiso.web.base.registers import MY_TASKS
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-HTMX = {"HTTP_HX_REQUEST": "true"}
+HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -124,13 +124,14 @@ def test_fifty_of_ten_thousand_rows_cost_less_than_sixty_milliseconds(
     analyst: User, bank: Unit, person: Person, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Task.objects.bulk_create(
-        [Task(title=f"Task {n}", unit=bank, assignee=person, created_at=NOW, due_at=NOW) for n in range(10_000)], batch_size=500
+        [Task(title=f"Task {n}", unit=bank, assignee=person, created_at=NOW, due_at=NOW) for n in range(10_000)],
+        batch_size=500,
     )
     # Django's test set-up copies the context of each of the 250 included cells; users do not pay for that.
     monkeypatch.setattr(Template, "_render", lambda self, context: self.nodelist.render(context))
     took = []
     for _ in range(9):
-        request = rf.get("/tasks/")
+        request: Any = rf.get("/tasks/")
         request.user = User.objects.get(pk=analyst.pk)
         request.htmx, request.session = HtmxDetails(request), {}
         request._messages = FallbackStorage(request)
@@ -144,10 +145,12 @@ def test_fifty_of_ten_thousand_rows_cost_less_than_sixty_milliseconds(
 
 def test_inline_edit_swaps_one_cell_and_records_it(client: Client, bank: Unit, person: Person) -> None:
     task = make_task("Alpha", bank, person)
-    form = client.get(f"/tasks/cell/{task.pk}/state/", **HTMX).content.decode()
+    form = client.get(f"/tasks/cell/{task.pk}/state/", headers=HTMX).content.decode()
     assert 'name="value"' in form
     assert "<html" not in form
-    answer = client.post(f"/tasks/cell/{task.pk}/state/", {"value": "done", "was": "open"}, **HTMX).content.decode()
+    answer = client.post(
+        f"/tasks/cell/{task.pk}/state/", {"value": "done", "was": "open"}, headers=HTMX
+    ).content.decode()
     assert 'data-tone="good"' in answer
     assert "<html" not in answer
     task.refresh_from_db()
@@ -175,7 +178,9 @@ def test_an_edit_never_redirects_away(client: Client, bank: Unit, person: Person
 
 def test_wrong_value_is_named_and_nothing_changes(client: Client, bank: Unit, person: Person) -> None:
     task = make_task("Alpha", bank, person)
-    answer = client.post(f"/tasks/cell/{task.pk}/state/", {"value": "<b>", "was": "open"}, **HTMX).content.decode()
+    answer = client.post(
+        f"/tasks/cell/{task.pk}/state/", {"value": "<b>", "was": "open"}, headers=HTMX
+    ).content.decode()
     assert "is not one of Open, Done, Dropped" in answer
     task.refresh_from_db()
     assert task.state == "open"
@@ -183,7 +188,9 @@ def test_wrong_value_is_named_and_nothing_changes(client: Client, bank: Unit, pe
 
 def test_a_value_that_somebody_else_changed_is_not_overwritten(client: Client, bank: Unit, person: Person) -> None:
     task = make_task("Alpha", bank, person, state="dropped")
-    answer = client.post(f"/tasks/cell/{task.pk}/state/", {"value": "done", "was": "open"}, **HTMX).content.decode()
+    answer = client.post(
+        f"/tasks/cell/{task.pk}/state/", {"value": "done", "was": "open"}, headers=HTMX
+    ).content.decode()
     assert "somebody changed this to “dropped”" in answer
     task.refresh_from_db()
     assert task.state == "dropped"

@@ -9,6 +9,7 @@ from caiso.web.base import queries
 from caiso.web.base.access import Viewer, visible, within
 from caiso.web.base.models import AuditRecord, Task, Unit
 from caiso.web.base.register import Action, Choice, Column, Flag, Moment, Reference, Register, Text, declare
+from caiso.web.base.register.markup import NONE
 from caiso.web.base.services import workplace
 
 
@@ -118,4 +119,4 @@ def _changes_in_words(changes: dict[str, Any] | None) -> str:
 
 
 def _short(value: Any) -> str:
-    return "–" if value in (None, "") else str(value)[:60]
+    return NONE if value in (None, "") else str(value)[:60]

@@ -12,7 +12,9 @@ from caiso.web.base.access import PERMISSIONS, Viewer, within
 from caiso.web.base.models import User
 from caiso.web.base.register.kinds import Kind, Text
 
-RESERVED = frozenset({"q", "sort", "page", "size", "cols", "view", "next", "column", "value", "pick", "scope", "action"})
+RESERVED = frozenset(
+    {"q", "sort", "page", "size", "cols", "view", "next", "column", "value", "pick", "scope", "action"}
+)
 
 
 class Update(Protocol):

@@ -60,9 +60,7 @@ def as_text(column: Column, record: Any) -> str:
     return "" if value is None else str(value)
 
 
-def change(
-    register: Register, record: Any, *, changes: Mapping[str, Any], viewer: Viewer, now: datetime
-) -> None:
+def change(register: Register, record: Any, *, changes: Mapping[str, Any], viewer: Viewer, now: datetime) -> None:
     """Write parsed values of one record through the register's service, in one transaction."""
     if register.update is None:
         raise UnableToChange(f"{register.many} are not changed here")
@@ -93,7 +91,9 @@ def chosen(register: Register, viewer: Viewer, keys: Sequence[str]) -> list[Any]
         raise UnableToChange(f"{len(unique)} rows are too many at once; at most {MOST_AT_ONCE}")
     if register.key in {"pk", "id"} and not all(key.isdecimal() and len(key) < 19 for key in unique):
         raise Http404("not every selected row exists")
-    found = {register.key_of(record): record for record in register.rows(viewer).filter(**{f"{register.key}__in": unique})}
+    found = {
+        register.key_of(record): record for record in register.rows(viewer).filter(**{f"{register.key}__in": unique})
+    }
     if len(found) != len(unique):
         raise Http404("not every selected row exists")
     return [found[key] for key in unique]

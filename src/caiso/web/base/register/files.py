@@ -126,7 +126,9 @@ def _excel_cell(sheet: Any, value: Plain) -> Any:
     try:
         cell = WriteOnlyCell(sheet, value=safe_text(value)[:32_000])
     except IllegalCharacterError:
-        cell = WriteOnlyCell(sheet, value="".join(char for char in safe_text(value)[:32_000] if char >= " " or char in "\t\n"))
+        cell = WriteOnlyCell(
+            sheet, value="".join(char for char in safe_text(value)[:32_000] if char >= " " or char in "\t\n")
+        )
     cell.data_type = "s"
     return cell
 
@@ -227,7 +229,9 @@ def plan(register: Register, table: Sequence[tuple[int, Mapping[str, str]]], vie
             continue
         seen[key] = number
         if key and key not in records:
-            made.problems.append(Problem(number, KEY, f"there is no {register.one.lower()} “{key[:80]}”; leave the key empty to add one"))
+            made.problems.append(
+                Problem(number, KEY, f"there is no {register.one.lower()} “{key[:80]}”; leave the key empty to add one")
+            )
         elif key:
             _plan_update(register, made, viewer, number=number, line=line, columns=columns, record=records[key])
         else:
@@ -283,7 +287,14 @@ def _read_fields(
 
 
 def _plan_update(
-    register: Register, made: Plan, viewer: Viewer, *, number: int, line: Mapping[str, str], columns: Mapping[str, Column], record: Any
+    register: Register,
+    made: Plan,
+    viewer: Viewer,
+    *,
+    number: int,
+    line: Mapping[str, str],
+    columns: Mapping[str, Column],
+    record: Any,
 ) -> None:
     parsed = _read_fields(made, viewer, number=number, line=line, columns=columns)
     if parsed is None:
@@ -304,7 +315,13 @@ def _plan_update(
 
 
 def _plan_create(
-    register: Register, made: Plan, viewer: Viewer, *, number: int, line: Mapping[str, str], columns: Mapping[str, Column]
+    register: Register,
+    made: Plan,
+    viewer: Viewer,
+    *,
+    number: int,
+    line: Mapping[str, str],
+    columns: Mapping[str, Column],
 ) -> None:
     if register.create is None or not register.may_create(viewer):
         made.problems.append(Problem(number, KEY, f"is empty, and {register.many.lower()} cannot be added here"))
@@ -323,17 +340,19 @@ def apply(register: Register, made: Plan, *, viewer: Viewer, now: datetime) -> t
     """Carry the plan out, all or nothing; (created, changed). A refusal names the row."""
     if not made.is_good:
         raise UnableToChange("the file still has problems; nothing was imported")
-    number = 0
+    row = 0
     try:
         with transaction.atomic():
             for number, record, changes in made.updates:
+                row = number
                 change(register, record, changes=changes, viewer=viewer, now=now)
             for number, fields in made.creates:
+                row = number
                 if register.create is None:
                     raise UnableToChange(f"{register.many} cannot be added here")
                 register.create(values=fields, actor=viewer.user, now=now)
     except DomainError as refusal:
-        raise UnableToChange(f"row {number}: {refusal}. Nothing was imported") from refusal
+        raise UnableToChange(f"row {row}: {refusal}. Nothing was imported") from refusal
     return len(made.creates), len(made.updates)
 
 

@@ -1,13 +1,13 @@
 """What a column holds: how it is shown, read from a person, filtered, sorted, exported and put into JSON."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django.db.models import Case, F, IntegerField, Model, Q, QuerySet, Value, When
-from django.db.models.expressions import Combinable
+from django.db.models.expressions import Expression
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -94,7 +94,7 @@ class Kind:
         text = params.get(name, "").strip()[:200]
         return Filtered(Q(**{f"{lookup}__icontains": text}), f"contains “{text}”") if text else Filtered()
 
-    def ordering(self, lookup: str) -> Combinable:
+    def ordering(self, lookup: str) -> Expression | F:
         return F(lookup)
 
 
@@ -166,7 +166,7 @@ class Choice(Kind):
             return Filtered(complaint=complaint)
         return Filtered(Q(**{f"{lookup}__in": known}), " or ".join(labels[value] for value in known))
 
-    def ordering(self, lookup: str) -> Combinable:
+    def ordering(self, lookup: str) -> Expression | F:
         if callable(self.choices):
             return F(lookup)
         ranks = [When(**{lookup: value}, then=Value(rank)) for rank, (value, _) in enumerate(self.choices)]
@@ -226,10 +226,18 @@ class Number(Kind):
         return Control("number", name, label, text, required=required, step=step)
 
     def filter_control(self, name: str, label: str, viewer: Viewer, params: QueryDict) -> Control:
-        return Control("numbers", name, label, low=params.get(f"{name}_from", "")[:40], high=params.get(f"{name}_to", "")[:40])
+        return Control(
+            "numbers", name, label, low=params.get(f"{name}_from", "")[:40], high=params.get(f"{name}_to", "")[:40]
+        )
 
     def filtered(self, name: str, lookup: str, params: QueryDict, viewer: Viewer) -> Filtered:
-        return between(name, lookup, params, lambda text, _: Number(decimals=6).parse(text, viewer), words=lambda value: f"{value:g}")
+        return between(
+            name,
+            lookup,
+            params,
+            lambda text, _: Number(decimals=6).parse(text, viewer),
+            words=lambda value: f"{value:g}",
+        )
 
 
 @dataclass(frozen=True)
@@ -272,7 +280,9 @@ class Day(Kind):
         return Control("date", name, label, value.isoformat() if value else "", required=required)
 
     def filter_control(self, name: str, label: str, viewer: Viewer, params: QueryDict) -> Control:
-        return Control("dates", name, label, low=params.get(f"{name}_from", "")[:40], high=params.get(f"{name}_to", "")[:40])
+        return Control(
+            "dates", name, label, low=params.get(f"{name}_from", "")[:40], high=params.get(f"{name}_to", "")[:40]
+        )
 
     def filtered(self, name: str, lookup: str, params: QueryDict, viewer: Viewer) -> Filtered:
         return between(name, lookup, params, lambda text, _: Day().parse(text, viewer), words=day)
@@ -344,7 +354,9 @@ class Flag(Kind):
         return Control("select", name, label, text, (("yes", self.yes), ("no", self.no)), required=True)
 
     def filter_control(self, name: str, label: str, viewer: Viewer, params: QueryDict) -> Control:
-        return Control("choices", name, label, options=(("yes", self.yes), ("no", self.no)), values=tuple(params.getlist(name)))
+        return Control(
+            "choices", name, label, options=(("yes", self.yes), ("no", self.no)), values=tuple(params.getlist(name))
+        )
 
     def filtered(self, name: str, lookup: str, params: QueryDict, viewer: Viewer) -> Filtered:
         asked = {value for value in params.getlist(name) if value in {"yes", "no"}}
@@ -441,5 +453,5 @@ def _is_number_key(key: str) -> bool:
     return key in {"pk", "id"}
 
 
-def _no_options() -> Iterable[Any]:
+def _no_options() -> "QuerySet[Any]":
     raise TypeError("a Reference needs options: a function from the viewer to the queryset of what may be chosen")

@@ -213,7 +213,9 @@ class Listing:
     @cached_property
     def quick_filters(self) -> list[Control]:
         """Choices short enough for the tool bar; the rest waits in the filter menu."""
-        return [one for one in self.filters if one.type == "choices" and len(one.options) <= QUICK_OPTIONS][:QUICK_FILTERS]
+        return [one for one in self.filters if one.type == "choices" and len(one.options) <= QUICK_OPTIONS][
+            :QUICK_FILTERS
+        ]
 
     @cached_property
     def more_filters(self) -> list[Control]:

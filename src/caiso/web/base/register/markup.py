@@ -15,7 +15,7 @@ from caiso.web.base.assets import asset_url
 from caiso.web.base.register.declaration import Column
 from caiso.web.base.register.kinds import Shown
 
-NONE = "–"
+NONE = "–"  # noqa: RUF001 - the dash that tables use
 
 
 @dataclass(slots=True)
@@ -65,12 +65,12 @@ def _severity(shown: Shown) -> str:
 
 
 def _moment(shown: Shown) -> str:
-    late = ' class="text-bad font-medium"' if shown.tone else ""
+    late = ' class="late"' if shown.tone else ""
     return f'<time datetime="{escape(shown.iso)}" title="{escape(shown.title)}"{late}>{escape(shown.text)}</time>'
 
 
 def _late(shown: Shown) -> str:
-    return f'<span class="text-bad font-medium">{escape(shown.text)}</span>'
+    return f'<span class="late">{escape(shown.text)}</span>'
 
 
 def _mono(shown: Shown) -> str:
@@ -103,7 +103,11 @@ _BODIES: dict[str, Callable[[Shown], str]] = {
 
 
 def _pencil(url: str, label: str) -> str:
-    return _pencil_shape(asset_url("icons.svg")).replace("__URL__", escape(url)).replace("__LABEL__", escape(label.lower()))
+    return (
+        _pencil_shape(asset_url("icons.svg"))
+        .replace("__URL__", escape(url))
+        .replace("__LABEL__", escape(label.lower()))
+    )
 
 
 @lru_cache(maxsize=4)

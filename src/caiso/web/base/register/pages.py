@@ -19,6 +19,7 @@ from caiso.web.base.models import SavedView
 from caiso.web.base.presentation import counted
 from caiso.web.base.register import editing, files
 from caiso.web.base.register.declaration import Register
+from caiso.web.base.register.kinds import UnableToRead
 from caiso.web.base.register.listing import SIZES, Listing
 from caiso.web.base.services import audit, workplace
 
@@ -61,17 +62,25 @@ def _bound(register: Register, view: View) -> View:
 @require_GET
 def show_list(request: PageRequest, register: Register) -> HttpResponse:
     listing = Listing(register, request.viewer, request.GET)
-    return render(request, "shell/register.html", list_context(request, listing))
+    response = render(request, "shell/register.html", list_context(request, listing))
+    if request.htmx and request.GET and not request.htmx.history_restore_request:
+        # Forms send their empty fields too; the address bar keeps only what narrows the list.
+        page_part = {"page": str(listing.page)} if listing.page > 1 else {}
+        response["HX-Push-Url"] = listing.url(**page_part)
+    return response
 
 
 def list_context(request: PageRequest, listing: Listing) -> dict[str, Any]:
     """Everything the list template needs; apps that show a register inside their own page use it too."""
     register, viewer = listing.register, listing.viewer
-    bulk_columns = [column for column in register.columns if (right := register.edit_right(column)) and viewer.may(right)]
+    bulk_columns = [
+        column for column in register.columns if (right := register.edit_right(column)) and viewer.may(right)
+    ]
     return {
         "register": register,
         "listing": listing,
-        "crumbs": [{"label": label, "url": url} for label, url in register.crumbs] + [{"label": register.many, "url": register.address()}],
+        "crumbs": [{"label": label, "url": url} for label, url in register.crumbs]
+        + [{"label": register.many, "url": register.address()}],
         "sizes": SIZES,
         "views": _views(request, listing),
         "bulk_columns": [(column, column.kind.control("value", column.label, viewer)) for column in bulk_columns],
@@ -88,13 +97,23 @@ def _views(request: PageRequest, listing: Listing) -> list[dict[str, Any]]:
     """The tabs above the table: all, the built-in views, the saved ones."""
     register = listing.register
     now = listing.query_without("page", "size")
-    tabs = [{"label": f"All {register.many.lower()}", "url": register.address(), "current": not now, "number": None}]
+    tabs = [{"label": "All", "url": register.address(), "current": not now, "number": None}]
     for label, query in register.views:
-        tabs.append({"label": label, "url": f"{register.address()}?{query}", "current": _same(now, query), "number": None})
+        tabs.append(
+            {"label": label, "url": f"{register.address()}?{query}", "current": _same(now, query), "number": None}
+        )
     for saved in queries.saved_views(register.name, request.user):
         number = saved.pk if saved.owner_id == request.user.pk else None
         url = f"{register.address()}?{saved.query}"
-        tabs.append({"label": saved.name, "url": url, "current": _same(now, saved.query), "number": number, "shared": saved.is_shared})
+        tabs.append(
+            {
+                "label": saved.name,
+                "url": url,
+                "current": _same(now, saved.query),
+                "number": number,
+                "shared": saved.is_shared,
+            }
+        )
     return tabs
 
 
@@ -116,9 +135,15 @@ def cell(request: PageRequest, register: Register, key: str, column: str) -> Htt
     refusal = ""
     try:
         editing.change_cell(
-            register, record, chosen, text=request.POST.get("value", ""), was=request.POST.get("was"), viewer=request.viewer, now=timezone.now()
+            register,
+            record,
+            chosen,
+            text=request.POST.get("value", ""),
+            was=request.POST.get("was"),
+            viewer=request.viewer,
+            now=timezone.now(),
         )
-    except editing.UnableToRead as problem:
+    except UnableToRead as problem:
         refusal = f"{chosen.label} {problem}"
     except DomainError as problem:
         refusal = str(problem)
@@ -145,10 +170,18 @@ def _cell_shown(request: PageRequest, register: Register, record: Any, column: s
 
 
 def _cell_form(
-    request: PageRequest, register: Register, record: Any, column_key: str, *, error: str = "", written: str | None = None
+    request: PageRequest,
+    register: Register,
+    record: Any,
+    column_key: str,
+    *,
+    error: str = "",
+    written: str | None = None,
 ) -> HttpResponse:
     column = register.column(column_key)
-    control = column.kind.control("value", column.label, request.viewer, value=column.of(record), required=column.required)
+    control = column.kind.control(
+        "value", column.label, request.viewer, value=column.of(record), required=column.required
+    )
     context = {
         "register": register,
         "control": control,
@@ -179,7 +212,9 @@ def bulk(request: PageRequest, register: Register) -> HttpResponse:
             said = editing.act(register, records, action=action, viewer=viewer, now=now)
         else:
             column = editing.column_of(register, request.POST.get("column", ""))
-            count = editing.change_many(register, records, column=column, text=request.POST.get("value", ""), viewer=viewer, now=now)
+            count = editing.change_many(
+                register, records, column=column, text=request.POST.get("value", ""), viewer=viewer, now=now
+            )
             said = f"{column.label} set for {counted(count, register.one.lower(), register.many.lower())}."
     except DomainError as refusal:
         messages.error(request, str(refusal))
@@ -241,7 +276,16 @@ def edit(request: PageRequest, register: Register, key: str) -> HttpResponse:
     return _form(request, register, columns, title=title, record=record, errors=errors, refusal=refusal)
 
 
-def _form(request: PageRequest, register: Register, columns: Any, *, title: str, errors: dict[str, str], refusal: str, record: Any = None) -> HttpResponse:
+def _form(
+    request: PageRequest,
+    register: Register,
+    columns: Any,
+    *,
+    title: str,
+    errors: dict[str, str],
+    refusal: str,
+    record: Any = None,
+) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     context = {
         "register": register,
@@ -256,7 +300,9 @@ def _form(request: PageRequest, register: Register, columns: Any, *, title: str,
 
 @require_POST
 def save_view(request: PageRequest, register: Register) -> HttpResponse:
-    query = Listing(register, request.viewer, QueryDict(request.POST.get("query", "")[:4000])).query_without("page", "size")
+    query = Listing(register, request.viewer, QueryDict(request.POST.get("query", "")[:4000])).query_without(
+        "page", "size"
+    )
     try:
         workplace.save_view(
             register.name,
@@ -303,7 +349,11 @@ def export(request: PageRequest, register: Register, ending: str) -> HttpRespons
     name = f'attachment; filename="{files.file_name(register, ending, now)}"'
     if ending == "xlsx":
         kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        return HttpResponse(files.workbook(register, columns, rows.iterator(1000)), content_type=kind, headers={"Content-Disposition": name})
+        return HttpResponse(
+            files.workbook(register, columns, rows.iterator(1000)),
+            content_type=kind,
+            headers={"Content-Disposition": name},
+        )
     body = "".join(files.csv_lines(register, columns, rows.iterator(1000)))
     return HttpResponse(body, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
@@ -353,11 +403,16 @@ def _preview(register: Register, made: files.Plan) -> list[dict[str, Any]]:
     """The first changes in words: row, title, and field by field what it becomes."""
     lines = []
     for number, record, changes in made.updates[:20]:
-        pairs = [(register.column(key), editing.as_text(register.column(key), record), value) for key, value in changes.items()]
+        pairs = [
+            (register.column(key), editing.as_text(register.column(key), record), value)
+            for key, value in changes.items()
+        ]
         fields = [(column.label, before, column.kind.export(value)) for column, before, value in pairs]
         lines.append({"row": number, "title": str(register.title_column.of(record)), "fields": fields, "is_new": False})
     for number, values in made.creates[:20]:
-        fields = [(register.column(key).label, "", register.column(key).kind.export(value)) for key, value in values.items()]
+        fields = [
+            (register.column(key).label, "", register.column(key).kind.export(value)) for key, value in values.items()
+        ]
         title = values.get(register.title_column.key, "")
         lines.append({"row": number, "title": str(title), "fields": fields, "is_new": True})
     return sorted(lines, key=lambda line: int(str(line["row"])))

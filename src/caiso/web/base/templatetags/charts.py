@@ -33,7 +33,12 @@ def chart(data: Mapping[str, Any], *, kind: str, title: str, size: str = "", not
         "size": size,
         "code": asset_url("charts.js"),
         "name": slug(title),
-        "spec": {**{key: data[key] for key in ("unit", "minimum", "maximum", "horizontal", "links") if key in data}, "kind": kind, "labels": labels, "series": series},
+        "spec": {
+            **{key: data[key] for key in ("unit", "minimum", "maximum", "horizontal", "links") if key in data},
+            "kind": kind,
+            "labels": labels,
+            "series": series,
+        },
         "heads": [one["name"] for one in series],
         "rows": rows,
         "points": series if kind == "scatter" else [],
@@ -42,9 +47,14 @@ def chart(data: Mapping[str, Any], *, kind: str, title: str, size: str = "", not
 
 
 def _series(one: Mapping[str, Any], length: int, kind: str) -> dict[str, Any]:
-    values = [None if value is None else ([float(value[0]), float(value[1])] if kind == "scatter" else float(value)) for value in one["values"]]
+    values = [
+        None if value is None else ([float(value[0]), float(value[1])] if kind == "scatter" else float(value))
+        for value in one["values"]
+    ]
     if kind != "scatter" and len(values) != length:
-        raise template.TemplateSyntaxError(f"chart: series {one.get('name')!r} has {len(values)} values for {length} labels")
+        raise template.TemplateSyntaxError(
+            f"chart: series {one.get('name')!r} has {len(values)} values for {length} labels"
+        )
     kept = {key: one[key] for key in ("axis", "dashed", "tone") if key in one}
     return {"name": str(one.get("name", "")), "values": values[:LONGEST_SERIES], **kept}
 
@@ -58,7 +68,12 @@ def sparkline(values: Sequence[float | None], label: str = "", width: int = 88, 
     low, high = min(known), max(known)
     span = (high - low) or 1.0
     step = width / (len(values) - 1)
-    points = [None if value is None else (round(index * step, 1), round(height - 2 - (float(value) - low) / span * (height - 4), 1)) for index, value in enumerate(values)]
+    points = [
+        None
+        if value is None
+        else (round(index * step, 1), round(height - 2 - (float(value) - low) / span * (height - 4), 1))
+        for index, value in enumerate(values)
+    ]
     path, pen = [], "M"
     for point in points:
         if point is None:
@@ -83,4 +98,7 @@ def heat(data: Mapping[str, Any], *, title: str) -> dict[str, Any]:
 
 def slug(text: str) -> str:
     """Letters, digits and dashes of a title, for ids and file names."""
-    return "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in text.lower()).split())[:60] or "chart"
+    return (
+        "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in text.lower()).split())[:60]
+        or "chart"
+    )

@@ -111,9 +111,14 @@ def empty(title: str, text: str = "", *, icon: str = "folder", url: str = "", ac
 def field(bound: BoundField) -> dict[str, object]:
     """A form field with label, help and errors tied together for screen readers."""
     described = " ".join(
-        name for name, there in ((f"{bound.id_for_label}-help", bound.help_text), (f"{bound.id_for_label}-errors", bound.errors)) if there
+        name
+        for name, there in (
+            (f"{bound.id_for_label}-help", bound.help_text),
+            (f"{bound.id_for_label}-errors", bound.errors),
+        )
+        if there
     )
-    attributes: dict[str, str] = {"aria-describedby": described} if described else {}
+    attributes: dict[str, str | bool] = {"aria-describedby": described} if described else {}
     if bound.errors:
         attributes["aria-invalid"] = "true"
     return {"field": bound, "control": bound.as_widget(attrs=attributes), "is_check": bound.widget_type == "checkbox"}
