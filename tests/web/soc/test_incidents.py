@@ -56,10 +56,10 @@ def test_an_alert_belongs_to_one_incident(incident: Incident, alert: Alert, lead
 def test_gdpr_33_runs_72_hours_from_the_fact_that_a_person_stated(incident: Incident, lead: User) -> None:
     for name, value in (("personal_data", True), ("gdpr_role", "controller"), ("risk_to_persons", True)):
         incidents.state_fact(incident, name=name, value=value, reason="", actor=lead, now=NOW)
-    assert incident.clocks.get(rule="gdpr-33").state == "waiting_for_fact"
+    assert incident.clocks.get(rule="gdpr-33-authority").state == "waiting_for_fact"
     aware = NOW - timedelta(hours=1)
     incidents.state_fact(incident, name="aware", value=aware.isoformat(), reason="", actor=lead, now=NOW)
-    clock = incident.clocks.get(rule="gdpr-33")
+    clock = incident.clocks.get(rule="gdpr-33-authority")
     assert clock.state == "running"
     assert clock.deadline_at is not None
     assert timedelta(hours=72) <= clock.deadline_at - aware <= timedelta(hours=73)
@@ -67,7 +67,9 @@ def test_gdpr_33_runs_72_hours_from_the_fact_that_a_person_stated(incident: Inci
     clock.refresh_from_db()
     assert clock.state == "overdue"
     sent = NOW + timedelta(days=4)
-    incidents.state_fact(incident, name="notified.gdpr-33", value=sent.isoformat(), reason="", actor=lead, now=sent)
+    incidents.state_fact(
+        incident, name="notified.gdpr-33-authority", value=sent.isoformat(), reason="", actor=lead, now=sent
+    )
     clock.refresh_from_db()
     assert clock.state == "late"
 

@@ -22,6 +22,7 @@ from caiso.web.base.models import Unit
 from caiso.web.base.services.leases import acquire_lease, release_lease
 from caiso.web.config.environment import environment
 from caiso.web.inventory.services.traffic import TrafficMemory
+from caiso.web.soc import queries
 from caiso.web.soc.services import ingest
 from caiso.web.soc.services.coverage import compute_technique_coverage
 from caiso.web.soc.services.rules import LoadedRules, load_live_rules, rule_states, take_rules
@@ -71,7 +72,7 @@ class DetectorRun:
         take_rules(self.loaded, now=self.clock())
         self.states = rule_states()
         self.pump = Pump(self.data)
-        parts = ingest.committed_parts()
+        parts = queries.parts()
         last = max((part.last_number for part in parts), default=0)
         recovery = self.pump.recover(parts, ingest.committed_offsets(), last_part=last)
         self.detector = self._restored(self.loaded, recovery.snapshot.payload if recovery.snapshot else None)

@@ -6,11 +6,13 @@ from typing import TypeVar
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import Http404
 
+from caiso.connect.telemetry.parts import PartInfo
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import Person
 from caiso.web.soc.models import (
     Alert,
     DetectionRule,
+    EventPart,
     Incident,
     IncidentClock,
     Signal,
@@ -135,6 +137,28 @@ def alerts_per_day(viewer: Viewer, *, now: datetime, days: int = 30) -> list[int
 def people(viewer: Viewer) -> QuerySet[Person]:
     """People who may be given work."""
     return visible(Person.objects.filter(is_active=True), viewer)
+
+
+def parts(*, start_us: int | None = None, end_us: int | None = None) -> list[PartInfo]:
+    """The event files that the database knows and that can hold events of the period, oldest first."""
+    rows = EventPart.objects.order_by("number")
+    if start_us is not None:
+        rows = rows.filter(last_us__gte=start_us)
+    if end_us is not None:
+        rows = rows.filter(first_us__lt=end_us)
+    return [
+        PartInfo(
+            number=row.number,
+            last_number=row.last_number,
+            path=row.path,
+            hour=row.hour,
+            rows=row.rows,
+            size=row.size,
+            first_time_us=row.first_us,
+            last_time_us=row.last_us,
+        )
+        for row in rows
+    ]
 
 
 def _one(rows: "QuerySet[Row]", pk: int) -> Row:

@@ -16,7 +16,8 @@ from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import User
 from caiso.web.base.services import audit
 from caiso.web.config.environment import environment
-from caiso.web.soc.models import EventPart, Feed
+from caiso.web.soc import queries
+from caiso.web.soc.models import Feed
 
 Event = dict[str, Any]
 
@@ -28,16 +29,6 @@ class Reading:
     event: Event
     segments: tuple[Segment, ...]
     gone: str = ""
-
-
-def part_paths(*, start_us: int | None = None, end_us: int | None = None) -> list[str]:
-    """Paths of the parts that can hold events of the period."""
-    rows = EventPart.objects.all()
-    if start_us is not None:
-        rows = rows.filter(last_us__gte=start_us)
-    if end_us is not None:
-        rows = rows.filter(first_us__lt=end_us)
-    return list(rows.order_by("number").values_list("path", flat=True))
 
 
 def feeds_of(viewer: Viewer) -> list[tuple[str, str]] | None:
@@ -67,7 +58,7 @@ def open_reader():  # type: ignore[no-untyped-def]
 def page_of_events(viewer: Viewer, wanted: EventFilter, **paging: Any) -> Page:
     """One page of events that the viewer may see."""
     with open_reader() as reader:
-        return reader.page(part_paths(start_us=wanted.start_us, end_us=wanted.end_us), wanted, **paging)  # type: ignore[no-any-return]
+        return reader.page(queries.parts(start_us=wanted.start_us, end_us=wanted.end_us), wanted, **paging)  # type: ignore[no-any-return]
 
 
 def events_of_ids(ids: Sequence[str]) -> list[Event]:
@@ -75,13 +66,13 @@ def events_of_ids(ids: Sequence[str]) -> list[Event]:
     if not ids:
         return []
     with open_reader() as reader:
-        return reader.events(part_paths(), ids)  # type: ignore[no-any-return]
+        return reader.events(queries.parts(), ids)  # type: ignore[no-any-return]
 
 
 def thread(session: str, *, feeds: Sequence[tuple[str, str]] | None) -> list[Event]:
     """A conversation or trace in order, without the events that lie outside the feeds."""
     with open_reader() as reader:
-        events: list[Event] = reader.conversation(part_paths(), session)
+        events: list[Event] = reader.conversation(queries.parts(), session)
     if feeds is None:
         return events
     allowed = set(feeds)

@@ -27,23 +27,6 @@ class UnableToCommit(DomainError):
     """Another detector took over; this one must stop."""
 
 
-def committed_parts() -> list[PartInfo]:
-    """The parts that the database knows, oldest first, as the pump wants them."""
-    return [
-        PartInfo(
-            number=row.number,
-            last_number=row.last_number,
-            path=row.path,
-            hour=row.hour,
-            rows=row.rows,
-            size=row.size,
-            first_time_us=row.first_us,
-            last_time_us=row.last_us,
-        )
-        for row in EventPart.objects.order_by("number")
-    ]
-
-
 def committed_offsets() -> dict[str, Position]:
     """{writer: position} of the last transaction."""
     return {row.writer: Position(row.segment, row.offset) for row in WalOffset.objects.all()}
