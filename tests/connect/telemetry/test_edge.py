@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -159,7 +160,7 @@ def test_a_bomb_is_refused_without_being_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "headers", "body", "status", "told"),
+    "request_and_answer",
     [
         ("/v1/traces", {**PROTOBUF, "authorization": ""}, b"", 401, "Bearer"),
         ("/v1/traces", {**PROTOBUF, "authorization": "Bearer token-unknown"}, b"", 401, "revoked"),
@@ -175,9 +176,8 @@ def test_a_bomb_is_refused_without_being_unpacked(tmp_path: Path) -> None:
         ("/v1/nothing", PROTOBUF, b"", 404, "address"),
     ],
 )
-def test_refusals_say_why_in_the_requests_own_encoding(
-    tmp_path: Path, path: str, headers: dict[str, str], body: bytes, status: int, told: str
-) -> None:
+def test_refusals_say_why_in_the_requests_own_encoding(tmp_path: Path, request_and_answer: tuple[Any, ...]) -> None:
+    path, headers, body, status, told = request_and_answer
     bench = Bench(tmp_path)
     answer = bench.post(path, body, headers)
     assert answer.status_code == status

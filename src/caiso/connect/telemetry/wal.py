@@ -270,7 +270,7 @@ class WalReader:
                 if len(header) < _HEADER.size:
                     return [], start
                 file.seek(max(start.offset, _HEADER.size))
-                data = file.read(max_bytes)
+                data = file.read(max(max_bytes, _FRAME.size))
                 need = _frame_size(data)
                 if need > len(data):
                     data += file.read(need - len(data))
@@ -312,6 +312,10 @@ class WalReader:
                 continue
             at = body + size
             frames.append(Frame(writer, here, Position(start.segment, start.offset + at), payload))
+        else:
+            if ended and at < len(data):
+                here = Position(start.segment, start.offset + at)
+                self._on_damage(Damage(writer, here, "the segment ends inside a frame's header", torn=True))
         return frames, Position(start.segment, start.offset + at)
 
     def _cipher(self, header: bytes, writer: str, start: Position) -> AESGCM | None:
