@@ -39,6 +39,7 @@ class Program:
     name: str
     arguments: tuple[str, ...]
     files: tuple[int, ...] = ()  # descriptors that the process inherits
+    after_s: float = 0.0  # what nobody waits for starts a little later
 
 
 @dataclass
@@ -198,6 +199,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Start everything and keep it alive until a stop is asked for; then leave nobody behind."""
+        for child in self.children:
+            child.start_again_at = time.monotonic() + child.program.after_s
         try:
             while not self.stopping:
                 self._start_due()

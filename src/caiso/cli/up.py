@@ -72,7 +72,7 @@ def programs(listener: int) -> list[Program]:
     found = [Program("web", (*PROCESS, "web", str(listener)), files=(listener,))]
     for name, module in (("worker", "caiso.web.base.worker"), ("detector", "caiso.web.soc.detector")):
         if find_spec(module) is not None:
-            found.append(Program(name, (*PROCESS, name)))
+            found.append(Program(name, (*PROCESS, name), after_s=1.0))
     return found
 
 
