@@ -16,7 +16,7 @@ from caiso.engine.coverage.snapshot import Snapshot
 from caiso.engine.coverage.states import RANK, STATES, coverage
 from tests.engine.coverage.organisations import COMPETENCES, PEOPLE, ROLES, TODAY, organisations
 
-SOME = settings(max_examples=30, deadline=None)
+SOME = settings(max_examples=20, deadline=None)
 
 
 @SOME
