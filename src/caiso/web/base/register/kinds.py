@@ -91,7 +91,7 @@ class Kind:
         return Control("text", name, label, value=params.get(name, "")[:200])
 
     def filtered(self, name: str, lookup: str, params: QueryDict, viewer: Viewer) -> Filtered:
-        text = params.get(name, "").strip()[:200]
+        text = params.get(name, "").replace("\x00", "").strip()[:200]
         return Filtered(Q(**{f"{lookup}__icontains": text}), f"contains “{text}”") if text else Filtered()
 
     def ordering(self, lookup: str) -> Expression | F:
@@ -406,7 +406,7 @@ class Reference(Kind):
         return Control("choices", name, label, options=options, values=tuple(params.getlist(name)))
 
     def filtered(self, name: str, lookup: str, params: QueryDict, viewer: Viewer) -> Filtered:
-        asked = [value[:300] for value in params.getlist(name) if value][:50]
+        asked = [value.replace("\x00", "")[:300] for value in params.getlist(name) if value][:50]
         if not asked:
             return Filtered()
         condition = Q(**{f"{lookup}__isnull": True}) if NOTHING in asked else Q(pk__in=[])

@@ -11,7 +11,7 @@ from django.http import Http404, QueryDict
 
 from caiso.web.base.access import Viewer
 from caiso.web.base.register.declaration import Column, Register
-from caiso.web.base.register.kinds import Control
+from caiso.web.base.register.kinds import Control, Filtered
 from caiso.web.base.register.markup import Cell
 
 SIZES = (25, 50, 100, 200)
@@ -85,10 +85,9 @@ class Listing:
         return order[:3]
 
     @cached_property
-    def filtered(self) -> tuple[list[Q], list[Chip]]:
-        """The conditions in force and their chips; what made no sense becomes a complaint."""
-        conditions: list[Q] = []
-        chips: list[Chip] = []
+    def filtered(self) -> list[tuple[Column, Filtered]]:
+        """The filters in force; what made no sense becomes a complaint."""
+        in_force = []
         for column in self.register.columns:
             if not column.filter or column.path is None:
                 continue
@@ -96,16 +95,20 @@ class Listing:
             if answer.complaint:
                 self.complaints.append(f"{column.label}: {answer.complaint}")
             elif answer.condition is not None:
-                conditions.append(answer.condition)
-                chips.append(Chip(column.label, answer.words, self.url(**_without(column.key))))
-        return conditions, chips
+                in_force.append((column, answer))
+        return in_force
+
+    @cached_property
+    def chips(self) -> list[Chip]:
+        """A removable chip for each filter in force."""
+        return [Chip(column.label, one.words, self.url(**_without(column.key))) for column, one in self.filtered]
 
     @cached_property
     def rows(self) -> "QuerySet[Any]":
         """Every matching row that the viewer may see, sorted."""
         queryset = self.register.rows(self.viewer)
-        for condition in self.filtered[0]:
-            queryset = queryset.filter(condition)
+        for _, one in self.filtered:
+            queryset = queryset.filter(one.condition or Q())
         queryset = queryset.filter(self._search_condition()) if self.search else queryset
         return self._sorted(queryset)
 
@@ -254,7 +257,7 @@ class Listing:
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.search or self.filtered[1])
+        return bool(self.search or self.filtered)
 
     def url(self, **changes: str | None) -> str:
         """The address of this list with some parameters changed; None removes one, and empty ones are dropped."""
