@@ -97,4 +97,5 @@ def _row(asset: "Asset") -> tuple[str, str, str, str, str]:
     return asset.kind.replace("_", " "), asset.name, str(asset.status), proof, related
 
 
-app = scan
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command("scan")(scan)

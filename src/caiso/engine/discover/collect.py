@@ -35,6 +35,8 @@ class Findings:
     expressions: dict[int, str] = field(default_factory=dict)
     functions: dict[tuple[str, str], str] = field(default_factory=dict)
     frameworks_used: set[str] = field(default_factory=set)
+    by_path: dict[str, list[Observation]] = field(default_factory=dict)
+    servers: list[Observation] = field(default_factory=list)
 
     def add(
         self,
@@ -44,7 +46,14 @@ class Findings:
         weak: bool = False,
     ) -> Observation:
         self.sightings.append(Sighting(observation, group, weak))
+        self.by_path.setdefault(observation.evidence.path, []).append(observation)
+        if observation.kind == "mcp_server":
+            self.servers.append(observation)
         return observation
+
+    def in_file(self, path: str) -> list[Observation]:
+        """What was seen in one file so far."""
+        return self.by_path.get(path, [])
 
     def edge(self, source: Observation, kind: str, targets: Callable[[], list[str]]) -> None:
         self.edges.append(Edge(source, kind, targets))

@@ -15,9 +15,9 @@ from caiso.engine.discover.code.expression import (
     Text,
 )
 from caiso.engine.discover.code.models import add_models
-from caiso.engine.discover.ids import engine_of, place, plausible_model, text_identity
 from caiso.engine.discover.collect import observe
 from caiso.engine.discover.files import status_of
+from caiso.engine.discover.ids import engine_of, place, plausible_model, text_identity
 from caiso.engine.discover.records import Evidence, Observation
 
 _LEAST_PROMPT = 20
@@ -184,12 +184,12 @@ def read_handoffs(context: Context) -> None:
             pairs.append((inner.base, call.args[0]))
     for label, values in context.module.scope.names.items():
         if label.endswith(".handoffs"):
-            owner = Name(0, label.removesuffix(".handoffs"), context.module.scope)
-            pairs.extend((owner, value) for value in values)
-    known = {item.observation.identity: item.observation for item in context.findings.sightings}
+            name = Name(0, label.removesuffix(".handoffs"), context.module.scope)
+            pairs.extend((name, value) for value in values)
+    known = {item.identity: item for item in context.findings.in_file(context.path)}
     for owner, value in pairs:
         for identity in context.identities(owner)[:1]:
-            if identity.startswith("agent:"):
+            if identity in known and identity.startswith("agent:"):
                 _edge(context, known[identity], "hands_off_to", value, ("agent:",))
 
 
@@ -321,11 +321,7 @@ def _attach(context: Context, hit: Hit, tool: Observation) -> None:
 
 def attach_to(context: Context, base: Expr, tool: Observation) -> None:
     """Give the owner of a registered tool an edge to it once the owner is known."""
-    servers = [
-        sighting.observation
-        for sighting in context.findings.sightings
-        if sighting.observation.kind in ("mcp_server", "agent") and sighting.observation.evidence.path == context.path
-    ]
+    servers = [item for item in context.findings.in_file(context.path) if item.kind in ("mcp_server", "agent")]
     tool.attributes.setdefault("registered_on", getattr(base, "name", ""))
 
     def targets() -> list[str]:
@@ -341,12 +337,11 @@ def _only_server(context: Context) -> list[str]:
     """The server of the sub-project, where there is but one: tools are often registered from files of their own."""
     folder = f"{context.project_folder}/" if context.project_folder else ""
     found = {
-        item.observation.identity
-        for item in context.findings.sightings
-        if item.observation.kind == "mcp_server"
-        and item.observation.status is context.status
-        and item.observation.evidence.path.startswith(folder)
-        and not item.observation.attributes.get("configured")
+        item.identity
+        for item in context.findings.servers
+        if item.status is context.status
+        and item.evidence.path.startswith(folder)
+        and not item.attributes.get("configured")
     }
     return list(found) if len(found) == 1 else []
 
@@ -473,14 +468,12 @@ def read_mcp_client(context: Context, hit: Hit) -> None:
         },
     )
     _made(context, hit, observation)
-    sightings = context.findings.sightings
 
     def targets() -> list[str]:
         return [
-            sighting.observation.identity
-            for sighting in sightings
-            if sighting.observation.evidence.path == context.path
-            and sighting.observation.kind in ("hosted_model", "model")
+            item.identity
+            for item in context.findings.in_file(context.path)
+            if item.kind in ("hosted_model", "model") and item.status is context.status
         ]
 
     context.findings.edge(observation, "uses_model", targets)

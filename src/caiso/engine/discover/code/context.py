@@ -183,7 +183,7 @@ class Context:
                 owner = expr.scope.owner()
                 return list(owner.names.get(expr.name, [])) if owner is not None else []
             return [expr.base]
-        values = self.resolver.values(expr, 3)
+        values = self.resolver.values(expr, 6)
         bound = _bound(expr)
         return [*bound, *[value for value in values if value not in bound]]
 

@@ -288,9 +288,10 @@ def client_provider(context: Context, call: Call) -> Provider | None:
     """The provider of the client object that a method is called on."""
     expr: Expr = call.callee
     while isinstance(expr, Attribute):
-        if not isinstance(expr.base, Attribute | Name):
+        inline = isinstance(expr.base, Call)
+        if not inline and not isinstance(expr.base, Attribute | Name):
             break
-        for value in context.resolver.values(expr.base, 6):
+        for value in [expr.base] if inline else context.resolver.values(expr.base, 6):
             if isinstance(value, Call):
                 found = url_provider(context, value)
                 hit = context.explain(value) if found is None else None
@@ -369,9 +370,7 @@ def read_dataset(context: Context, hit: Hit) -> None:
 def read_named_constants(context: Context) -> None:
     """Model ids under names, keywords and keys that speak of a model, where no known call explained them."""
     explained: set[tuple[str, int]] = {
-        (sighting.observation.name, sighting.observation.evidence.line)
-        for sighting in context.findings.sightings
-        if sighting.observation.evidence.path == context.path
+        (observation.name, observation.evidence.line) for observation in context.findings.in_file(context.path)
     }
     for label, value in _labelled(context):
         if not isinstance(value, Text) or len(value.value) > 100:
