@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.urls import reverse
 
 STATES = (
     ("effective", "Effective"),
@@ -51,6 +52,16 @@ class ControlAssessment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.control} {self.state}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("control_scope", args=[self.control_id, self.pk])
+
+    @property
+    def place(self) -> str:
+        """Where it is judged, in words."""
+        if self.asset is not None:
+            return self.asset.name
+        return self.unit.name if self.scope_key else "Whole organisation"
 
 
 class CheckOutcome(models.Model):
@@ -114,7 +125,10 @@ class Evidence(models.Model):
     collected_by = models.ForeignKey("base.User", null=True, on_delete=models.SET_NULL, related_name="+")
     collected_at = models.DateTimeField()
     valid_until = models.DateTimeField(null=True)
+    # The one who collected it never accepts it.
     is_accepted = models.BooleanField(default=False)
+    accepted_by = models.ForeignKey("base.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    accepted_at = models.DateTimeField(null=True)
     is_demo = models.BooleanField(default=False)
 
     class Meta:
@@ -122,3 +136,6 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("evidence_record", args=[self.pk])

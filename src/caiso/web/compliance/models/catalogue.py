@@ -84,6 +84,10 @@ class ControlLink(models.Model):
     strength = models.PositiveSmallIntegerField(default=5)
     rationale = models.TextField()
     review_status = models.CharField(max_length=20)
+    # Who reviewed it here or, for a link that came reviewed, who the pack names; a changed link loses both.
+    reviewer = models.CharField(max_length=200, blank=True)
+    reviewed_on = models.DateField(null=True)
+    review_note = models.CharField(max_length=500, blank=True)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["control", "requirement"], name="one_link_per_pair")]

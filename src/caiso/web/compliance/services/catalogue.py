@@ -94,22 +94,36 @@ def _take_control(pack: ControlPack) -> bool:
 
 
 def _take_links(packs: list[ControlPack]) -> None:
+    """Write the links anew; a review that people made here stays while the link says the same."""
     controls = {control.slug: control for control in Control.objects.all()}
     requirements = {
         (one.framework.slug, one.framework.version, one.ref): one
         for one in Requirement.objects.select_related("framework")
     }
-    rows = [
-        ControlLink(
-            control=controls[pack.id],
-            requirement=requirements[link.framework, link.version, link.requirement],
-            relation=link.relation.value,
-            strength=link.strength,
-            rationale=link.rationale,
-            review_status=link.status.value,
-        )
-        for pack in packs
-        for link in pack.links
-    ]
+    known = {(link.control_id, link.requirement_id): link for link in ControlLink.objects.all()}
+    rows = []
+    for pack in packs:
+        for link in pack.links:
+            row = ControlLink(
+                control=controls[pack.id],
+                requirement=requirements[link.framework, link.version, link.requirement],
+                relation=link.relation.value,
+                strength=link.strength,
+                rationale=link.rationale,
+                review_status=link.status.value,
+                reviewer=link.reviewer or "",
+                reviewed_on=link.reviewed_on,
+            )
+            _keep_review(row, known.get((row.control_id, row.requirement_id)))
+            rows.append(row)
     ControlLink.objects.all().delete()
     ControlLink.objects.bulk_create(rows, batch_size=500)
+
+
+def _keep_review(row: ControlLink, known: ControlLink | None) -> None:
+    says = ("relation", "strength", "rationale")
+    if known is not None and all(getattr(known, name) == getattr(row, name) for name in says):
+        row.pk = known.pk  # its page and history keep their address
+        if known.review_status != "unreviewed":
+            row.review_status, row.reviewer = known.review_status, known.reviewer
+            row.reviewed_on, row.review_note = known.reviewed_on, known.review_note

@@ -45,6 +45,16 @@ def evaluate_controls(*, now: datetime, collections: Iterable[str] | None = None
     return written
 
 
+@transaction.atomic
+def evaluate_control(control: Control, *, now: datetime) -> int:
+    """Evaluate one control on every scope; the number of assessments written."""
+    root = Unit.objects.filter(parent=None).first()
+    pack = control_packs().get(control.slug)
+    if root is None or pack is None:
+        return 0
+    return _evaluate(control, pack, scopes=_Scopes(root), now=now)
+
+
 class _Scopes:
     """The units and AI systems that a control may be judged on, read once per evaluation."""
 
