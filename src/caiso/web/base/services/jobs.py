@@ -20,6 +20,7 @@ from caiso.web.base.services.wake import ring_on_commit
 LEASE = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=15)
+PERIODIC_KEPT = timedelta(hours=1)
 P = ParamSpec("P")
 
 
@@ -231,5 +232,8 @@ def enqueue_periodic(*, now: datetime) -> int:
             row.next_at = now + every
             row.save(update_fields=["next_at"])
             enqueue(kind, key=f"{kind}@{slot}", max_attempts=2, now=now)
+            # A job that runs each few seconds would otherwise leave a million rows a month; failed ones stay.
+            over = Job.objects.filter(kind=kind, state=Job.State.DONE, finished_at__lt=now - PERIODIC_KEPT)
+            over.filter(idempotency_key__startswith=f"{kind}@").delete()
             made += 1
     return made
