@@ -1,10 +1,16 @@
 """How the ingest edge knows who sends: the token's prefix is the source's id."""
 
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
-from caiso.connect.telemetry.edge import NotAllowed
+from caiso.connect.telemetry.edge import Edge, NotAllowed
+from caiso.connect.telemetry.keys import KeyRing
 from caiso.connect.telemetry.records import Source
+from caiso.connect.telemetry.wal import WalWriter
 from caiso.web.base.models import TokenScope
 from caiso.web.base.services.tokens import authenticate_token
 
@@ -24,3 +30,14 @@ def authenticate(token: str) -> Source | None:
         return Source(id=found.prefix, name=found.name)
     finally:
         close_old_connections()
+
+
+def build_edge(data: Path, *, prefix: str) -> Edge:
+    """An ingest edge that writes to the log of that data directory; it opens the log when its process starts."""
+    return Edge(lambda: WalWriter(data / "wal", KeyRing(data / "keys", "wal"), prefix=prefix), authenticate)
+
+
+@lru_cache(maxsize=1)
+def web_edge() -> Edge:
+    """The edge that is mounted in this web process."""
+    return build_edge(Path(settings.DATA), prefix="web")

@@ -28,6 +28,7 @@ from ninja.security import HttpBearer, SessionAuth
 from caiso.web.base.access import PERMISSIONS, Viewer
 from caiso.web.base.models import ApiToken, TokenScope, User
 from caiso.web.base.problems import READ_PROBLEMS, WRITE_PROBLEMS, Problem, Refused
+from caiso.web.base.queries import mfa_is_due
 from caiso.web.base.services import idempotency
 from caiso.web.base.services.tokens import authenticate_token
 
@@ -74,6 +75,8 @@ class LoginAuth(SessionAuth):
             return None
         asked = cast(ApiRequest, request)
         asked.viewer, asked.token = Viewer(user), None
+        if mfa_is_due(asked.viewer.roles, user):
+            raise Refused(403, "Set up a second factor first: your access roles require one.")
         return asked.viewer
 
 
@@ -107,17 +110,19 @@ def page_of(rows: QuerySet[M], show: Callable[[M], Item], paging: Paging) -> Pag
 
 def reads(router: Router, path: str, *, permission: str, response: Any) -> Callable[[F], F]:
     """Add a GET endpoint."""
-    return _add(router, "GET", path, permission, response, status=200)
+    return _add(router, "GET", path, permission, response, status=200, remembers=False)
 
 
 def writes(
-    router: Router, method: str, path: str, *, permission: str, response: Any, status: int = 200
+    router: Router, method: str, path: str, *, permission: str, response: Any, status: int = 200, secret: bool = False
 ) -> Callable[[F], F]:
-    """Add an endpoint that changes something; POST takes an Idempotency-Key."""
-    return _add(router, method, path, permission, response, status=status)
+    """Add an endpoint that changes something; POST takes an Idempotency-Key unless its answer is a secret."""
+    return _add(router, method, path, permission, response, status=status, remembers=method == "POST" and not secret)
 
 
-def _add(router: Router, method: str, path: str, permission: str, response: Any, *, status: int) -> Callable[[F], F]:
+def _add(
+    router: Router, method: str, path: str, permission: str, response: Any, *, status: int, remembers: bool
+) -> Callable[[F], F]:
     if permission not in PERMISSIONS:
         raise ValueError(f"no access role carries the permission {permission!r}")
     refusals = READ_PROBLEMS if method == "GET" else WRITE_PROBLEMS
@@ -128,7 +133,7 @@ def _add(router: Router, method: str, path: str, permission: str, response: Any,
             _limit_rate(request)
             if not request.viewer.may(permission):
                 raise PermissionDenied(f"None of your access roles carries the permission “{permission}”.")
-            if method == "POST" and (key := request.headers.get("Idempotency-Key")):
+            if remembers and (key := request.headers.get("Idempotency-Key")):
                 return _once(request, key, lambda: _answer(view(request, **arguments), status))
             return _answer(view(request, **arguments), status)
 
@@ -137,7 +142,7 @@ def _add(router: Router, method: str, path: str, permission: str, response: Any,
             path,
             response={status: response} | dict.fromkeys(refusals, Problem),
             url_name=None,
-            openapi_extra=_headers(method),
+            openapi_extra=_headers(method, remembers=remembers),
         )
         guarded.required_permission = permission  # type: ignore[attr-defined]  # read by the matrix test
         return cast(F, operation(guarded))
@@ -216,10 +221,10 @@ def _once(request: ApiRequest, key: str, do: Callable[[], HttpResponse]) -> Http
     return response
 
 
-def _headers(method: str) -> dict[str, Any]:
+def _headers(method: str, *, remembers: bool) -> dict[str, Any]:
     """The request headers that the document names."""
     text = {"type": "string", "maxLength": 120}
-    if method == "POST":
+    if remembers:
         name, what = "Idempotency-Key", "A repeat with the same key within a day does nothing and gets the same answer."
     elif method in ("PATCH", "PUT"):
         name, what = "If-Match", "The ETag of the record as you read it."

@@ -1,6 +1,7 @@
-"""The web process: pages and API from Django; the ingest edge is mounted beside them."""
+"""The web process: pages and API from Django; the ingest edge is mounted beside them under /v1/."""
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "caiso.web.config.settings")
@@ -9,15 +10,17 @@ from django.core.asgi import get_asgi_application
 
 pages = get_asgi_application()
 
-from caiso.web.config.edge import make_edge  # noqa: E402 - models can be imported only after the line above
-from caiso.web.config.environment import environment  # noqa: E402 - as above
-
-edge = make_edge(environment().data)
+from caiso.web.base.edge_auth import web_edge  # noqa: E402 - models load after Django is set up
 
 
-async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Telemetry goes to the edge without touching Django; the server's start and stop open and close the edge's log."""
-    if scope["type"] == "lifespan" or (scope["type"] == "http" and edge.accepts(scope["path"])):
+async def application(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[Any], Awaitable[None]],
+) -> None:
+    """Send each request where it belongs; the edge also hears of start and stop, to open and close its log."""
+    edge = web_edge()
+    if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"].startswith("/v1/")):
         await edge(scope, receive, send)
     else:
         await pages(scope, receive, send)

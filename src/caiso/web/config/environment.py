@@ -33,6 +33,9 @@ class Environment(BaseSettings):
     time_zone: str = Field(default="UTC", description="Time zone of pages and of regulatory clocks.")
     debug: bool = Field(default=False, description="Django's debug pages; never in production.")
     log_level: str = Field(default="INFO", description="Lowest level written to the structured log.")
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Token that opens /metrics to other machines; empty means this machine only."
+    )
     event_retention_days: int = Field(default=90, ge=1, description="Days that events are kept.")
     content_retention_days: int = Field(
         default=14, ge=1, description="Days that prompts, documents and tool results can be decrypted."

@@ -17,6 +17,7 @@ DATA.mkdir(parents=True, exist_ok=True, mode=0o700)
 SECRET_KEY = ENV.secret_key.get_secret_value() if ENV.secret_key else read_or_make_key(DATA, "django")
 DEBUG = ENV.debug
 ALLOWED_HOSTS = ENV.allowed_hosts
+METRICS_TOKEN = ENV.metrics_token.get_secret_value() if ENV.metrics_token else ""
 SECURE = ENV.public_url.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url else []
 
@@ -41,6 +42,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "caiso.web.base.metrics.TimingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -126,6 +128,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by an administrator, never by sign-up
 ACCOUNT_ADAPTER = "caiso.web.base.adapters.ClosedAccountAdapter"
+SOCIALACCOUNT_ADAPTER = "caiso.web.base.adapters.SingleSignOnAdapter"
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
