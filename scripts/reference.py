@@ -36,7 +36,7 @@ def load(name: str) -> Any:
 
 def described(words: tuple[str, ...], command: Any) -> list[str]:
     """One command as Markdown, then its verbs."""
-    arguments = [p.make_metavar(context(command, words)) for p in command.params if p.param_type_name == "argument"]
+    arguments = [p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument"]
     lines = ["", f"### `{' '.join([*words, *arguments])}`", "", *help_lines(command.help or "")]
     options = [
         p for p in command.params if p.param_type_name == "option" and not {"--data", "--json", "--help"} & set(p.opts)
@@ -47,11 +47,6 @@ def described(words: tuple[str, ...], command: Any) -> list[str]:
     for verb, below in sorted(getattr(command, "commands", {}).items()):
         lines += described((*words, verb), below)
     return lines
-
-
-def context(command: Any, words: tuple[str, ...]) -> Any:
-    """What click needs to name an argument."""
-    return command.context_class(command, info_name=words[-1])
 
 
 def help_lines(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The `caiso` command: noun then verb; a command's module is imported only when that command is used."""
 
 import importlib
+import inspect
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -100,6 +101,10 @@ def as_command(target: object, *, name: str) -> Any:
         single.command(name)(target)  # type: ignore[type-var]
         target = single
     target.pretty_exceptions_enable = False
+    target._add_completion = False
+    bare = target.registered_callback.callback if target.registered_callback else None
+    if bare is not None and bare.__doc__:
+        target.info.help = inspect.getdoc(bare)  # what the bare noun does, with its example
     command = typer.main.get_command(target)
     command.name = name
     return command

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caiso.cli.output import Json, emit, note, show
+from caiso.cli.output import Data, Json, emit, note, show
 
 if TYPE_CHECKING:
     from caiso.engine.detect.rule import Rule
@@ -21,26 +21,39 @@ Folders = Annotated[
     typer.Argument(help="Rule folders or files; else the rules that ship.", show_default=False),
 ]
 Cache = Annotated[
-    Path | None, typer.Option("--cache", metavar="DIR", help="Keep compiled pattern databases here.", show_default=False)
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Keep compiled pattern databases here.", show_default=False),
 ]
 
 
 @app.callback()
-def rules(context: typer.Context, as_json: Json = False) -> None:
-    """List, test and compile detection rules. Without a subcommand: list those that ship."""
+def rules(context: typer.Context, data: Data = None, as_json: Json = False) -> None:
+    """List the detection rules that ship; see the sub-commands for testing and compiling.
+
+    \b
+    Example: caiso rules --json
+    """
     if context.invoked_subcommand is None:
         _list([], as_json=as_json)
 
 
 @app.command("list")
-def list_rules(folders: Folders = None, as_json: Json = False) -> None:
-    """List rules with severity, state, techniques and needed fields."""
+def list_rules(folders: Folders = None, data: Data = None, as_json: Json = False) -> None:
+    """List rules with severity, state, techniques and needed fields.
+
+    \b
+    Example: caiso rules list ./my-rules
+    """
     _list(folders or [], as_json=as_json)
 
 
 @app.command("test")
-def test_rules(folders: Folders = None, cache: Cache = None, as_json: Json = False) -> None:
-    """Run the tests that stand beside each rule; fails when one does not do what it promises, or a file is wrong."""
+def test_rules(folders: Folders = None, cache: Cache = None, data: Data = None, as_json: Json = False) -> None:
+    """Run the tests that stand beside each rule; fails when one does not do what it promises, or a file is wrong.
+
+    \b
+    Example: caiso rules test ./my-rules --json
+    """
     from caiso.engine.detect.rule_tests import run_tests, untested
     from caiso.engine.detect.ruleset import compile_ruleset
 
@@ -73,8 +86,12 @@ def test_rules(folders: Folders = None, cache: Cache = None, as_json: Json = Fal
 
 
 @app.command("compile")
-def compile_rules(folders: Folders = None, cache: Cache = None, as_json: Json = False) -> None:
-    """Compile rules and say what it costs: patterns per field, which engine, rules that look at every event."""
+def compile_rules(folders: Folders = None, cache: Cache = None, data: Data = None, as_json: Json = False) -> None:
+    """Compile rules and say what it costs: patterns per field, which engine, rules that look at every event.
+
+    \b
+    Example: caiso rules compile ./my-rules
+    """
     from caiso.engine.detect.ruleset import compile_ruleset
 
     loaded, problems = _load(folders or [])

@@ -25,9 +25,9 @@ def web(arguments: list[str]) -> None:
 
 def edge(arguments: list[str]) -> None:
     """Serve the ingest edge alone."""
-    from caiso.web.config.edge import make_edge
+    from caiso.web.base.edge_auth import build_edge
 
-    serve(make_edge(chosen_data_dir(None)), int(arguments[0]))
+    serve(build_edge(chosen_data_dir(None), prefix="edge"), int(arguments[0]))
 
 
 def worker(arguments: list[str]) -> None:
