@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,10 @@ def run(at: datetime = NOW) -> DetectorRun:
     """A detector that took everything that waits."""
     detector = DetectorRun(clock=lambda: at)
     assert detector.begin()
-    while detector.step():
-        pass
+    before = -1
+    while detector.events != before:
+        before = detector.events
+        detector.step()
     return detector
 
 
@@ -147,7 +149,8 @@ def test_a_crash_before_the_transaction_loses_nothing(root: Unit, send: Callable
     assert successor.begin()
     assert Alert.objects.filter(rule__slug="injected-instructions").count() == 1
     assert EventPart.objects.get().number == 1
-    assert not successor.step()
+    successor.step()
+    assert EventPart.objects.count() == 1
     assert WalOffset.objects.exists()
 
 
@@ -211,3 +214,37 @@ def test_reading_content_is_recorded_and_decrypts_the_text(
     readings = store.read_content(events, actor=analyst, purpose="triage", now=datetime.now(UTC))
     assert any(ATTACK in segment.text for reading in readings for segment in reading.segments)
     assert AuditRecord.objects.filter(verb="content.read", actor=analyst).count() == 1
+
+
+def test_small_files_are_joined_and_nothing_is_lost(root: Unit, send: Callable[..., None]) -> None:
+    detector = DetectorRun(clock=lambda: NOW)
+    assert detector.begin()
+    for number in range(1, 11):
+        send(request(span("chat", number, **{"gen_ai.operation.name": "chat", "gen_ai.conversation.id": "long"})))
+        detector.step()
+    assert EventPart.objects.count() == 10
+    detector.save()
+    detector.care()
+    part = EventPart.objects.get()
+    assert (part.number, part.last_number, part.rows) == (1, 10, 10)
+    assert len(store.thread("long", feeds=None)) == 10
+    detector.end()
+    successor = run()
+    send(request(span("chat", 99, **{"gen_ai.operation.name": "chat", "gen_ai.conversation.id": "long"})))
+    successor.step()
+    assert len(store.thread("long", feeds=None)) == 11
+
+
+def test_content_past_its_retention_cannot_be_read_again(
+    root: Unit, send: Callable[..., None], login: Callable[..., User]
+) -> None:
+    send(request(*ATTACK_SPANS))
+    detector = run()
+    detector.clock = lambda: NOW + timedelta(days=30)
+    detector.care()
+    readings = store.read_content(
+        store.thread("conv-1", feeds=None), actor=login("analyst", root), purpose="x", now=NOW
+    )
+    assert len(readings) == 2
+    assert not any(reading.segments for reading in readings)
+    assert AuditRecord.objects.filter(verb="retention").exists()

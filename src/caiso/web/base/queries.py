@@ -7,7 +7,7 @@ from typing import Any
 from allauth.mfa.utils import is_mfa_enabled
 from django.db.models import Q, QuerySet
 
-from caiso.web.base.access import Viewer, within
+from caiso.web.base.access import GRANTS, Viewer, within
 from caiso.web.base.models import (
     AccessGrant,
     AccessRole,
@@ -137,3 +137,15 @@ def audit_in_sight(viewer: Viewer) -> "QuerySet[AuditRecord]":
     """Records of the units in sight; what belongs to no unit (logins, exports) only for those who see the whole."""
     scope = within(viewer.paths("audit.view"))
     return AuditRecord.objects.filter(scope | Q(unit=None) if sees_whole(viewer, "audit.view") else scope)
+
+
+def users_with(permission: str, unit_path: str, *, on: date) -> list[User]:
+    """Active logins that hold a permission in the unit, by a grant there or above."""
+    roles = [role for role, permissions in GRANTS.items() if permission in permissions]
+    live = AccessGrant.objects.filter(Q(expires_on=None) | Q(expires_on__gte=on), role__in=roles, user__is_active=True)
+    found = {
+        grant.user_id: grant.user
+        for grant in live.select_related("user", "unit")
+        if unit_path.startswith(grant.unit.path)
+    }
+    return list(found.values())

@@ -11,11 +11,13 @@ import signal
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.db import OperationalError, close_old_connections
 
+from caiso.connect.telemetry import parts as part_files
 from caiso.connect.telemetry.pump import Batch, Pump
 from caiso.engine.detect.detector import Detector, UnableToRestore
 from caiso.web.base.models import Unit
@@ -23,7 +25,7 @@ from caiso.web.base.services.leases import acquire_lease, release_lease
 from caiso.web.config.environment import environment
 from caiso.web.inventory.services.traffic import TrafficMemory
 from caiso.web.soc import queries
-from caiso.web.soc.services import ingest
+from caiso.web.soc.services import ingest, storage
 from caiso.web.soc.services.coverage import compute_technique_coverage
 from caiso.web.soc.services.rules import LoadedRules, load_live_rules, rule_states, take_rules
 
@@ -32,7 +34,11 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0
 SNAPSHOT_SECONDS = 30.0
 COVERAGE_SECONDS = 20.0
+CARE_SECONDS = 120.0
 IDLE_SECONDS = 0.2
+# A quiet stream waits a little longer, so that it does not leave five small files a second.
+QUIET_SECONDS = 0.5
+QUIET_EVENTS = 500
 SLICE = 20_000
 
 Clock = Callable[[], datetime]
@@ -52,8 +58,10 @@ class DetectorRun:
         self.data = environment().data
         self.memory = TrafficMemory()
         self.fence = 0
-        self._snapshot_at = self._coverage_at = self._lease_at = 0.0
-        self._unsaved = 0
+        self._snapshot_at = self._coverage_at = self._lease_at = self._care_at = 0.0
+        self._covered = 0  # the part that the newest snapshot follows
+        self._leaving: deque[tuple[datetime, list[str]]] = deque()  # replaced files and when they may go
+        self._unsaved = self.events = 0
         self._dirty = True
 
     def begin(self) -> bool:
@@ -74,7 +82,11 @@ class DetectorRun:
         self.pump = Pump(self.data)
         parts = queries.parts()
         last = max((part.last_number for part in parts), default=0)
+        part_files.remove(
+            self.pump.events_root, storage.stale_files(self.pump.events_root, [p.path for p in parts], last=last)
+        )
         recovery = self.pump.recover(parts, ingest.committed_offsets(), last_part=last)
+        self._covered = recovery.snapshot.part if recovery.snapshot else 0
         self.detector = self._restored(self.loaded, recovery.snapshot.payload if recovery.snapshot else None)
         for part, events in recovery.replay:
             # The repeated signals are known by their ids; this refills the engine's memory only.
@@ -108,12 +120,30 @@ class DetectorRun:
         if self._dirty and now - self._coverage_at >= COVERAGE_SECONDS:
             self._coverage_at, self._dirty = now, False
             compute_technique_coverage(now=self.clock())
-        return batch is not None
+        if now - self._care_at >= CARE_SECONDS:
+            self._care_at = now
+            self.care()
+        return batch is not None and len(batch.events) >= QUIET_EVENTS
+
+    def care(self) -> None:
+        """Join small files, drop what is past its retention, delete what was replaced long enough ago."""
+        now, root = self.clock(), self.pump.events_root
+        while self._leaving and self._leaving[0][0] <= now:
+            part_files.remove(root, self._leaving.popleft()[1])
+        settings = environment()
+        gone = storage.drop_expired(
+            root, self.pump.content, event_days=settings.event_retention_days,
+            content_days=settings.content_retention_days, snapshot=self._covered, now=now,
+        )  # fmt: skip
+        gone += storage.compact_hours(root, queries.parts(), snapshot=self._covered, fence=self.fence, now=now)
+        if gone:
+            self._leaving.append((now + storage.GRACE, gone))
 
     def _commit(self, batch: Batch) -> None:
         signals = self.detector.process(batch.events)
         ingest.commit_batch(batch, signals, fence=self.fence, memory=self.memory, root=self.root, now=self.clock())
         self.pump.committed(batch)
+        self.events += len(batch.events)
         self._unsaved += len(batch.events)
         self._dirty = True
         if batch.part is not None:
@@ -125,6 +155,7 @@ class DetectorRun:
         if self._unsaved:
             self.pump.snapshot(self._last_part, self.detector.snapshot(), label=self.loaded.label)
             self._unsaved = 0
+            self._covered = self._last_part
 
     def rules_changed(self) -> bool:
         """Whether somebody promoted or demoted a rule since this run began."""
@@ -164,8 +195,9 @@ def run_detector(stop: threading.Event | None = None) -> None:
 def _loop(run: DetectorRun, stop: threading.Event) -> None:
     checked = time.monotonic()
     while not stop.is_set():
+        before = run.events
         if not run.step():
-            stop.wait(IDLE_SECONDS)
+            stop.wait(QUIET_SECONDS if run.events != before else IDLE_SECONDS)
         if time.monotonic() - checked >= 2.0:
             checked = time.monotonic()
             if run.rules_changed():

@@ -11,7 +11,9 @@ from django.db.models import Count, F, Q
 from caiso.engine.detect.signal import Signal as EngineSignal
 from caiso.errors import DomainError
 from caiso.web.base.models import Person, Unit, User
+from caiso.web.base.queries import users_with
 from caiso.web.base.services import audit, facts
+from caiso.web.base.services.workplace import notify
 from caiso.web.inventory.models import Asset, AssetState
 from caiso.web.soc.models import Alert, DetectionRule, Signal, Source, Suppression
 from caiso.web.soc.services.scoring import score_alert
@@ -20,6 +22,7 @@ from caiso.web.soc.services.scoring import score_alert
 QUIET_PERIOD = timedelta(hours=4)
 KEPT_EVENT_IDS = 200
 KEPT_MATCHES = 200
+MOST_NOTICES = 5
 MIN_VERDICTS = 5
 
 
@@ -62,6 +65,20 @@ def raise_alerts(signals: Sequence[EngineSignal], *, around: Surroundings) -> li
     opened = [_raise_one(signal, rule=rules[signal.rule_id], around=around) for signal in unseen.values()]
     _count_signals(unseen.values(), rules=rules)
     return [alert for alert in opened if alert is not None]
+
+
+def tell_about(alerts: Iterable[Alert], *, now: datetime) -> None:
+    """Notify those who triage in the alert's unit of new high and critical alerts; a flood is told once, not a thousand times."""
+    loud = [alert for alert in alerts if alert.severity in {"high", "critical"} and not alert.is_canary]
+    for alert in loud[:MOST_NOTICES]:
+        for user in users_with("soc.triage", alert.unit.path, on=now.date()):
+            notify(
+                user,
+                title=f"{alert.get_severity_display()} alert: {alert.title}",
+                url=alert.get_absolute_url(),
+                tone="bad",
+                now=now,
+            )
 
 
 def _count_signals(signals: Iterable[EngineSignal], *, rules: Mapping[str, DetectionRule]) -> None:

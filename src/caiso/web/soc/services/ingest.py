@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from caiso.connect.telemetry.parts import PartInfo
 from caiso.connect.telemetry.parts import Reject as RefusedRecord
 from caiso.connect.telemetry.pump import Batch
 from caiso.connect.telemetry.wal import Position
@@ -16,8 +15,9 @@ from caiso.web.base.models import Lease, Unit
 from caiso.web.base.services import facts
 from caiso.web.inventory.models import Asset
 from caiso.web.inventory.services.traffic import TrafficMemory, record_traffic, sightings, systems_by_service
-from caiso.web.soc.models import Alert, EventPart, Reject, Source, WalOffset
-from caiso.web.soc.services.alerts import Surroundings, raise_alerts
+from caiso.web.soc.models import Alert, Reject, Source, WalOffset
+from caiso.web.soc.services.alerts import Surroundings, raise_alerts, tell_about
+from caiso.web.soc.services.storage import keep_part
 from caiso.web.soc.services.telemetry import count_rejects, record_arrivals, sources_named, tally
 
 LEASE = "detector"
@@ -40,7 +40,7 @@ def commit_batch(
     if not Lease.objects.select_for_update().filter(pk=LEASE, fence=fence).exists():
         raise UnableToCommit("another detector holds the lease")
     if batch.part is not None:
-        _keep_part(batch.part, fence=fence, now=now)
+        keep_part(batch.part, fence=fence, now=now)
     for writer, position in batch.offsets.items():
         where = {"segment": position.segment, "offset": position.offset}
         WalOffset.objects.update_or_create(writer=writer, defaults=where)
@@ -53,6 +53,7 @@ def commit_batch(
     record_arrivals(tallies, sources=sources, systems=systems, root=root)
     around = Surroundings(sources, systems, root, part=batch.part.number if batch.part else 0, now=now)
     alerts = raise_alerts(signals, around=around)
+    tell_about(alerts, now=now)
     if tallies:
         facts.touched("sources", now=now)
     if added:
@@ -71,21 +72,6 @@ def raise_replayed(batch: Batch, signals: Sequence[Signal], *, part: int, root: 
     sources = sources_named({slug for slug, _ in tallies} - {""}, root=root)
     systems = systems_by_service({service for _, service in tallies})
     return raise_alerts(signals, around=Surroundings(sources, systems, root, part=part, now=now))
-
-
-def _keep_part(part: PartInfo, *, fence: int, now: datetime) -> None:
-    EventPart.objects.create(
-        number=part.number,
-        last_number=part.last_number,
-        path=part.path,
-        hour=part.hour,
-        rows=part.rows,
-        size=part.size,
-        first_us=part.first_time_us,
-        last_us=part.last_time_us,
-        fence=fence,
-        created_at=now,
-    )
 
 
 def _keep_rejects(rejects: Sequence[RefusedRecord], *, sources: dict[str, Source], root: Unit) -> None:

@@ -1,0 +1,97 @@
+"""Keeping the event files few and within their retention. Only the detector, which owns the files, calls this."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.db import transaction
+
+from caiso.connect.telemetry import parts as part_files
+from caiso.connect.telemetry.content import ContentStore
+from caiso.connect.telemetry.parts import PartInfo
+from caiso.web.base.services import audit
+from caiso.web.soc.models import EventPart
+
+# Readers may still hold the list of parts that they took before the swap.
+GRACE = timedelta(minutes=10)
+FEWEST = 8
+MOST_ROWS = 2_000_000
+
+
+def compact_hours(root: Path, parts: Iterable[PartInfo], *, snapshot: int, fence: int, now: datetime) -> list[str]:
+    """Join the small parts of each hour that a snapshot covers; returns the replaced paths, to be removed after GRACE."""
+    by_hour: dict[str, list[PartInfo]] = defaultdict(list)
+    for part in parts:
+        if part.last_number <= snapshot:
+            by_hour[part.hour].append(part)
+    replaced: list[str] = []
+    for group in by_hour.values():
+        # A compacted part covers a range of numbers, so only neighbours are joined.
+        run = sorted(group, key=lambda part: part.number)
+        if len(run) >= FEWEST and sum(part.rows for part in run) <= MOST_ROWS:
+            joined = part_files.compact(root, run, snapshot=snapshot)
+            _swap(run, joined, fence=fence, now=now)
+            replaced += [part.path for part in run]
+    return replaced
+
+
+@transaction.atomic
+def _swap(old: list[PartInfo], new: PartInfo, *, fence: int, now: datetime) -> None:
+    EventPart.objects.filter(number__in=[part.number for part in old]).delete()
+    keep_part(new, fence=fence, now=now)
+
+
+def keep_part(part: PartInfo, *, fence: int, now: datetime) -> None:
+    """The row by which readers find a part."""
+    EventPart.objects.create(
+        number=part.number,
+        last_number=part.last_number,
+        path=part.path,
+        hour=part.hour,
+        rows=part.rows,
+        size=part.size,
+        first_us=part.first_time_us,
+        last_us=part.last_time_us,
+        fence=fence,
+        created_at=now,
+    )
+
+
+def drop_expired(
+    root: Path, content: ContentStore, *, event_days: int, content_days: int, snapshot: int, now: datetime
+) -> list[str]:
+    """Forget parts whose newest event is past its retention, and the keys of content that is; returns the parts' paths.
+
+    The newest part always stays: its number says where counting goes on.
+    """
+    dropped = content.drop_before((now - timedelta(days=content_days)).date())
+    oldest = int((now - timedelta(days=event_days)).timestamp() * 1_000_000)
+    newest = EventPart.objects.order_by("-last_number").first()
+    rows = EventPart.objects.filter(last_us__lt=oldest, last_number__lte=snapshot)
+    if newest is not None:
+        rows = rows.exclude(pk=newest.pk)
+    paths = list(rows.values_list("path", flat=True))
+    with transaction.atomic():
+        rows.delete()
+        if paths or dropped:
+            audit.record(
+                actor=None,
+                verb="retention",
+                subject=audit.Subject("Event", "retention", "events and content past their retention"),
+                changes={"parts": [len(paths), 0], "content_days": [len(dropped), 0]},
+                now=now,
+            )
+    return paths
+
+
+def stale_files(root: Path, known: Iterable[str], *, last: int) -> list[str]:
+    """Part files up to the last committed number that no row names: replaced before a crash, or past their retention."""
+    named = set(known)
+    found = []
+    for path in root.glob("hour=*/part-*.parquet"):
+        name = f"{path.parent.name}/{path.name}"
+        number = path.stem.removeprefix("part-")
+        if name not in named and number.isdigit() and int(number) <= last:
+            found.append(name)
+    return found
