@@ -1,5 +1,7 @@
 """The registers of the base app: my tasks, people, the audit trail."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -7,10 +9,20 @@ from django.urls import reverse
 
 from caiso.web.base import queries
 from caiso.web.base.access import Viewer, visible, within
-from caiso.web.base.models import AuditRecord, Task, Unit
+from caiso.web.base.models import AuditRecord, Person, Task, Unit, User
 from caiso.web.base.register import Action, Choice, Column, Flag, Moment, Reference, Register, Text, declare
 from caiso.web.base.register.markup import NONE
+from caiso.web.base.services import people as services
 from caiso.web.base.services import workplace
+
+
+def _units_to_staff(viewer: Viewer) -> Any:
+    return visible(queries.units(), viewer, "organisation.edit", lookup="path")
+
+
+def _create_person(*, values: Mapping[str, Any], actor: User, now: datetime) -> Person:
+    wanted = {name: values[name] for name in ("name", "email", "unit") if values.get(name)}
+    return services.create_person(**wanted, actor=actor, now=now)
 
 
 def _audit_rows(viewer: Viewer) -> Any:
@@ -67,12 +79,24 @@ PEOPLE = declare(
         icon="users",
         rows=lambda viewer: visible(queries.people(), viewer),
         columns=(
-            Column("name", "Name", Text(), link=True, search=True, note=lambda person: person.email),
-            Column("email", "E-mail", Text(mono=True), search=True, filter=True, shown=False),
-            Column("unit", "Unit", Reference(_units), filter=True, lookup="unit", sort=False),
+            Column(
+                "name",
+                "Name",
+                Text(longest=200),
+                link=True,
+                search=True,
+                edit=True,
+                required=True,
+                note=lambda person: person.email,
+            ),
+            Column("email", "E-mail", Text(longest=254, mono=True), search=True, filter=True, edit=True, shown=False),
+            Column("unit", "Unit", Reference(_units_to_staff), filter=True, edit=True, required=True, sort=False),
             Column("has_login", "Login", Flag("Yes", "None"), value=lambda person: person.user_id is not None),
-            Column("is_active", "State", Flag("Active", "Left"), filter=True),
+            Column("is_active", "State", Flag("Active", "Left"), filter=True, edit=True),
         ),
+        edit_permission="organisation.edit",
+        update=services.change_person,
+        create=_create_person,
         key="slug",
         url=lambda person: reverse("person", args=[person.slug]),
         sort="name",

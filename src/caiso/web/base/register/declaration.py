@@ -20,7 +20,7 @@ RESERVED = frozenset(
 class Update(Protocol):
     """Writes changed values of one record; the keys are column keys, the values what the columns' kinds parsed."""
 
-    def __call__(self, record: Any, *, changes: Mapping[str, Any], actor: User, now: datetime) -> object: ...
+    def __call__(self, record: Any, /, *, changes: Mapping[str, Any], actor: User, now: datetime) -> object: ...
 
 
 class Create(Protocol):
@@ -32,7 +32,7 @@ class Create(Protocol):
 class Deed(Protocol):
     """Does something to the chosen records and says what was done."""
 
-    def __call__(self, records: Sequence[Any], *, actor: User, now: datetime) -> str: ...
+    def __call__(self, records: Sequence[Any], /, *, actor: User, now: datetime) -> str: ...
 
 
 @dataclass(frozen=True)

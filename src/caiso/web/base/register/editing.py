@@ -132,7 +132,7 @@ def act(register: Register, records: Sequence[Any], *, action: Action, viewer: V
 def form_columns(register: Register, viewer: Viewer, record: Any = None) -> tuple[Column, ...]:
     """The columns that the form of a new or an existing record offers."""
     if record is None:
-        return register.writable()
+        return tuple(column for column in register.writable() if not isinstance(column.kind, Flag) or column.required)
     return tuple(column for column in register.columns if register.may_edit(column, record, viewer))
 
 

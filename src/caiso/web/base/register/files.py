@@ -64,12 +64,17 @@ class Plan:
 
 def safe_text(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if _is_risky(text) else text
 
 
 def original_text(text: str) -> str:
     """The text before `safe_text`."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
+    return text[1:] if text.startswith("'") and _is_risky(text[1:]) else text
+
+
+def _is_risky(text: str) -> bool:
+    # Apostrophes before a formula count too, so that reading back takes away exactly what writing added.
+    return text.lstrip("'").startswith(FORMULA_STARTS)
 
 
 def headers(register: Register, columns: Sequence[Column]) -> list[str]:
@@ -140,7 +145,8 @@ def read_table(name: str, content: bytes) -> list[tuple[int, dict[str, str]]]:
     lines = _excel_lines(content) if content[:4] == b"PK\x03\x04" else _csv_lines(content)
     head: list[str] = []
     rows: list[tuple[int, dict[str, str]]] = []
-    for number, line in enumerate(lines, start=1):
+    for number, padded in enumerate(lines, start=1):
+        line = _without_empty_end(padded)
         if len(line) > MOST_COLUMNS:
             raise UnableToImport(f"row {number} has more than {MOST_COLUMNS} columns")
         if not any(line):
@@ -151,12 +157,20 @@ def read_table(name: str, content: bytes) -> list[tuple[int, dict[str, str]]]:
             continue
         if len(rows) >= MOST_ROWS:
             raise UnableToImport(f"the file has more than {MOST_ROWS} rows; split it")
-        if len(line) > len(head) and any(line[len(head) :]):
+        if len(line) > len(head):
             raise UnableToImport(f"row {number} has {len(line)} fields, the first row {len(head)}")
-        rows.append((number, dict(zip(head, line, strict=False))))
+        rows.append((number, dict(zip(head, line + [""] * (len(head) - len(line)), strict=False))))
     if not head:
         raise UnableToImport(f"{name or 'the file'} is empty; its first row must name the columns")
     return rows
+
+
+def _without_empty_end(line: list[str]) -> list[str]:
+    """Spreadsheets pad their rows with empty cells."""
+    end = len(line)
+    while end and not line[end - 1]:
+        end -= 1
+    return line[:end]
 
 
 def _refuse_bad_head(head: list[str]) -> None:
