@@ -71,3 +71,13 @@ def test_every_module_says_what_it_is() -> None:
         if path.read_text().strip() and not path.read_text().lstrip().startswith('"""')
     ]
     assert silent == []
+
+
+def test_every_folder_of_tests_is_run_by_the_test_command() -> None:
+    folders = {
+        path.relative_to(ROOT).parts[1]
+        for path in tracked()
+        if path.match("tests/*/**/test_*.py") or path.match("tests/*/test_*.py")
+    }
+    command = (ROOT / "scripts" / "test.sh").read_text()
+    assert [folder for folder in sorted(folders) if f"tests/{folder}" not in command] == []
