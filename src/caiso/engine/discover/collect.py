@@ -10,11 +10,15 @@ from caiso.engine.discover.records import Evidence, Observation, Relation, Statu
 
 @dataclass(slots=True)
 class Sighting:
-    """An observation with its place in a group: a weak one gives way to strong ones of the group."""
+    """An observation with its place in a group: a weaker one gives way to stronger ones of the group.
+
+    0 is certain of its identity, 1 guesses it (a client without a collection), 2 only suggests (a container image).
+    A group that ends in :* yields to every group of its kind.
+    """
 
     observation: Observation
     group: str = ""
-    weak: bool = False
+    weak: int = 0
 
 
 @dataclass(slots=True)
@@ -43,7 +47,7 @@ class Findings:
         observation: Observation,
         *,
         group: str = "",
-        weak: bool = False,
+        weak: int = 0,
     ) -> Observation:
         self.sightings.append(Sighting(observation, group, weak))
         self.by_path.setdefault(observation.evidence.path, []).append(observation)

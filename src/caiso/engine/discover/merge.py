@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from caiso.engine.discover.collect import Sighting
 from caiso.engine.discover.records import Asset, Observation, Relation, Status
@@ -26,17 +27,19 @@ def merge(sightings: list[Sighting]) -> list[Asset]:
 
 def _without_weak(sightings: list[Sighting]) -> list[Observation]:
     """Drop what a stronger sighting of the same group explains; keep its line as evidence if that is unambiguous."""
-    strong: dict[str, set[str]] = defaultdict(set)
+    levels: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     sample: dict[str, Observation] = {}
     for sighting in sightings:
-        if sighting.group and not sighting.weak:
-            strong[sighting.group].add(sighting.observation.identity)
+        if sighting.group and not sighting.group.endswith(":*"):
+            kind = sighting.group.split(":", 1)[0]
             sample.setdefault(sighting.observation.identity, sighting.observation)
+            levels[sighting.group][sighting.weak].add(sighting.observation.identity)
+            levels[f"{kind}:*"][0].add(sighting.observation.identity)
     renamed: dict[str, str] = {}
     kept: list[Observation] = []
     for sighting in sightings:
         observation = sighting.observation
-        rivals = strong.get(sighting.group, set()) if sighting.weak else set()
+        rivals = _stronger(levels.get(sighting.group, {}), sighting.weak)
         if not rivals:
             kept.append(observation)
         elif len(rivals) == 1:
@@ -49,6 +52,11 @@ def _without_weak(sightings: list[Sighting]) -> list[Observation]:
             Relation(relation.type, renamed.get(relation.target, relation.target)) for relation in observation.relations
         ]
     return kept
+
+
+def _stronger(levels: Mapping[int, set[str]], weak: int) -> set[str]:
+    """The identities of the strongest level above the given one."""
+    return next((levels[level] for level in sorted(levels) if level < weak and levels[level]), set())
 
 
 def _asset(members: list[Observation]) -> Asset:

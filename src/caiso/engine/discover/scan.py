@@ -15,7 +15,7 @@ from caiso.engine.discover.code.resolve import Project, Resolver
 from caiso.engine.discover.code.rules import read_module
 from caiso.engine.discover.code.script import read_script
 from caiso.engine.discover.collect import Findings, observe
-from caiso.engine.discover.configs import is_config, read_config
+from caiso.engine.discover.configs import MANIFEST_GRAPH, is_config, read_config
 from caiso.engine.discover.files import language_of, status_of
 from caiso.engine.discover.ids import dependency_group, framework_identity, package_identity
 from caiso.engine.discover.manifests import Declared, is_manifest, read_manifest
@@ -79,6 +79,7 @@ class _Scan:
         for file in self.files:
             self._one(file)
         self._settle_frameworks()
+        self._settle_graphs()
         self.findings.settle()
         count = len(self.findings.sightings)
         assets = merge(self.findings.sightings)
@@ -185,6 +186,20 @@ class _Scan:
                 observation.kind = "framework"
                 observation.name = package.title
                 observation.identity = framework_identity(package)
+
+    def _settle_graphs(self) -> None:
+        """A graph that a LangGraph manifest serves is what its code is, under the name of the manifest."""
+        seen = [sighting.observation for sighting in self.findings.sightings]
+        pipelines = {item.identity for item in seen if item.kind == "pipeline"}
+        names: dict[str, str] = {}
+        for item in seen:
+            if item.kind == "agent" and item.evidence.rule == MANIFEST_GRAPH:
+                place = item.identity.removeprefix("agent:")
+                if f"pipeline:{place}" in pipelines:
+                    item.kind, item.identity = "pipeline", f"pipeline:{place}"
+                names[item.identity] = item.name
+        for item in seen:
+            item.name = names.get(item.identity, item.name)
 
     # code
 

@@ -33,6 +33,10 @@ _ROLES = (
 )
 
 
+_HUB_NAME = re.compile(r"^[A-Za-z0-9][\w.-]{1,60}/[\w.-]{2,90}$")
+_SIZE = re.compile(r"(?i)(?:^|[-_.])\d+(?:\.\d+)?[bm](?:[-_.]|$)")
+
+
 class UnableToReadSignatures(DomainError):
     """A discovery pack is wrong; the message is `file:line: what, expected …`."""
 
@@ -87,7 +91,13 @@ class Symbol:
 class Signatures:
     """Look-ups over the three packs."""
 
-    def __init__(self, packages: list[_Entry], symbols: list[_Entry], providers: list[_Entry]) -> None:
+    def __init__(
+        self,
+        packages: list[_Entry],
+        symbols: list[_Entry],
+        providers: list[_Entry],
+        organisations: frozenset[str] = frozenset(),
+    ) -> None:
         self.providers: dict[str, Provider] = {}
         self.env: dict[str, str] = {}
         self._packages: dict[tuple[str, str], Package] = {}
@@ -102,6 +112,7 @@ class Signatures:
             self._add_package(entry)
         for entry in symbols:
             self._add_symbol(entry)
+        self.organisations = organisations
         self._hosts = [(host, made) for made in self.providers.values() for host in made.hosts]
         self._routes = {route: made for made in self.providers.values() for route in made.routes}
 
@@ -155,6 +166,13 @@ class Signatures:
             if provider.models is not None and provider.models.match(lowered):
                 return provider
         return None
+
+    def hub_model(self, text: str) -> bool:
+        """Whether `org/name` can only be an open model: a well-known publisher, or a size in the name."""
+        organisation, slash, name = text.partition("/")
+        if not slash or "/" in name or not _HUB_NAME.match(text):
+            return False
+        return organisation.lower() in self.organisations or bool(_SIZE.search(name))
 
     def provider_of_route(self, route: str) -> Provider | None:
         return self._routes.get(route.lower())
@@ -306,7 +324,8 @@ def read_signatures(folder: Path) -> Signatures:
     packages = list(_entries(folder / "packages.yaml", "packages"))
     symbols = list(_entries(folder / "symbols.yaml", "symbols"))
     providers = [*_entries(folder / "providers.yaml", "providers"), *_entries(folder / "providers.yaml", "services")]
-    return Signatures(packages, symbols, providers)
+    hubs = [name for entry in _entries(folder / "providers.yaml", "hubs") for name in entry.texts("organisations")]
+    return Signatures(packages, symbols, providers, frozenset(name.lower() for name in hubs))
 
 
 @lru_cache(maxsize=1)

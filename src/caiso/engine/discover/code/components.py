@@ -50,7 +50,7 @@ def read_store(context: Context, hit: Hit) -> None:
     engine, title = engine_of(told)
     collection = context.pick_text(hit, "collection")
     location = context.pick_text(hit, "location").split("?")[0].split("@")[-1]
-    weak = hit.symbol.flag("client") or not (collection or location)
+    weak = int(hit.symbol.flag("client") or not (collection or location))
     where = collection or location or context.project_folder or "."
     group = f"vector_store:{engine}"
     observation = context.add(
@@ -263,6 +263,35 @@ def read_pipeline(context: Context, hit: Hit) -> None:
     _edge(context, observation, "runs", context.pick(hit, "combine"), ("pipeline:",))
 
 
+def _is_model(identity: str) -> bool:
+    """Models are named provider/model or by package URL; every other identity starts with its kind."""
+    head = identity.split("/", 1)[0]
+    return "/" in identity and (":" not in head or identity.startswith("pkg:huggingface/"))
+
+
+def read_pipes(context: Context) -> None:
+    """A chain written with | that retrieves from an index."""
+    for pipe in context.module.pipes:
+        parts = context.identities(pipe)
+        if not pipe.target or not any(item.startswith("vector_store:") for item in parts):
+            continue
+        # Without a model it only fetches; with a chain inside it is that chain.
+        if any(item.startswith("pipeline:") for item in parts) or not any(_is_model(item) for item in parts):
+            continue
+        observation = context.add(
+            "pipeline",
+            pipe.target,
+            f"pipeline:{context.place(pipe.target)}",
+            pipe.line,
+            rule="chain of components with retrieval",
+            confidence=0.75,
+            attributes={"pipeline_kind": "retrieval chain"},
+        )
+        _edge(context, observation, "retrieves_from", pipe, ("vector_store:",))
+        found = [item for item in parts if _is_model(item)]
+        context.findings.edge(observation, "uses_model", lambda found=found: found)  # type: ignore[misc]
+
+
 # tools
 
 
@@ -270,11 +299,11 @@ def read_tool(context: Context, hit: Hit) -> None:
     attach = hit.symbol.text("attach")
     if hit.symbol.flag("decorator") and not hit.call.args and not hit.call.keywords and not attach:
         return
-    name = context.pick_text(hit, "name")
+    name = context.pick_text(hit, "name") or _metadata_name(context, hit)
     function = context.pick(hit, "function")
     if not name and hit.symbol.flag("prebuilt"):
         name = hit.path[-1] if hit.path[-1][:1].isupper() else hit.path[-2]
-    if not name and function is not None and isinstance(function, Name | Attribute):
+    if not name and isinstance(function, Name | Attribute) and context.resolver.definition(function) is not None:
         name = function.name
     if not name and attach == "tool" and hit.call.args and isinstance(hit.call.args[0], Name):
         add_function_tool(context, hit.call.args[0])
@@ -292,6 +321,14 @@ def read_tool(context: Context, hit: Hit) -> None:
         definition = context.resolver.definition(function)
         if definition is not None:
             context.findings.functions.setdefault((definition[0].path, definition[1].name), observation.identity)
+
+
+def _metadata_name(context: Context, hit: Hit) -> str:
+    """LlamaIndex: metadata=ToolMetadata(name="…")."""
+    metadata = hit.call.keywords.get("metadata")
+    value = metadata.keywords.get("name") if isinstance(metadata, Call) else None
+    texts = context.resolver.texts(value) if value is not None else []
+    return texts[0].value if texts else ""
 
 
 def _toollike(name: str) -> bool:

@@ -70,7 +70,7 @@ class Context:
         status: Status | None = None,
         attributes: dict[str, object] | None = None,
         group: str = "",
-        weak: bool = False,
+        weak: int = 0,
     ) -> Observation:
         """Record one observation in this module."""
         evidence = Evidence(self.path, line, rule, technique, confidence, detail[:200])
@@ -90,9 +90,25 @@ class Context:
         """The symbol behind a call, if its path leads into a known package."""
         origin = self.resolver.origin(call.callee)
         # Calling an instance makes nothing new, except where a provider object is itself the factory of models.
-        if not origin or (origin.endswith("()") and "ai-sdk" not in origin):
+        if not origin:
+            return self._explain_subclass(call)
+        if origin.endswith("()") and "ai-sdk" not in origin:
             return None
         return self.explain_path(call, origin)
+
+    def _explain_subclass(self, call: Call) -> Hit | None:
+        """Making an instance of a class of this project that derives from a known one."""
+        method = ""
+        expr = call.callee
+        if isinstance(expr, Attribute):
+            method, expr = f".{expr.name}", expr.base
+        found = self.resolver.local_class(expr)
+        for base in found[1].bases if found is not None else []:
+            origin = self.resolver.origin(base)
+            hit = self.explain_path(call, origin + method) if origin else None
+            if hit is not None and hit.symbol.kind in ("vector_store", "memory", "hosted_model", "model"):
+                return hit
+        return None
 
     def explain_path(self, call: Call, origin: str) -> Hit | None:
         package = self.package(origin)

@@ -77,6 +77,7 @@ class Pipe(Expr):
     """`a | b`, the chain operator of several frameworks."""
 
     parts: list[Expr]
+    target: str = ""
 
 
 @dataclass(slots=True, eq=False)

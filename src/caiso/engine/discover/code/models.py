@@ -122,7 +122,7 @@ def add_models(context: Context, hit: Hit, value: Expr, *, kind: str) -> None:
         confidence=0.6,
         attributes={"provider": provider.id, "role": [hit.symbol.role], "model_id": "unresolved"},
         group=f"hosted_model:{provider.id}",
-        weak=True,
+        weak=1,
     )
     _link(context, hit, observation, provider)
 
@@ -380,6 +380,10 @@ def read_named_constants(context: Context) -> None:
         provider = context.signatures.provider_of_model(bare)
         if not _MODEL_KEY.search(label) and not (label in ("id", "value") and route is not None):
             continue
+        if provider is None and route is None and context.signatures.hub_model(written):
+            if (written, value.line) not in explained:
+                _open_constant(context, written, value.line)
+            continue
         if provider is None or not plausible_model(written) or (bare, value.line) in explained:
             continue
         add_named(
@@ -392,6 +396,19 @@ def read_named_constants(context: Context) -> None:
             confidence=0.7,
             rule="model id under a name that speaks of a model",
         )
+
+
+def _open_constant(context: Context, name: str, line: int) -> None:
+    add_named(
+        context,
+        name,
+        None,
+        line,
+        kind="model",
+        role="weights",
+        confidence=0.7,
+        rule="hub id under a name that speaks of a model",
+    )
 
 
 def _labelled(context: Context) -> list[tuple[str, Expr]]:

@@ -203,7 +203,7 @@ class _Reader:
             key = self._expr(child.child_by_field_name("key"), scope, depth)
             value = self._expr(child.child_by_field_name("value"), scope, depth)
             label = key.value if isinstance(key, Text) else ""
-            pairs.append((label, _aim(value, label)))
+            pairs.append((label, _aim(value, label) if isinstance(value, Call) else value))
         mapping = Mapping(_line(node), pairs)
         self.module.mappings.append(mapping)
         return mapping
@@ -416,7 +416,7 @@ def _docstring(body: Node) -> str:
 
 def _aim(value: Expr, target: str, *, weak: bool = False) -> Expr:
     """Tell a call which name receives it; a weak name (keyword) yields to a later real one."""
-    if isinstance(value, Call) and (not value.target or not weak):
+    if isinstance(value, Call | Pipe) and (not value.target or not weak):
         value.target = target
     return value
 

@@ -71,6 +71,7 @@ def read_module(context: Context) -> None:
     components.read_schemas(context)
     _read_subclassed_tools(context)
     components.read_handoffs(context)
+    components.read_pipes(context)
     components.read_messages(context)
     models.read_named_constants(context)
     read_texts(context)
@@ -183,7 +184,7 @@ def _dependency(context: Context, package: Package, made: Import, detail: str, s
         status=status,
         attributes={"role": [package.role], "imported": True},
         group=group,
-        weak=True,
+        weak=1,
     )
 
 

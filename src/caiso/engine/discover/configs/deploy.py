@@ -6,7 +6,8 @@ import re
 
 from caiso.engine.discover.configs.documents import Node
 from caiso.engine.discover.configs.sink import Sink, relate
-from caiso.engine.discover.ids import engine_of
+from caiso.engine.discover.ids import dependency_group, engine_of, package_identity
+from caiso.engine.discover.manifests.python import requirement
 from caiso.engine.discover.records import Observation
 
 # image -> (kind, provider or engine)
@@ -34,7 +35,7 @@ _TRAIN_FLAG = re.compile(
     r"--(?P<key>model_name_or_path|base_model|pretrained_model_name_or_path|model_name|dataset_name|hub_model_id)[= ]+[\"']?(?P<id>[\w.\-]+/[\w.\-]+)"
 )
 _LAUNCH = re.compile(
-    r"\b(?:accelerate\s+launch|torchrun|deepspeed\s|python\s+-m\s+torch\.distributed|axolotl\s+train|llamafactory-cli\s+train|trl\s+(?:sft|dpo|grpo)\b)"
+    r"\b(?:accelerate\s+launch|torchrun|deepspeed\s|python\s+-m\s+torch\.distributed|axolotl\s+train|lighteval\s|vllm\s+serve|sglang\.launch_server|llamafactory-cli\s+train|trl\s+(?:sft|dpo|grpo)\b)"
 )
 _JOB = re.compile(r"^#SBATCH|^#PBS|^#\$\s-", re.MULTILINE)
 _ACTIONS = re.compile(
@@ -105,7 +106,7 @@ def read_image(sink: Sink, image: str, line: int) -> Observation | None:
                 "container image",
                 attributes={"engine": engine, "image": image},
                 group=f"vector_store:{engine}",
-                weak=True,
+                weak=2,
             )
         provider = sink.signatures.providers.get(name)
         if provider is not None:
@@ -150,6 +151,25 @@ def read_commands(sink: Sink, text: str) -> None:
             else:
                 role = "produced" if match["key"] == "hub_model_id" else "base"
                 sink.model(match["id"], number, "model of a training command", role=[role])
+
+
+def read_installs(sink: Sink, text: str) -> None:
+    """Packages that a notebook installs into itself."""
+    for match in re.finditer(r"\bpip3?\s+install\s+([^\n;&|]+)", text):
+        for word in match[1].split():
+            found = requirement(word.strip("\"'"), 0)
+            package = sink.signatures.package("pypi", found.name) if found is not None else None
+            if found is None or package is None or package.role == "carrier":
+                continue
+            sink.add(
+                "dependency",
+                found.name,
+                package_identity("pypi", found.name),
+                0,
+                "package installed by a notebook",
+                attributes={"role": [package.role], "versions": [found.version] if found.version else []},
+                group=dependency_group("pypi", sink.signatures.declared_root("pypi", found.name)),
+            )
 
 
 def read_script(sink: Sink, text: str) -> None:

@@ -56,5 +56,5 @@ def commands_of(data: bytes) -> str:
     for cell in notebook.get("cells", []):
         source = cell.get("source", "") if isinstance(cell, dict) and cell.get("cell_type") == "code" else ""
         text = "".join(part for part in source if isinstance(part, str)) if isinstance(source, list) else str(source)
-        found.extend(line.lstrip(" !") for line in text.split("\n") if line.lstrip().startswith("!"))
+        found.extend(line.lstrip(" !%") for line in text.split("\n") if line.lstrip().startswith(("!", "%pip")))
     return "\n".join(found)

@@ -30,6 +30,7 @@ _MARKS = (
     b"servers",
 )
 _LONG = 400_000
+MANIFEST_GRAPH = "graph of a LangGraph manifest"
 ReadNotebook = Callable[[str, bytes, list[int]], bool]
 
 
@@ -124,10 +125,8 @@ def _langgraph(sink: Sink, root: Node) -> None:
             name,
             f"agent:{place(path, symbol or name)}",
             value.line,
-            "graph of a LangGraph manifest",
+            MANIFEST_GRAPH,
             attributes={"framework": "langgraph"},
-            group=f"agent-file:{path}",
-            weak=True,
         )
 
 
@@ -168,7 +167,9 @@ def _modelfile(sink: Sink, text: str) -> None:
 def _notebook(sink: Sink, data: bytes, read_notebook: ReadNotebook) -> None:
     code, numbers = notebook.code_of(data)
     before = len(sink.findings.sightings)
-    deploy.read_commands(sink, notebook.commands_of(data))
+    commands = notebook.commands_of(data)
+    deploy.read_commands(sink, commands)
+    deploy.read_installs(sink, commands)
     used = read_notebook(sink.path, code, numbers)
     if used or len(sink.findings.sightings) > before:
         made = sink.add(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from caiso.engine.discover.configs.documents import Node
 from caiso.engine.discover.configs.sink import Sink, relate
-from caiso.engine.discover.ids import place, text_identity
+from caiso.engine.discover.ids import place, split_route, text_identity
 from caiso.engine.discover.records import Observation
 
 _BASE_KEYS = ("model_name_or_path", "base_model", "pretrained_model_name_or_path", "base_model_name_or_path")
@@ -175,10 +175,15 @@ def read_model_keys(sink: Sink, root: Node) -> None:
         for key, value in node.pairs:
             lowered = key.lower()
             if value.shape != "text" or not (
-                lowered.endswith(("model", "model_name", "model_id", "llm", "deployment"))
+                lowered.endswith(
+                    ("model", "model_name", "model_id", "llm", "deployment", "hf_repo_id", "modelid", "modelname")
+                )
             ):
                 continue
             text = value.text.strip()
+            if sink.signatures.hub_model(text) and split_route(text, sink.signatures)[0] is None:
+                sink.model(text, value.line, "hub id under a key that speaks of a model")
+                continue
             bare = text.split("/", 1)[-1] if "/" in text else text.split(":", 1)[-1]
             if len(text) < 80 and self_evident(sink, bare):
                 sink.any_model(text, value.line, "model id under a key that speaks of a model")

@@ -39,7 +39,7 @@ class Sink:
         confidence: float = 0.9,
         detail: str = "",
         group: str = "",
-        weak: bool = False,
+        weak: int = 0,
     ) -> Observation:
         evidence = Evidence(self.path, line, rule, "configuration", confidence, detail[:200])
         observation = observe(kind, name, identity, evidence, status=self.status, attributes=attributes)
