@@ -77,8 +77,9 @@ function donut(spec, style) {
     legend: { orient: "vertical", right: 0, top: "middle", icon: "circle", itemWidth: 8, itemHeight: 8, textStyle: { color: style.muted, fontSize: 11.5 } },
     color: spec.labels.map((_, index) => style.colours[index % 8]),
     series: [{ type: "pie", radius: ["56%", "82%"], center: ["34%", "50%"], padAngle: 1.5, itemStyle: { borderRadius: 4 },
-      label: { show: true, position: "center", formatter: number.format(total), fontSize: 20, fontWeight: 650, color: style.text, fontFamily: style.font },
-      labelLine: { show: false }, data: spec.labels.map((name, index) => ({ name, value: spec.series[0].values[index] })) }],
+      label: { position: "center", formatter: number.format(total), fontSize: 20, fontWeight: 600, color: style.text, fontFamily: style.font },
+      // Each part would print the total once more over the others.
+      labelLine: { show: false }, data: spec.labels.map((name, index) => ({ name, value: spec.series[0].values[index], label: { show: index === 0 } })) }],
   };
 }
 

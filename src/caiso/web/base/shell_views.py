@@ -23,13 +23,6 @@ MOST_TOPICS = 20
 
 @page("view")
 @require_GET
-def home(request: PageRequest) -> HttpResponse:
-    """The start page until the posture page takes its place."""
-    return redirect("tasks_list")
-
-
-@page("view")
-@require_GET
 def page_index(request: PageRequest) -> HttpResponse:
     """The navigation as a page, for small screens without scripts."""
     return render(request, "shell/page_index.html", {"crumbs": [{"label": "All pages"}]})

@@ -7,7 +7,6 @@ from caiso.web.base.register.pages import register_urls
 from caiso.web.base.registers import AUDIT, MY_TASKS, PEOPLE
 
 urlpatterns = [
-    path("", views.home, name="home"),
     path("pages/", views.page_index, name="page_index"),
     path("search/", views.find, name="search"),
     path("search/palette/", views.palette, name="palette"),

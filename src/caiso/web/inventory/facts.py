@@ -24,7 +24,8 @@ def _role_is_held() -> Exists:
     return Exists(held.filter(Q(until_on=None) | Q(until_on__gte=today)))
 
 
-def _has_owner() -> Case:
+def has_owner() -> Case:
+    """Somebody answers for the asset: a named active person, or a holder of its owner role."""
     named = Q(owner__is_active=True)
     return Case(When(named, then=TRUE), When(_role_is_held(), then=TRUE), default=FALSE, output_field=BooleanField())
 
@@ -44,7 +45,7 @@ def register_facts() -> None:
             link=lambda ref: reverse("asset_record", args=[ref]),
             sources={
                 "unit": "unit__slug",
-                "has_accountable_owner": lambda now: _has_owner(),
+                "has_accountable_owner": lambda now: has_owner(),
                 "accountable_role_state": lambda now: _worst_state_of_owner_role(),
                 "telemetry_last_seen": "telemetry_last_seen_at",
                 "classification": "attributes__classification",
@@ -60,7 +61,7 @@ def register_facts() -> None:
                 "unit": "unit__slug",
                 "ai_system": "system_id",
                 "managed": _yes(Q(state=AssetState.CONFIRMED)),
-                "owner": lambda now: _has_owner(),
+                "owner": lambda now: has_owner(),
             },
         )
     )

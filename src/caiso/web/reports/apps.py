@@ -8,3 +8,9 @@ class ReportsConfig(AppConfig):
 
     name = "caiso.web.reports"
     label = "reports"
+
+    def ready(self) -> None:
+        """Put the posture page at the head of the navigation."""
+        from caiso.web.reports.frame import join_frame  # noqa: PLC0415 - after the apps
+
+        join_frame()

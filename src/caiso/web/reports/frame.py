@@ -1,0 +1,8 @@
+"""What the reports add to the page frame."""
+
+from caiso.web.base import navigation
+
+
+def join_frame() -> None:
+    """Called once by the app at start-up."""
+    navigation.add(navigation.Item("Posture", "home", "gauge", "", "view", 1, "p"))
