@@ -73,8 +73,9 @@ class ContentStore:
         file = os.open(self._pack(source_id, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             offset = os.fstat(file).st_size
-            for event_id, segments in items:
-                nonce = secrets.token_bytes(_NONCE)
+            nonces = secrets.token_bytes(_NONCE * len(items))
+            for number, (event_id, segments) in enumerate(items):
+                nonce = nonces[number * _NONCE : (number + 1) * _NONCE]
                 blob = nonce + cipher.encrypt(nonce, _encoder.encode(segments), _place(source_id, name, event_id))
                 refs.append(f"{source_id}/{name}/{offset}/{len(blob)}")
                 pieces.append(blob)

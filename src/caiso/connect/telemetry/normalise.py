@@ -15,7 +15,7 @@ import orjson
 
 from caiso.connect.telemetry.meaning import gather, impact
 from caiso.connect.telemetry.meaning.messages import Segment, dump
-from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, meaning_of
+from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, known_meanings, meaning_of
 from caiso.connect.telemetry.records import RawRecord, Signal, UnableToAccept
 from caiso.engine.detect.schema import EVENT_KINDS, SCHEMA_VERSION, TOOL_IMPACTS
 
@@ -27,6 +27,10 @@ _LONG_TEXT: Final = 1024  # an unknown attribute longer than this is treated as 
 _LONG_VALUE: Final = 8192
 _NOT_AGAIN: Final = frozenset({"content.untrusted", "content.history", "content.output", "content.system"})
 _KINDS: Final = frozenset(EVENT_KINDS)
+# Looked up for every attribute: a member of an enumeration costs ten times what a name of this module does.
+_PLAIN, _RENAMED, _RESERVED = Meaning.PLAIN, Meaning.RENAMED, Meaning.RESERVED
+_ASIDE: Final = (Meaning.CONTENT, Meaning.NUMBERED)
+_SIMPLE: Final = frozenset({int, float, bool})
 
 _OPERATIONS: Final = {
     "chat": "inference", "generate_content": "inference", "text_completion": "inference", "completion": "inference",
@@ -96,26 +100,36 @@ def merge_content(event: dict[str, object], segments: Iterable[Segment]) -> dict
 def _sort_attributes(attributes: dict[str, object], event: dict[str, object], content: dict[str, object]) -> None:
     """Put every attribute under today's name into the event, or aside where it is content."""
     for key, value in attributes.items():
-        if value is None:
-            continue
-        meaning = meaning_of(key)
-        if meaning is Meaning.PLAIN:
-            _keep(key, value, event, content)
-        elif meaning is Meaning.CONTENT or meaning is Meaning.NUMBERED:
-            content[key] = value
-        elif meaning is Meaning.RENAMED:
+        meaning = known_meanings.get(key)
+        if meaning is None:
+            meaning = meaning_of(key)
+        if meaning is _PLAIN:
+            if value.__class__ in _SIMPLE or (value.__class__ is str and len(value) <= _LONG_TEXT):
+                event[key] = value
+            else:
+                _keep(key, value, event, content)
+        elif meaning in _ASIDE:
+            if value is not None:
+                content[key] = value
+        elif meaning is not _RENAMED:
+            _keep_known(key, value, meaning, event=event, content=content)
+        elif RENAMES[key] not in attributes:
             new = RENAMES[key]
-            if new not in attributes:
-                again = meaning_of(new)
-                _keep(new, value if again is Meaning.PLAIN else _typed(value, again), event, content)
-        elif meaning is Meaning.RESERVED:
-            if key == "source.id":  # the data source of a training or access record, not the sender
-                event["sample.source.id"] = value
-        else:
-            _keep(key, _typed(value, meaning), event, content)
+            _keep(new, _typed(value, meaning_of(new)), event, content)
+
+
+def _keep_known(
+    key: str, value: object, meaning: Meaning, *, event: dict[str, object], content: dict[str, object]
+) -> None:
+    if meaning is not _RESERVED:
+        _keep(key, _typed(value, meaning), event, content)
+    elif key == "source.id":  # the data source of a training or access record, not the sender
+        event["sample.source.id"] = value
 
 
 def _keep(key: str, value: object, event: dict[str, object], content: dict[str, object]) -> None:
+    if value is None:
+        return
     if isinstance(value, str):
         if len(value) > _LONG_TEXT:
             content[key] = value
@@ -134,6 +148,8 @@ def _is_numeric(value: object) -> bool:
 
 def _typed(value: object, meaning: Meaning) -> object:
     """A number that came as text becomes a number; what cannot be one stays as it is."""
+    if value.__class__ is int and meaning is Meaning.INTEGER:
+        return value
     try:
         if meaning is Meaning.INTEGER and isinstance(value, str | float) and len(str(value)) < 20:
             return int(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from caiso.connect.telemetry.decode import ndjson, otlp_json, wire
+from caiso.connect.telemetry.meaning.names import known_meanings
 from caiso.connect.telemetry.records import (
     LIMITS,
     Encoding,
@@ -67,6 +69,7 @@ def check_request(
     """
     if encoding is Encoding.NDJSON:
         return ndjson.check(body, limits)
+    limits = _for_body(body, limits)
     total = attributes = 0
     refused: list[Refusal] = []
     for index, (_, item, reason) in enumerate(_items(signal, encoding, body, limits)):
@@ -80,6 +83,11 @@ def check_request(
         if reason:
             refused.append(Refusal(index, reason))
     return total, refused
+
+
+def _for_body(body: bytes, limits: Limits) -> Limits:
+    """Nothing inside a small body can be large: then no record and no text need be measured one by one."""
+    return replace(limits, check_sizes=len(body) > min(limits.record_bytes, limits.text_chars))
 
 
 def _count(item: Any) -> int:
@@ -96,6 +104,7 @@ def decode_request(
     if encoding is Encoding.NDJSON:
         yield from ndjson.decode(body, limits)
         return
+    limits = _for_body(body, limits)
     read = _READERS[signal, encoding]
     for index, (context, item, reason) in enumerate(_items(signal, encoding, body, limits)):
         try:
@@ -176,7 +185,7 @@ def _structure(signal: Signal, encoding: Encoding, item: Any, limits: Limits) ->
     """Return why a record's ids, times or counts are wrong, or an empty string."""
     if encoding is Encoding.JSON:
         return otlp_json.structure(signal, item, limits)
-    if item.ByteSize() > limits.record_bytes:
+    if limits.check_sizes and item.ByteSize() > limits.record_bytes:
         return f"record is larger than {limits.record_bytes} bytes"
     if len(item.attributes) > limits.attributes:
         return f"{len(item.attributes)} attributes, at most {limits.attributes} are taken"
@@ -202,21 +211,23 @@ def _span_structure(item: Any, limits: Limits) -> str:
 
 
 def _attributes(pairs: Any, limits: Limits) -> dict[str, object]:
-    """Decode key-value pairs; strings, the common case, cost three field reads and one length check."""
+    """Decode key-value pairs; a string, the common case, costs three field reads and a look-up of its key."""
     out: dict[str, object] = {}
-    text_chars, key_chars = limits.text_chars, limits.key_chars
+    measure = limits.check_sizes
     for pair in pairs:
         value = pair.value
         text = value.string_value
         key = pair.key
-        if len(key) > key_chars or not key:
-            raise UnableToAccept(f"attribute key has {len(key)} characters, 1 to {key_chars} are taken")
+        if key not in known_meanings and not 0 < len(key) <= limits.key_chars:
+            raise UnableToAccept(f"attribute key has {len(key)} characters, 1 to {limits.key_chars} are taken")
         if not text:
-            out[key] = _value(value, limits, 0)
-        elif len(text) <= text_chars:
-            out[key] = text
+            # The second commonest kinds before the general case, because naming the kind costs as much as reading it.
+            number = value.int_value
+            out[key] = number if number else _value(value, limits, 0)
+        elif measure and len(text) > limits.text_chars:
+            raise UnableToAccept(f"attribute {key!r} has {len(text)} characters, at most {limits.text_chars} are taken")
         else:
-            raise UnableToAccept(f"attribute {key!r} has {len(text)} characters, at most {text_chars} are taken")
+            out[key] = text
     return out
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
@@ -50,7 +50,6 @@ _COLUMNS: Final = (
     *((name, int, pa.int64()) for name in INT_COLUMNS),
     *((name, bool, pa.bool_()) for name in BOOL_COLUMNS),
 )
-_NAMES: Final = frozenset(name for name, _, _ in _COLUMNS)
 SCHEMA: Final = pa.schema([*((name, kind) for name, _, kind in _COLUMNS), (ATTRIBUTES, pa.string())])
 # Ids are all different: a dictionary of them costs time and saves nothing.
 _UNIQUE: Final = frozenset(
@@ -133,16 +132,21 @@ def hour_of(time_us: int) -> str:
 
 def to_table(events: Sequence[Event]) -> pa.Table:
     """Return events as the columns of a part; a value of a wrong type for its column stays in ``attributes``."""
-    rest: list[Event] = [{k: v for k, v in event.items() if k not in _NAMES} for event in events]
-    arrays: list[Any] = []
-    for name, kind, arrow in _COLUMNS:
-        values: list[object] = [event.get(name) for event in events]
-        for index, value in enumerate(values):
-            if value is not None and value.__class__ is not kind:
-                rest[index][name] = value
-                values[index] = None
-        arrays.append(pa.array(values, arrow))
-    arrays.append(pa.array([orjson.dumps(item).decode() if item else None for item in rest], pa.string()))
+    count = len(events)
+    columns: dict[str, tuple[type, list[object]]] = {name: (kind, [None] * count) for name, kind, _ in _COLUMNS}
+    rest: list[str | None] = [None] * count
+    for index, event in enumerate(events):
+        other: Event = {}
+        for name, value in event.items():
+            column = columns.get(name)
+            if column is not None and value.__class__ is column[0]:
+                column[1][index] = value
+            else:
+                other[name] = value
+        if other:
+            rest[index] = orjson.dumps(other).decode()
+    arrays = [pa.array(columns[name][1], arrow) for name, _, arrow in _COLUMNS]
+    arrays.append(pa.array(rest, pa.string()))
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 

@@ -105,7 +105,6 @@ class _Draft:
     events: list[Event] = field(default_factory=list)
     segments: list[list[Segment]] = field(default_factory=list)
     rejects: list[tuple[Reject, str]] = field(default_factory=list)  # with the record's beginning
-    ids: list[int] = field(default_factory=list)
     duplicates: int = 0
 
 
@@ -330,7 +329,6 @@ class Pump:
             draft.duplicates += 1
             return
         self._seen.add((key,))
-        draft.ids.append(key)
         draft.events.append(found.event)
         draft.segments.append(found.segments)
 

@@ -69,6 +69,7 @@ class Limits:
     depth: int = 12
     items: int = 65_536  # values inside one attribute; a picture's features are an array of doubles
     span_events: int = 512
+    check_sizes: bool = True  # measure each record and text; switched off where the body is smaller than any bound
 
 
 LIMITS = Limits()

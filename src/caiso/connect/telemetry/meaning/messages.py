@@ -6,8 +6,8 @@ attributes, and the older span and log events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -43,6 +43,27 @@ class Message(msgspec.Struct, gc=False):
     parts: list[Part]
 
 
+class _PlainPart(Part, gc=False):
+    """Reads today's commonest part straight from JSON; every other kind of part fails here and is read with care."""
+
+    kind: Literal["text", "reasoning"] = msgspec.field(name="type")
+    text: str = msgspec.field(name="content")
+
+
+class _PlainMessage(Message, gc=False):
+    role: Literal["user", "assistant", "system"]
+    parts: list[_PlainPart]  # type: ignore[assignment]  # only ever decoded, never appended to
+    # Where a message also speaks in an older convention, it is read with care.
+    content: msgspec.UnsetType = msgspec.UNSET
+    contents: msgspec.UnsetType = msgspec.UNSET
+    message: msgspec.UnsetType = msgspec.UNSET
+    tool_calls: msgspec.UnsetType = msgspec.UNSET
+    function_call: msgspec.UnsetType = msgspec.UNSET
+
+
+_plain = msgspec.json.Decoder(list[_PlainMessage])
+
+
 def dump(value: object) -> str:
     """Text as it is; everything else as compact JSON."""
     if isinstance(value, str):
@@ -68,7 +89,15 @@ def load(value: object) -> object:
 
 def read_messages(value: object, default_role: str) -> list[Message]:
     """Read a list of messages, one message, or bare text; what has no known shape becomes text of the default role."""
-    value = load(value)
+    if isinstance(value, str):
+        try:  # ten times as fast as the careful way, and what nearly every sender of today sends
+            plain = _plain.decode(value)
+        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
+            value = load(value)
+        else:
+            if len(plain) <= _MAX_MESSAGES:
+                return _spoken(plain)
+            value = load(value)
     if isinstance(value, dict) and isinstance(value.get("messages"), list):
         value = value["messages"]
     if isinstance(value, dict):
@@ -77,6 +106,12 @@ def read_messages(value: object, default_role: str) -> list[Message]:
         text = dump(value) if value is not None else ""
         return [Message(default_role, [Part("text", text)])] if text else []
     messages = [_message(item, default_role) for item in value[-_MAX_MESSAGES:]]
+    return [message for message in messages if message.parts]
+
+
+def _spoken(messages: Sequence[Message]) -> list[Message]:
+    for message in messages:
+        message.parts = [part for part in message.parts if part.text]
     return [message for message in messages if message.parts]
 
 

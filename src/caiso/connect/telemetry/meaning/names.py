@@ -95,16 +95,16 @@ _RESERVED: Final = frozenset(
 
 _TYPES: Final = {FieldType.INT: Meaning.INTEGER, FieldType.FLOAT: Meaning.NUMBER, FieldType.BOOL: Meaning.BOOLEAN}
 _CACHE_LIMIT: Final = 8192
-_cache: dict[str, Meaning] = {}
+known_meanings: dict[str, Meaning] = {}  # filled below with every name that we know, then with those that come
 
 
 def meaning_of(key: str) -> Meaning:
     """Return what a name means; the answers are kept, because the same few names come with every record."""
-    found = _cache.get(key)
+    found = known_meanings.get(key)
     if found is None:
         found = _classify(key)
-        if len(_cache) < _CACHE_LIMIT:
-            _cache[key] = found
+        if len(known_meanings) < _CACHE_LIMIT:
+            known_meanings[key] = found
     return found
 
 
@@ -118,3 +118,7 @@ def _classify(key: str) -> Meaning:
     if key.startswith(_PREFIXES) and not key.startswith(_NOT_NUMBERED):
         return Meaning.NUMBERED
     return _TYPES.get(FIELDS.get(key, FieldType.KEYWORD), Meaning.PLAIN)
+
+
+for _name in (*FIELDS, *RENAMES, *_CARRIERS, *_RESERVED):
+    meaning_of(_name)
