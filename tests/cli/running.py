@@ -27,7 +27,7 @@ class Platform:
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body of one request."""
         address = urlsplit(self.ready["url"])
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
         try:
             connection.request("GET", path, headers=dict(headers or {}))
             answer = connection.getresponse()

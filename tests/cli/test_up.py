@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +92,40 @@ def test_killing_the_supervisor_takes_all_and_the_next_start_works(tmp_path: Pat
         wait_for(lambda: not any(alive(pid) for pid in children.values()), seconds=5)
     with platform(data, "--no-demo") as second:
         assert second.get("/healthz")[0] == 200
+
+
+def post(url: str, token: str, body: bytes) -> int:
+    """Status of sending one line of telemetry."""
+    request = urllib.request.Request(  # noqa: S310 - an address of this test
+        f"{url}v1/events",
+        data=body,
+        headers={"authorization": f"Bearer {token}", "content-type": "application/x-ndjson"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+def test_telemetry_is_taken_beside_the_pages_and_by_an_edge_alone(up: Platform) -> None:
+    made = json.loads(caiso("token", "create", "app", "--scope", "ingest", "--data", str(up.data), "--json").stdout)
+    line = b'{"event.id": "e-1", "gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1"}\n'
+    assert post(up.ready["url"], made["token"], line) == 200
+    assert post(up.ready["url"], "caiso_ingest_000000000000_x", line) == 401
+    edge = subprocess.Popen(
+        [*CAISO, "edge", "--data", str(up.data), "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert edge.stdout is not None
+        told = json.loads("".join(iter(edge.stdout.readline, "}\n")) + "}")
+        assert told["pid"] == edge.pid
+        assert wait_for(lambda: post(told["url"], made["token"], line), seconds=30) == 200
+        writers = {path.name for path in (up.data / "wal").iterdir() if path.is_dir()}
+        assert len(writers) >= 2  # each process appends to a log of its own
+    finally:
+        edge.terminate()
+        edge.wait(timeout=15)
