@@ -274,3 +274,72 @@ def test_a_use_through_a_star_import_counts_and_a_local_class_of_the_name_does_n
     assert of(python(star + "class ChatOpenAI: ...\n"), "framework") == ["langchain"]
     local = "import openai\nclass FAISS: ...\nFAISS.from_texts([])\n"
     assert of(python(local), "vector_store") == []
+
+
+def test_a_server_owns_its_prompts() -> None:
+    result = typescript(
+        """
+        import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+        const server = new McpServer({ name: "weather", version: "1" });
+        server.registerPrompt("greet", {}, () => ({}));
+        """
+    )
+    assert edges(result, one(result, "prompt")) == {("part_of", "weather")}
+
+
+def test_a_server_of_several_files_owns_the_tools_of_its_project() -> None:
+    result = scan_paths(
+        {
+            "package.json": '{"dependencies": {"@modelcontextprotocol/sdk": "1"}}',
+            "src/server.ts": 'import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";\n'
+            'export const server = new McpServer({ name: "weather" });\n',
+            "src/tools/echo.ts": 'import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";\n'
+            'export const add = (server: McpServer) => { server.registerTool("echo", {}, f); };\n',
+        }
+    )
+    assert edges(result, one(result, "tool")) == {("part_of", "weather")}
+
+
+def test_a_chain_of_pipes_counts_when_it_retrieves() -> None:
+    code = """
+        from langchain_chroma import Chroma
+        from langchain_openai import ChatOpenAI
+        store = Chroma(collection_name="docs").as_retriever()
+        llm = ChatOpenAI(model="gpt-4o")
+        plain = prompt | llm
+        rag = {"context": store | join, "q": ask} | prompt | llm
+        """
+    result = python(code)
+    found = one(result, "pipeline")
+    assert found.name == "rag"
+    assert edges(result, found) == {("retrieves_from", "Chroma"), ("uses_model", "gpt-4o")}
+
+
+def test_a_subclass_of_an_index_is_that_index() -> None:
+    code = (
+        "from llama_index.vector_stores.postgres import PGVectorStore\nclass Own(PGVectorStore): ...\n"
+        "store = Own.from_params(table_name='docs')\n"
+    )
+    assert one(python(code), "vector_store").name == "pgvector"
+
+
+def test_a_container_yields_to_the_index_that_code_opens() -> None:
+    result = scan_paths(
+        {
+            "docker-compose.yml": "services:\n  db:\n    image: qdrant/qdrant\n",
+            "a.py": "from qdrant_client import QdrantClient\nc = QdrantClient(host=h)\n",
+        }
+    )
+    assert len(one(result, "vector_store").evidence) == 2
+
+
+def test_a_runtime_is_no_provider() -> None:
+    result = python("from vllm import LLM\nLLM(model='org/m')\n")
+    assert of(result, "model") == ["org/m"] and of(result, "provider") == []
+
+
+def test_a_hub_id_under_a_model_name_is_a_model_and_a_path_is_not() -> None:
+    code = (
+        "import torch\nMODEL_NAME = 'meta-llama/Llama-3.1-8B'\nCAR_MODEL = 'vehicles/truck'\nMODEL_DIR = 'out/model'\n"
+    )
+    assert of(python(code), "model") == ["meta-llama/Llama-3.1-8B"]

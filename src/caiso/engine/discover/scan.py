@@ -10,8 +10,9 @@ from dataclasses import replace
 from caiso.engine.discover.code.context import Context
 from caiso.engine.discover.code.expression import Module
 from caiso.engine.discover.code.plain import read_plain
+from caiso.engine.discover.code.project import Project
 from caiso.engine.discover.code.python import read_python
-from caiso.engine.discover.code.resolve import Project, Resolver
+from caiso.engine.discover.code.resolve import Resolver
 from caiso.engine.discover.code.rules import read_module
 from caiso.engine.discover.code.script import read_script
 from caiso.engine.discover.collect import Findings, observe

@@ -58,6 +58,8 @@ class Provider:
     id: str
     name: str
     local: bool
+    runtime: bool
+    """Software that one runs oneself: it serves models, but no organisation stands behind it."""
     hosts: tuple[str, ...]
     env: tuple[str, ...]
     models: re.Pattern[str] | None
@@ -210,6 +212,7 @@ class Signatures:
             id=identifier,
             name=entry.text("name"),
             local=entry.flag("local"),
+            runtime=entry.flag("runtime"),
             hosts=tuple(entry.texts("hosts")),
             env=env,
             models=entry.pattern(patterns) if patterns else None,

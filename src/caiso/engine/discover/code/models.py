@@ -256,10 +256,10 @@ def _link(context: Context, hit: Hit, observation: Observation, provider: Provid
     context.findings.edge(observation, "provided_by", lambda: [f"provider:{provider.id}"])
 
 
-def add_provider(
-    context: Context, provider: Provider, line: int, detail: str, *, confidence: float = 0.9
-) -> Observation:
-    return context.add(
+def add_provider(context: Context, provider: Provider, line: int, detail: str, *, confidence: float = 0.9) -> None:
+    if provider.runtime:
+        return
+    context.add(
         "provider",
         provider.name,
         f"provider:{provider.id}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from caiso.engine.discover.code import components, models
+from caiso.engine.discover.code import agents, components, models, tools
 from caiso.engine.discover.code.context import Context, Hit
 from caiso.engine.discover.code.expression import Attribute, Call, Import, Name
 from caiso.engine.discover.ids import (
@@ -34,9 +34,9 @@ _PASSES: tuple[dict[str, Callable[[Context, Hit], None]], ...] = (
         "mcp_server": components.read_server,
         "mcp_client": components.read_mcp_client,
     },
-    {"tool": components.read_tool, "prompt": components.read_prompt},
-    {"agent": components.read_agent, "graph": components.read_graph},
-    {"pipeline": components.read_pipeline},
+    {"tool": tools.read_tool, "prompt": components.read_prompt},
+    {"agent": agents.read_agent, "graph": agents.read_graph},
+    {"pipeline": agents.read_pipeline},
 )
 _FLAG = re.compile(
     r"--(model_name_or_path|model-name-or-path|model_name|model_id|model|dataset_name|dataset_id|dataset|base_model)[= ]+"
@@ -64,14 +64,14 @@ def read_module(context: Context) -> None:
             if handler is not None:
                 handler(context, hit)
         if "client" in handlers:
-            components.read_decorators(context)
+            tools.read_decorators(context)
     for hit in context.hits:
         if hit.symbol.kind in ("client", "hosted_model", "model"):
             models.read_endpoint(context, hit.call)
-    components.read_schemas(context)
+    tools.read_schemas(context)
     _read_subclassed_tools(context)
-    components.read_handoffs(context)
-    components.read_pipes(context)
+    agents.read_handoffs(context)
+    agents.read_pipes(context)
     components.read_messages(context)
     models.read_named_constants(context)
     read_texts(context)

@@ -86,7 +86,8 @@ class Sink:
         )
 
     def provider(self, provider: Provider, line: int) -> None:
-        self.add("provider", provider.name, f"provider:{provider.id}", line, "provider named in configuration")
+        if not provider.runtime:
+            self.add("provider", provider.name, f"provider:{provider.id}", line, "provider named in configuration")
 
     def endpoint(self, url: str, line: int, rule: str) -> Observation | None:
         address = url_identity(url)

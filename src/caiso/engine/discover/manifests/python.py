@@ -7,8 +7,9 @@ import tomllib
 from collections.abc import Iterator
 
 from caiso.engine.discover.code.expression import Call, Choice, Expr, Items, Join, Mapping, Module, Name, Text
+from caiso.engine.discover.code.project import Project
 from caiso.engine.discover.code.python import read_python
-from caiso.engine.discover.code.resolve import Project, Resolver
+from caiso.engine.discover.code.resolve import Resolver
 from caiso.engine.discover.manifests.declared import Declared
 
 _REQUIREMENT = re.compile(
