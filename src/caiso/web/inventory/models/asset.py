@@ -30,6 +30,7 @@ class AssetKind(models.TextChoices):
     AI_WORKFLOW = "ai_workflow", "AI workflow"
     CREDENTIAL_REFERENCE = "credential_reference", "Credential reference"
     GUARDRAIL = "guardrail", "Guardrail"
+    RECIPE = "recipe", "Training recipe"
 
 
 class AssetState(models.TextChoices):
@@ -67,11 +68,13 @@ class Asset(models.Model):
 
     kind = models.CharField(max_length=24, choices=AssetKind.choices)
     name = models.CharField(max_length=300)
-    # "hosted_model:openai/gpt-5": what makes two observations the same thing; unique for ever.
-    identity = models.CharField(max_length=500, unique=True)
+    # "hosted_model:openai/gpt-5": what makes two observations the same thing; one asset of it per unit, because an
+    # asset has one owner and units do not see each other's.
+    identity = models.CharField(max_length=500)
     state = models.CharField(max_length=12, choices=AssetState.choices, default=AssetState.CANDIDATE)
     activity = models.CharField(max_length=10, default="active")  # active, inactive or test, as last observed
-    is_lost = models.BooleanField(default=False)  # the last full scan of its place no longer found it
+    is_lost = models.BooleanField(default=False)  # nothing that once proved it is found any more
+    edited_fields = models.JSONField(default=list, blank=True)  # what a person decided; scans leave these alone
     unit = models.ForeignKey("base.Unit", on_delete=models.PROTECT, related_name="assets")
     system = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="parts")
     purpose = models.TextField(blank=True)
@@ -96,13 +99,37 @@ class Asset(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
-        indexes: ClassVar = [models.Index(fields=["kind", "state"]), models.Index(fields=["system", "kind"])]
+        indexes: ClassVar = [
+            models.Index(fields=["kind", "state"]),
+            models.Index(fields=["system", "kind"]),
+            models.Index(fields=["name", "id"]),
+            models.Index(fields=["last_seen_at"]),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["identity", "unit"], name="one_asset_per_identity_and_unit")
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def get_absolute_url(self) -> str:
         return reverse("asset_record", args=[self.pk])
+
+
+class AssetAlias(models.Model):
+    """An identity under which the asset is also found: left behind by an asset that was merged into it."""
+
+    asset = models.ForeignKey("inventory.Asset", on_delete=models.CASCADE, related_name="aliases")
+    identity = models.CharField(max_length=500, db_index=True)
+    name = models.CharField(max_length=300)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["identity"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["identity", "asset"], name="one_alias_per_asset")]
+
+    def __str__(self) -> str:
+        return self.identity
 
 
 class Relation(models.Model):
@@ -128,10 +155,17 @@ class Relation(models.Model):
         USES = "uses", "uses"
         PART_OF = "part_of", "part of"
         AUTHENTICATES_WITH = "authenticates_with", "authenticates with"
+        INSTRUCTED_BY = "instructed_by", "instructed by"
+        USES_PROMPT = "uses_prompt", "uses prompt"
+        REGISTERED_ON = "registered_on", "registered on"
+        FINE_TUNED_FROM = "fine_tuned_from", "fine-tuned from"
 
     source = models.ForeignKey("inventory.Asset", on_delete=models.CASCADE, related_name="relations_out")
     target = models.ForeignKey("inventory.Asset", on_delete=models.CASCADE, related_name="relations_in")
     type = models.CharField(max_length=24, choices=Type.choices)
+    # The scan place that proved it; empty when traffic or a person did. A scan removes only edges of its own place.
+    place = models.CharField(max_length=500, blank=True)
+    is_manual = models.BooleanField(default=False)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     is_demo = models.BooleanField(default=False)

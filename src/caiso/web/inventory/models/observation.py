@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.urls import reverse
 
 
 class ObservationSource(models.TextChoices):
@@ -17,7 +18,15 @@ class ObservationSource(models.TextChoices):
 class Scan(models.Model):
     """One run of discovery over a folder or repository."""
 
+    class Origin(models.TextChoices):
+        """How the source came to be read."""
+
+        FOLDER = "folder", "Folder on the server"
+        REPOSITORY = "repository", "Git repository"
+        UPLOAD = "upload", "Uploaded scan"
+
     target = models.CharField(max_length=500)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.FOLDER)
     unit = models.ForeignKey("base.Unit", on_delete=models.PROTECT, related_name="scans")
     system = models.ForeignKey(
         "inventory.Asset", null=True, blank=True, on_delete=models.SET_NULL, related_name="scans"
@@ -31,6 +40,8 @@ class Scan(models.Model):
     added = models.PositiveIntegerField(default=0)
     lost = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
+    unread = models.JSONField(default=list, blank=True)  # [path, reason] of files that could not be read in full
+    unread_count = models.PositiveIntegerField(default=0)
     job = models.ForeignKey("base.Job", null=True, on_delete=models.SET_NULL, related_name="+")
     is_demo = models.BooleanField(default=False)
 
@@ -39,6 +50,9 @@ class Scan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target} {self.started_at:%Y-%m-%d %H:%M}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("scan_record", args=[self.pk])
 
 
 class Observation(models.Model):
@@ -53,6 +67,7 @@ class Observation(models.Model):
     rule = models.CharField(max_length=80, blank=True)
     technique = models.CharField(max_length=40, blank=True)
     confidence = models.FloatField(default=1.0)
+    # active, inactive or test as the scanner saw it; gone when a later scan of the place no longer found it.
     status = models.CharField(max_length=10, default="active")
     detail = models.CharField(max_length=300, blank=True)
     observed_at = models.DateTimeField()
