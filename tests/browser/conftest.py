@@ -127,7 +127,9 @@ class Visit:
     def assert_fits(self) -> None:
         """Nothing makes the page scroll sideways."""
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"the page is {wide} px too wide"
+        script = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+            .map(e => e.outerHTML.slice(0, 100)).slice(0, 12)"""
+        assert wide <= 0, f"the page is {wide} px too wide: {self.page.evaluate(script)}"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def register_frame() -> None:
             key="t",
             count=lambda viewer: queries.open_task_count(viewer.user),
         ),
-        navigation.Item("People", "people_list", "users", "Organisation", order=90, key="p"),
+        navigation.Item("People", "people_list", "users", "Organisation", order=90, key="w"),
         navigation.Item("Audit trail", "audit_list", "history", "Administration", "audit.view", order=90),
     )
     search.register("people", "People", _find_people)
