@@ -54,6 +54,10 @@ class ApiRequest(HttpRequest):
 class TokenAuth(HttpBearer):
     """A reading or writing token acts as its login, within its unit."""
 
+    def __init__(self, permission: str) -> None:
+        super().__init__()
+        self.permission = permission
+
     def authenticate(self, request: HttpRequest, token: str) -> Viewer | None:
         found = authenticate_token(token, scopes=[TokenScope.READ, TokenScope.WRITE], now=timezone.now())
         if found is None or found.user is None:
@@ -63,11 +67,15 @@ class TokenAuth(HttpBearer):
         asked = cast(ApiRequest, request)
         asked.user, asked.token = found.user, found
         asked.viewer = Viewer(found.user, limit=found.unit.path)
-        return asked.viewer
+        return _enter(asked, self.permission)
 
 
 class LoginAuth(SessionAuth):
     """A signed-in browser; writes carry the CSRF token."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__()
+        self.permission = permission
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Viewer | None:
         user = request.user
@@ -77,7 +85,15 @@ class LoginAuth(SessionAuth):
         asked.viewer, asked.token = Viewer(user), None
         if mfa_is_due(asked.viewer.roles, user):
             raise Refused(403, "Set up a second factor first: your access roles require one.")
-        return asked.viewer
+        return _enter(asked, self.permission)
+
+
+def _enter(request: ApiRequest, permission: str) -> Viewer:
+    """Checked before the body is read, so that nobody learns the shape of what they may not do."""
+    _limit_rate(request)
+    if not request.viewer.may(permission):
+        raise PermissionDenied(f"None of your access roles carries the permission “{permission}”.")
+    return request.viewer
 
 
 Item = TypeVar("Item")
@@ -130,9 +146,6 @@ def _add(
     def decorate(view: F) -> F:
         @wraps(view)
         def guarded(request: ApiRequest, **arguments: Any) -> Any:
-            _limit_rate(request)
-            if not request.viewer.may(permission):
-                raise PermissionDenied(f"None of your access roles carries the permission “{permission}”.")
             if remembers and (key := request.headers.get("Idempotency-Key")):
                 return _once(request, key, lambda: _answer(view(request, **arguments), status))
             return _answer(view(request, **arguments), status)
@@ -141,7 +154,7 @@ def _add(
             [method],
             path,
             response={status: response} | dict.fromkeys(refusals, Problem),
-            url_name=None,
+            auth=[TokenAuth(permission), LoginAuth(permission)],
             openapi_extra=_headers(method, remembers=remembers),
         )
         guarded.required_permission = permission  # type: ignore[attr-defined]  # read by the matrix test
