@@ -150,10 +150,11 @@ _RELATIONS: Final[dict[str, Callable[[float, float], bool]]] = {
 
 
 def value_of(event: Event, field: str) -> object:
-    """A field's value; the session alias is derived when the event does not carry it."""
+    """A field's value, an empty list being none; the session alias is derived when the event does not carry it."""
     if field == SESSION_ALIAS:
         return session_of(event) or None
-    return event.get(field)
+    value = event.get(field)
+    return None if isinstance(value, list | tuple) and not value else value
 
 
 def number_of(value: object) -> float | None:

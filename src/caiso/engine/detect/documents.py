@@ -56,7 +56,7 @@ def _chunks(source: bytes) -> Iterator[tuple[int, list[bytes]]]:
 def line_of_word(root: Node, word: str) -> int:
     """The line of the first key or value that is, or begins with, this word; the document's line if none does."""
     for text, line in _words(root):
-        if text == word or text.startswith(word + "|"):
+        if text == word or ("|" in text and word in text.split("|")):
             return line
     return root.line
 

@@ -57,6 +57,10 @@ def scan(database: Any, buffer: bytes, on_match: Any) -> None:
 def build(sets: Sequence[Sequence[Pattern]], *, cache: Path | None, isolate: bool = True) -> list[Databases]:
     """Databases for each set, from the cache when there; patterns that are refused or too slow are left out."""
     requests = [[_request(pattern) for pattern in patterns] for patterns in sets]
+    unfit = [{number for number, pattern in enumerate(patterns) if pattern.empty} for patterns in sets]
+    for request, out in zip(requests, unfit, strict=True):
+        for number in out:
+            request[number] = _NOTHING
     key = _key(requests)
     refused = _read_refused(cache, key)
     loaded = _load(cache, key)
@@ -65,7 +69,8 @@ def build(sets: Sequence[Sequence[Pattern]], *, cache: Path | None, isolate: boo
         _store(cache, key, refused, blobs)
         loaded = [_open(blob) for blob in blobs]
     return [
-        Databases(loaded[2 * index], loaded[2 * index + 1], frozenset(refused[index])) for index in range(len(requests))
+        Databases(loaded[2 * index], loaded[2 * index + 1], frozenset(refused[index] | unfit[index]))
+        for index in range(len(requests))
     ]
 
 

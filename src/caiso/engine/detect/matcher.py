@@ -208,6 +208,8 @@ def _metadata_hits(column: Sequence[object], entry: FieldIndex, total: int) -> I
 
 
 def _atoms_for(value: object, entry: FieldIndex) -> tuple[int, ...]:
+    if isinstance(value, list | tuple) and not value:
+        return ()
     atoms = list(entry.exists)
     for text in texts_of(value):
         atoms += entry.folded.get(fold(text), ()) if entry.folded else ()

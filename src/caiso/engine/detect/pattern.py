@@ -64,6 +64,7 @@ class Pattern:
     lookaround: bool  # only Python's re can decide; the others over-approximate
     confirm: bool  # a hit of the joined or wide form says "perhaps" and needs an exact look at the one text
     always: bool  # matches every text
+    empty: bool  # may match without taking a character, so that its place between joined rows is unclear
     weight: int  # least number of characters that a match takes; a selectivity hint
 
 
@@ -425,6 +426,7 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
         lookaround=lookaround,
         confirm=joined.widened or wide.widened or _odd_anchors(nodes, before=False, after=False),
         always=not lookaround and _always(nodes, short, least=int(tree.getwidth()[0])),
+        empty=int(tree.getwidth()[0]) == 0,
         weight=min(int(tree.getwidth()[0]), 255),
     )
 

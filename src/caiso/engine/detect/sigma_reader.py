@@ -44,7 +44,7 @@ from caiso.engine.detect.condition import (
     TextMatch,
     TimePart,
 )
-from caiso.engine.detect.pattern import compile_pattern, escape
+from caiso.engine.detect.pattern import UnableToUsePattern, compile_pattern, escape
 from caiso.engine.detect.rule import Correlation, CorrelationKind
 from caiso.engine.detect.schema import EVENT_KINDS, FIELDS, TEXT_FIELDS, FieldType
 from caiso.engine.detect.text import fold, valid
@@ -146,7 +146,11 @@ def _regular_expression(field: str, value: Any) -> Condition:
     flags = 0
     for flag in value.flags:
         flags |= _FLAGS[flag.name]
-    return TextMatch(field, compile_pattern(str(value.regexp), flags=flags))
+    expression = str(value.regexp)
+    try:
+        return TextMatch(field, compile_pattern(expression, flags=flags))
+    except UnableToUsePattern as refusal:
+        raise UnableToReadRule(str(refusal), hint=expression) from None
 
 
 def _string(field: str, value: Any) -> Condition:
