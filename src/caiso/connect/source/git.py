@@ -45,8 +45,14 @@ def is_url(text: str) -> bool:
 
 
 @contextmanager
-def clone(url: str, *, timeout_s: float = 300.0, max_bytes: int = 2_000_000_000) -> Iterator[Clone]:
-    """Fetch the newest commit of the default branch into a temporary folder; raises UnableToClone."""
+def clone(
+    url: str, *, timeout_s: float = 300.0, max_bytes: int = 2_000_000_000, is_guarded: bool = False, pin: str = ""
+) -> Iterator[Clone]:
+    """Fetch the newest commit of the default branch into a temporary folder; raises UnableToClone.
+
+    A guarded clone goes over https to this very host (a redirect could lead into a private network); `pin`
+    ("host:port:address") fixes what the name meant when it was checked.
+    """
     if not _URL.match(url) or ".." in url:
         raise UnableToClone("the address is not one of https://, ssh://, user@host:path or file:///")
     git = shutil.which("git")
@@ -60,6 +66,7 @@ def clone(url: str, *, timeout_s: float = 300.0, max_bytes: int = 2_000_000_000)
         command = [
             git,
             *_settings(),
+            *(_guard(pin) if is_guarded else ()),
             "clone",
             "--quiet",
             "--depth=1",
@@ -101,6 +108,13 @@ def _settings() -> list[str]:
         "http.followRedirects": "initial",
     }
     return [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+
+
+def _guard(pin: str) -> list[str]:
+    settings = ["http.followRedirects=false", "protocol.ssh.allow=never", "protocol.file.allow=never"]
+    if pin:
+        settings.append(f"http.curloptResolve={pin}")
+    return [word for setting in settings for word in ("-c", setting)]
 
 
 def _environment() -> dict[str, str]:

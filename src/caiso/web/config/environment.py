@@ -40,6 +40,12 @@ class Environment(BaseSettings):
     content_retention_days: int = Field(
         default=14, ge=1, description="Days that prompts, documents and tool results can be decrypted."
     )
+    scan_folders: list[Path] = Field(
+        default=[], description="Folders of the server below which administrators and CAISOs may scan; none by default."
+    )
+    scan_private_addresses: bool = Field(
+        default=False, description="Let the server fetch repositories from private networks, such as a GitLab of your own."
+    )
     packs: list[Path] = Field(
         default=[], description="Folders with packs of your own, read beside the shipped content."
     )

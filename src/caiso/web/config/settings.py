@@ -168,6 +168,8 @@ STATICFILES_DIRS = [WEB / "static"]
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_MAX_AGE = 3600
 
+SCAN_FOLDERS = ENV.scan_folders
+SCAN_PRIVATE_ADDRESSES = ENV.scan_private_addresses
 API_REQUESTS_PER_MINUTE = 1200  # of one token or login
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # nothing leaves until a connector is set up
