@@ -48,9 +48,9 @@ class Service:
         self.port = int(self.process.stdout.readline())
 
     def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.communicate()
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def finish(self) -> None:
         assert self.process is not None
@@ -151,6 +151,20 @@ def survive(tmp_path: Path, kills: int) -> None:
     senders = [Sender(number, service, stop) for number in range(1, SENDERS + 1)]
     for sender in senders:
         sender.start()
+    try:
+        torment(service, chance, kills)
+        stop.set()
+        for sender in senders:
+            sender.join(timeout=20)
+            assert not sender.is_alive()
+        service.finish()
+    finally:
+        stop.set()
+        service.kill()  # a failed test leaves nothing running
+    verify(data, tmp_path / "calm", senders)
+
+
+def torment(service: Service, chance: random.Random, kills: int) -> None:
     for kill in range(kills):
         service.start()
         if kill % 4 == 3:  # also in the middle of a recovery
@@ -162,12 +176,6 @@ def survive(tmp_path: Path, kills: int) -> None:
     service.start()
     service.wait()
     time.sleep(0.3)
-    stop.set()
-    for sender in senders:
-        sender.join(timeout=20)
-        assert not sender.is_alive()
-    service.finish()
-    verify(data, tmp_path / "calm", senders)
 
 
 def verify(data: Path, calm: Path, senders: list[Sender]) -> None:
