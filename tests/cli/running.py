@@ -15,6 +15,11 @@ from urllib.parse import urlsplit
 CAISO = (sys.executable, "-m", "caiso.cli.main")
 
 
+def clean_environment() -> dict[str, str]:
+    """The environment without what the tests set for their own process."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CAISO_", "DJANGO_"))}
+
+
 @dataclass
 class Platform:
     """A started `caiso up`: its process, what it printed when ready, and where it writes logs."""
@@ -51,7 +56,7 @@ def start(data: Path, *arguments: str, command: Sequence[str | Path] = CAISO, cw
             stderr=sink,
             text=True,
             cwd=cwd,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("CAISO_", "DJANGO_"))},
+            env=clean_environment(),
         )
     assert process.stdout is not None
     text = ""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import CAISO, Platform, platform
+from tests.cli.running import CAISO, Platform, clean_environment, platform
 from tests.cli.test_supervisor import alive, wait_for
 
 
@@ -25,7 +25,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def caiso(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command beside the platform."""
-    return subprocess.run([*CAISO, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([*CAISO, *arguments], capture_output=True, text=True, env=clean_environment(), check=False)
 
 
 def test_the_pages_answer_where_it_says(up: Platform) -> None:
@@ -109,7 +109,9 @@ def post(url: str, token: str, body: bytes) -> int:
 
 
 def test_telemetry_is_taken_beside_the_pages_and_by_an_edge_alone(up: Platform) -> None:
-    made = json.loads(caiso("token", "create", "app", "--scope", "ingest", "--data", str(up.data), "--json").stdout)
+    done = caiso("token", "create", "app", "--scope", "ingest", "--data", str(up.data), "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
     line = b'{"event.id": "e-1", "gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1"}\n'
     assert post(up.ready["url"], made["token"], line) == 200
     assert post(up.ready["url"], "caiso_ingest_000000000000_x", line) == 401
@@ -118,6 +120,7 @@ def test_telemetry_is_taken_beside_the_pages_and_by_an_edge_alone(up: Platform) 
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env=clean_environment(),
     )
     try:
         assert edge.stdout is not None
