@@ -3,18 +3,22 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404
 
 from caiso.engine.coverage.organisation import Organisation
 from caiso.engine.coverage.organisation import model as engine
 from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.engine.coverage.states import Coverage, coverage
 from caiso.web.base.access import Viewer, visible
-from caiso.web.base.models import Person, Setting, Unit
+from caiso.web.base.models import Person, Setting, Unit, User
 from caiso.web.organisation.models import (
     Assignment,
     Competence,
+    CoverageSnapshot,
     Delegate,
     Duty,
     Holding,
@@ -24,6 +28,14 @@ from caiso.web.organisation.models import (
 )
 
 PROFILE_SETTING = "organisation.profile"
+VERSION_SETTING = "organisation.version"
+STATES = (
+    ("covered", "Covered"),
+    ("unqualified", "Unqualified"),
+    ("unstaffed", "Unstaffed"),
+    ("contested", "Contested"),
+    ("unowned", "Unowned"),
+)
 SystemProvider = Callable[[], tuple[engine.AiSystem, ...]]
 _systems: list[SystemProvider] = []
 
@@ -60,20 +72,80 @@ def coverage_on(as_of: date) -> Coverage:
     return coverage(organisation(), as_of=as_of)
 
 
+def current_view(as_of: date) -> Coverage:
+    """Coverage as last computed, kept in this process until somebody computes it anew."""
+    stored = Setting.objects.filter(key=VERSION_SETTING).values_list("value", flat=True).first()
+    return _kept_view(str(stored), as_of) if stored else coverage_on(as_of)
+
+
+@lru_cache(maxsize=2)
+def _kept_view(version: str, as_of: date) -> Coverage:
+    return coverage_on(as_of)
+
+
 def visible_duties(viewer: Viewer) -> QuerySet[Duty]:
-    """Duties of the viewer's units, with their computed state."""
-    return visible(Duty.objects.select_related("coverage", "coverage__accountable", "unit"), viewer)
+    """Duties of the viewer's units, with their computed state and the holders of the accountable role."""
+    rows = Duty.objects.select_related("coverage", "coverage__accountable", "unit")
+    holdings = Prefetch("coverage__accountable__holdings", queryset=Holding.objects.select_related("person"))
+    return visible(rows.prefetch_related(holdings), viewer)
+
+
+def duty_or_404(viewer: Viewer, **lookup: object) -> Duty:
+    """One duty; outside the viewer's units it does not exist."""
+    found = visible_duties(viewer).filter(**lookup).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def visible_roles(viewer: Viewer) -> QuerySet[Role]:
-    """Roles of the viewer's units."""
-    return visible(Role.objects.select_related("unit"), viewer)
+    """Roles of the viewer's units, with their holders."""
+    holdings = Prefetch("holdings", queryset=Holding.objects.select_related("person"))
+    return visible(Role.objects.select_related("unit").prefetch_related(holdings), viewer)
+
+
+def role_or_404(viewer: Viewer, pk: int) -> Role:
+    """One role; outside the viewer's units it does not exist."""
+    found = visible_roles(viewer).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def people(viewer: Viewer) -> QuerySet[Person]:
+    """People who may be given a role."""
+    return visible(Person.objects.filter(is_active=True), viewer)
+
+
+def holders_now(role: Role | None, *, on: date) -> list[Holding]:
+    """Holdings in force of a role whose holdings were fetched with it; acting ones last."""
+    if role is None:
+        return []
+    rows = [row for row in role.holdings.all() if in_force(row, on) and row.person.is_active]
+    return sorted(rows, key=lambda row: (row.is_acting, row.since_on or date.min))
+
+
+def snapshots(days: int = 90) -> list[CoverageSnapshot]:
+    """The newest daily snapshots, oldest first."""
+    return list(reversed(CoverageSnapshot.objects.order_by("-on")[:days]))
+
+
+def latest_totals() -> dict[str, Any]:
+    """What was last computed beyond the duties' states: per AI system, load per role and person."""
+    newest = CoverageSnapshot.objects.order_by("-on").values_list("totals", flat=True).first()
+    return newest or {}
+
+
+def roles_of(user: User, *, on: date) -> list[Role]:
+    """Roles that the login's person holds on the day."""
+    rows = Holding.objects.filter(person__user=user).select_related("role", "role__unit")
+    return [row.role for row in rows if in_force(row, on)]
 
 
 def holders_of(role_slug: str, *, on: date) -> list[Person]:
     """People who hold the role on the day, first the one who has held it longest; acting holders last."""
     rows = Holding.objects.filter(role__slug=role_slug).select_related("person").order_by("is_acting", "since_on")
-    return [row.person for row in rows if _in_force(row, on) and row.person.is_active]
+    return [row.person for row in rows if in_force(row, on) and row.person.is_active]
 
 
 def role_is_answered(role_slug: str, *, on: date) -> bool:
@@ -81,7 +153,8 @@ def role_is_answered(role_slug: str, *, on: date) -> bool:
     return bool(holders_of(role_slug, on=on))
 
 
-def _in_force(row: Holding, on: date) -> bool:
+def in_force(row: Holding | Assignment | Delegate | ReportingLine, on: date) -> bool:
+    """Whether a dated row holds on the day; both ends are included."""
     return (row.since_on is None or row.since_on <= on) and (row.until_on is None or on <= row.until_on)
 
 

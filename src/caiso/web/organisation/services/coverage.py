@@ -1,10 +1,14 @@
 """Computing coverage and keeping what changed: the state of each duty now, and a snapshot a day for the trend."""
 
+import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
 
-from caiso.engine.coverage.states import Coverage, DutyState
+from caiso.engine.coverage.load import PersonLoad, RoleLoad
+from caiso.engine.coverage.states import Coverage, DutyState, Tally
+from caiso.web.base.models import Setting
 from caiso.web.base.services import audit, facts
 from caiso.web.organisation import queries
 from caiso.web.organisation.models import CoverageSnapshot, Duty, DutyCoverage, Role
@@ -21,7 +25,7 @@ def compute_coverage(*, now: datetime) -> Coverage:
     for state in view.duties:
         duty = duties[state.duty.id]
         known = before.get(duty.pk)
-        row = _row(state, duty=duty, roles=roles, now=now)
+        row = _row(state, duty=duty, roles=roles, view=view, now=now)
         if known is not None and known.state == row.state:
             row.since = known.since
         else:
@@ -37,21 +41,24 @@ def compute_coverage(*, now: datetime) -> Coverage:
         update_fields=["state", "reason", "accountable", "holders", "shortfalls", "records", "since", "computed_at"],
     )
     CoverageSnapshot.objects.update_or_create(on=now.date(), defaults=_totals(view))
+    # Whoever keeps a computed view knows by this that it is old.
+    Setting.objects.update_or_create(key=queries.VERSION_SETTING, defaults={"value": secrets.token_hex(8)})
     if changes:
         audit.record_many(changes, actor=None, now=now)
         facts.touched("duties", now=now)
     return view
 
 
-def _row(state: DutyState, *, duty: Duty, roles: dict[str, Role], now: datetime) -> DutyCoverage:
+def _row(state: DutyState, *, duty: Duty, roles: dict[str, Role], view: Coverage, now: datetime) -> DutyCoverage:
     worst = state.worst
     accountable = next((roles[slug] for slug in state.accountable if slug in roles), None)
+    seats = view.snapshot.seats.get(accountable.slug, []) if accountable else []
     return DutyCoverage(
         duty=duty,
         state=state.state,
         reason="; ".join(worst.reasons),
         accountable=accountable,
-        holders=[person.slug for person in queries.holders_of(accountable.slug, on=now.date())] if accountable else [],
+        holders=[seat.person.id for seat in seats],
         shortfalls=[
             {
                 "role": one.role,
@@ -69,11 +76,27 @@ def _row(state: DutyState, *, duty: Duty, roles: dict[str, Role], now: datetime)
 
 
 def _totals(view: Coverage) -> dict[str, object]:
+    known = view.snapshot.systems
     return {
         "totals": {
-            "all": {"counts": dict(view.total.counts), "total": view.total.total},
-            "ai_security": {"counts": dict(view.ai_security.counts), "total": view.ai_security.total},
-            "families": {name: {"counts": dict(one.counts), "total": one.total} for name, one in view.families.items()},
+            "all": _counts(view.total),
+            "ai_security": _counts(view.ai_security),
+            "families": {name: _counts(one) for name, one in view.families.items()},
+            "stages": {name: _counts(one) for name, one in view.stages.items()},
+            "systems": {
+                name: {**_counts(one), "title": known[name].title, "unit": known[name].unit}
+                for name, one in view.systems.items()
+            },
+            "loads": {role: {**_load(load), "beyond": list(load.beyond)} for role, load in view.loads.items()},
+            "people": {person: {**_load(load), "roles": load.roles} for person, load in view.people.items()},
         },
         "states": {state.duty.id: state.state for state in view.duties},
     }
+
+
+def _counts(tally: Tally) -> dict[str, object]:
+    return {"counts": dict(tally.counts), "total": tally.total}
+
+
+def _load(load: RoleLoad | PersonLoad) -> Mapping[str, object]:
+    return {"demand": round(load.demand_hours, 2), "capacity": round(load.capacity_hours, 2)}

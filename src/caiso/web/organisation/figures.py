@@ -1,0 +1,145 @@
+"""Coverage, crossover, deficiencies and chart as the pages show them: computed once, cut to what the viewer may see."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from caiso.engine.coverage.crossover import CrossoverReport, carried_duties, crossover
+from caiso.engine.coverage.deficiencies import DeficiencyReport, deficiencies
+from caiso.engine.coverage.figures import Chart, Euler, Upset, euler, layout_chart, upset
+from caiso.engine.coverage.figures.sets import UnableToDraw
+from caiso.engine.coverage.organisation.model import STAGES
+from caiso.engine.coverage.snapshot import Snapshot
+from caiso.engine.coverage.states import STATES, Coverage
+from caiso.web.base.access import Viewer
+from caiso.web.base.models import Unit
+from caiso.web.organisation import queries
+from caiso.web.organisation.models import Duty, Role
+
+BEST_FIRST = tuple(reversed(STATES))
+MOST_IN_EULER = 4
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The computed organisation, and the roles and duties that the viewer may see, by id."""
+
+    view: Coverage
+    roles: Mapping[str, Role]
+    duties: Mapping[str, Duty]
+
+    def title(self, slug: str) -> str:
+        """A role's or duty's title."""
+        found = self.roles.get(slug) or self.duties.get(slug)
+        return str(found) if found else slug
+
+
+def sight(viewer: Viewer, *, on: date) -> Sight:
+    """What the viewer may see of the computed organisation."""
+    view = queries.current_view(on)
+    roles = {role.slug: role for role in queries.visible_roles(viewer).prefetch_related(None)}
+    duties = {duty.slug: duty for duty in queries.visible_duties(viewer).prefetch_related(None)}
+    return Sight(view, roles, duties)
+
+
+def crossover_of(seen: Sight, roles: Iterable[str]) -> CrossoverReport:
+    """Overlaps between the roles, with duties in sight only."""
+    report = crossover(seen.view.snapshot, [role for role in roles if role in seen.roles])
+    regions = tuple(
+        replace(region, duties=tuple(duty for duty in region.duties if duty in seen.duties))
+        for region in report.regions
+    )
+    return replace(report, regions=regions)
+
+
+def carrying_roles(seen: Sight) -> list[str]:
+    """Roles in sight that carry a duty, the busiest first."""
+    carried = carried_duties(seen.view.snapshot)
+    found = [(role, len(duties & set(seen.duties))) for role, duties in carried.items() if role in seen.roles]
+    return [role for role, count in sorted(found, key=lambda one: (-one[1], one[0])) if count]
+
+
+def overlap_figure(seen: Sight, roles: list[str]) -> tuple[Euler | None, Upset | None]:
+    """Circles for two to four roles, columns for more; nothing when there is nothing to draw."""
+    carried = carried_duties(seen.view.snapshot)
+    sets = {role: carried.get(role, frozenset()) & set(seen.duties) for role in roles}
+    try:
+        if 2 <= len(sets) <= MOST_IN_EULER:
+            return euler(sets), None
+        return None, upset(sets) if len(sets) > MOST_IN_EULER else None
+    except UnableToDraw:
+        return None, upset(sets)
+
+
+def deficiencies_of(seen: Sight) -> DeficiencyReport:
+    """The matrix of the roles and AI security duties in sight."""
+    report = deficiencies(seen.view)
+    roles = tuple(role for role in report.roles if role in seen.roles)
+    duties = tuple(duty for duty in report.duties if duty in seen.duties)
+    cells = tuple(cell for cell in report.cells if cell.role in seen.roles and cell.duty in seen.duties)
+    findings = tuple(one for one in report.findings if one.deficiency.role in seen.roles)
+    return DeficiencyReport(roles, duties, cells, findings)
+
+
+def chart_of(seen: Sight) -> Chart:
+    """Boxes and lines of the roles in sight."""
+    whole = seen.view.snapshot.organisation
+    if len(seen.roles) < len(whole.roles):
+        kept = tuple(role for role in whole.roles if role.id in seen.roles)
+        return layout_chart(Snapshot(replace(whole, roles=kept), seen.view.as_of))
+    return layout_chart(seen.view.snapshot)
+
+
+def coverage_counts(viewer: Viewer) -> dict[str, Any]:
+    """States of the duties in sight: in total, for AI security, by family and by lifecycle stage."""
+    rows = list(
+        queries.visible_duties(viewer)
+        .prefetch_related(None)
+        .order_by()
+        .values_list("slug", "coverage__state", "family", "is_ai_security", "stages")
+    )
+    families: dict[str, Counter[str]] = {}
+    stages: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
+    for _, state, family, _, lifecycle in rows:
+        families.setdefault(family, Counter())[state or "unowned"] += 1
+        for stage in lifecycle:
+            stages.setdefault(stage, Counter())[state or "unowned"] += 1
+    return {
+        "total": Counter(state or "unowned" for _, state, *_ in rows),
+        "ai_security": Counter(state or "unowned" for _, state, _, ai, _ in rows if ai),
+        "families": families,
+        "stages": {stage: counts for stage, counts in stages.items() if counts},
+        "slugs": {slug for slug, *_ in rows},
+    }
+
+
+def trend(slugs: set[str]) -> dict[str, Any]:
+    """How many of the duties in sight were in each state on each day, for the chart."""
+    days = queries.snapshots()
+    counts = [Counter(state for slug, state in day.states.items() if slug in slugs) for day in days]
+    tones = {"covered": "good", "unqualified": "warn", "unstaffed": "high", "contested": "info", "unowned": "bad"}
+    return {
+        "labels": [f"{day.on:%-d %b}" for day in days],
+        "series": [
+            {"name": label, "values": [count[state] for count in counts], "tone": tones[state]}
+            for state, label in queries.STATES
+        ],
+        "unit": "duties",
+    }
+
+
+def systems_in_sight(viewer: Viewer) -> list[dict[str, Any]]:
+    """AI security duties as each AI system in sight finds them, least covered first."""
+    units = set(Unit.objects.filter(path__in=_paths(viewer)).values_list("slug", flat=True))
+    found = []
+    for slug, one in queries.latest_totals().get("systems", {}).items():
+        if one["unit"] in units:
+            found.append({"slug": slug, "title": one["title"], "counts": one["counts"], "total": one["total"]})
+    return sorted(found, key=lambda one: (one["counts"].get("covered", 0), one["title"]))
+
+
+def _paths(viewer: Viewer) -> list[str]:
+    held = viewer.paths("view")
+    return [path for path in Unit.objects.values_list("path", flat=True) if path.startswith(held)]

@@ -1,0 +1,110 @@
+"""The coverage page and the first steps towards an organisation."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from caiso.engine.coverage.organisation import built_in, default_organisation
+from caiso.errors import DomainError
+from caiso.web.base.guard import PageRequest, page
+from caiso.web.base.models import Unit
+from caiso.web.organisation import figures, queries
+from caiso.web.organisation.models import Duty, Holding
+from caiso.web.organisation.registers import FAMILY_NAMES, STATE_TONES
+from caiso.web.organisation.services.catalogue import take_organisation
+
+STARTS = {"default": "default catalogue", "three-officers": "default catalogue with CAIO, CTO and CISO"}
+
+
+@page("view")
+@require_GET
+def coverage(request: PageRequest) -> HttpResponse:
+    """Who answers for AI security: per state, family, lifecycle stage and AI system, and how that changed."""
+    counts = figures.coverage_counts(request.viewer)
+    total, ai_security = counts["total"], counts["ai_security"]
+    is_empty = not Duty.objects.exists()
+    context = {
+        "is_empty": is_empty,
+        "may_start": may_replace(request) and (is_empty or not Holding.objects.exists()),
+        "may_exchange": may_replace(request),
+        "starts": STARTS.items(),
+        "total": total.total(),
+        "ai_tile": {"covered": ai_security["covered"], "of": f"of {ai_security.total()}", "total": ai_security.total()},
+        "tiles": [_tile(state, label, total) for state, label in queries.STATES],
+        "families": [
+            _bar(FAMILY_NAMES.get(name, name), one, f"family={name}")
+            for name, one in sorted(counts["families"].items())
+        ],
+        "stages": [_bar(name.capitalize(), one, "") for name, one in counts["stages"].items()],
+        "systems": [_bar(one["title"], one["counts"], "") for one in figures.systems_in_sight(request.viewer)[:50]],
+        "trend": figures.trend(counts["slugs"]),
+        "crumbs": [{"label": "Coverage"}],
+    }
+    return render(request, "organisation/coverage.html", context)
+
+
+def _tile(state: str, label: str, total: "Counter[str]") -> dict[str, Any]:
+    return {
+        "label": label,
+        "value": total[state],
+        "of": f"of {total.total()}",
+        "url": f"{reverse('duties_list')}?state={state}",
+        "tone": STATE_TONES[state] if total[state] else "",
+    }
+
+
+def _bar(label: str, counts: Mapping[str, int], query: str) -> dict[str, Any]:
+    """One line of a breakdown: covered of how many, and what is not."""
+    size = sum(counts.values())
+    open_states = [
+        {
+            "count": counts[state],
+            "label": name.lower(),
+            "tone": STATE_TONES[state],
+            "url": f"{reverse('duties_list')}?{query}&state={state}" if query else "",
+        }
+        for state, name in queries.STATES
+        if state != "covered" and counts.get(state)
+    ]
+    url = f"{reverse('duties_list')}?{query}" if query else ""
+    return {"label": label, "covered": counts.get("covered", 0), "size": size, "open": open_states, "url": url}
+
+
+@page("organisation.edit")
+@require_POST
+def organisation_start(request: PageRequest) -> HttpResponse:
+    """Take in a shipped organisation."""
+    name = request.POST.get("name", "")
+    if name not in STARTS or not may_replace(request):
+        raise Http404
+    if Holding.objects.exists():
+        messages.error(request, "People hold roles already: change them one by one, or import a file.")
+        return redirect("coverage")
+    chosen = default_organisation() if name == "default" else built_in(name)
+    try:
+        take_organisation(chosen, root=root_unit(), actor=request.user, now=timezone.now())
+        messages.success(request, f"Taken in: {len(chosen.duties)} duties and {len(chosen.roles)} roles.")
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("coverage")
+
+
+def root_unit() -> Unit:
+    """The whole organisation; 404 before there is one."""
+    found = Unit.objects.filter(parent=None).order_by("is_demo").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def may_replace(request: PageRequest) -> bool:
+    """Whether the viewer may change the organisation as a whole."""
+    root = Unit.objects.filter(parent=None).order_by("is_demo").first()
+    return root is not None and request.viewer.may("organisation.edit", root.path)

@@ -1,0 +1,220 @@
+"""Pages of figures: crossover of roles, deficiency heat map, organisation chart; each place opens its records."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from caiso.engine.coverage.deficiencies import Cell
+from caiso.engine.coverage.figures import Euler, Upset, chart_svg, euler_svg, heat_svg, upset_svg
+from caiso.web.base.guard import PageRequest, page
+from caiso.web.organisation import figures
+from caiso.web.organisation.figures import Sight
+
+ROLES_AT_FIRST = 3
+MOST_ROLES = 12
+HEAT_STEP = 5
+FINDING_TONES = {"open": "bad", "strained": "warn", "closed": "good", "absent": "neutral"}
+
+
+@page("view")
+@require_GET
+def crossover(request: PageRequest) -> HttpResponse:
+    """Where roles carry the same duties; every field opens its duties."""
+    seen = figures.sight(request.viewer, on=timezone.now().date())
+    carrying = figures.carrying_roles(seen)
+    chosen = _chosen(request, carrying)
+    drawn, columns = figures.overlap_figure(seen, chosen)
+    report = figures.crossover_of(seen, chosen)
+    context = {
+        "choices": [{"slug": role, "title": seen.title(role), "on": role in chosen} for role in carrying[:150]],
+        "euler": _euler(drawn, seen) if drawn else None,
+        "upset": _upset(columns, seen) if columns else None,
+        "regions": [_region(region, seen) for region in report.regions if region.duties],
+        "overlaps": [
+            {
+                "titles": [seen.title(role) for role in one.roles],
+                "duties": len(one.duties),
+                "jaccard": f"{one.jaccard:.2f}",
+                "topics": ", ".join(one.topics),
+                "contested": [_duty(slug, seen) for slug in one.contested if slug in seen.duties],
+            }
+            for one in report.overlaps
+            if one.duties or one.topics
+        ],
+        "findings": [
+            {
+                "row": one,
+                "tone": "info" if one.found else "neutral",
+                "titles": [seen.title(r) for r in one.crossover.roles],
+            }
+            for one in report.findings
+            if all(role in seen.roles for role in one.crossover.roles)
+        ],
+        "query": "&".join(f"role={role}" for role in chosen),
+        "crumbs": [{"label": "Crossover"}],
+    }
+    return render(request, "organisation/crossover.html", context)
+
+
+def _chosen(request: PageRequest, carrying: list[str]) -> list[str]:
+    asked = [role for role in dict.fromkeys(request.GET.getlist("role")) if role in carrying]
+    return sorted(asked[:MOST_ROLES] or carrying[:ROLES_AT_FIRST])
+
+
+def _duty(slug: str, seen: Sight) -> dict[str, str]:
+    return {"title": seen.title(slug), "url": seen.duties[slug].get_absolute_url()}
+
+
+def _anchor(roles: tuple[str, ...]) -> str:
+    return "region-" + "-and-".join(roles)
+
+
+def _region(region: Any, seen: Sight) -> dict[str, Any]:
+    return {
+        "anchor": _anchor(tuple(sorted(region.roles))),
+        "titles": [seen.title(role) for role in region.roles],
+        "duties": [_duty(slug, seen) for slug in region.duties],
+        "topics": region.topics,
+    }
+
+
+def _euler(drawn: Euler, seen: Sight) -> dict[str, Any]:
+    return {
+        "box": f"0 0 {drawn.width:.0f} {drawn.height:.0f}",
+        "shapes": [{"row": shape, "title": seen.title(shape.name), "place": n} for n, shape in enumerate(drawn.shapes)],
+        "fields": [
+            {
+                "row": field,
+                "count": len(field.items),
+                "label": f"{len(field.items)} of {' and '.join(seen.title(name) for name in field.names)}",
+                "anchor": _anchor(tuple(sorted(field.names))),
+            }
+            for field in drawn.fields
+        ],
+        "proportional": drawn.proportional,
+    }
+
+
+def _upset(columns: Upset, seen: Sight) -> dict[str, Any]:
+    tallest = max((len(items) for _, items in columns.columns), default=1)
+    return {
+        "rows": [
+            {"title": seen.title(name), "size": size, "dots": [name in group for group, _ in columns.columns[:40]]}
+            for name, size in columns.sets
+        ],
+        "columns": [
+            {
+                "count": len(items),
+                "height": round(100 * len(items) / tallest),
+                "anchor": _anchor(tuple(sorted(group))),
+                "label": " and ".join(seen.title(name) for name in group),
+            }
+            for group, items in columns.columns[:40]
+        ],
+        "hidden": max(0, len(columns.columns) - 40),
+    }
+
+
+@page("view")
+@require_GET
+def deficiency_map(request: PageRequest) -> HttpResponse:
+    """Role against AI security duty: how many levels of competence are missing."""
+    seen = figures.sight(request.viewer, on=timezone.now().date())
+    report = figures.deficiencies_of(seen)
+    by_place = {(cell.role, cell.duty): cell for cell in report.cells}
+    context = {
+        "heat": {
+            "columns": [str(number + 1) for number in range(len(report.duties))],
+            "rows": [
+                {
+                    "label": seen.title(role),
+                    "cells": [_cell(by_place[role, duty], seen) for duty in report.duties],
+                }
+                for role in report.roles
+            ],
+        },
+        "duties": [{"number": number + 1, **_duty(slug, seen)} for number, slug in enumerate(report.duties)],
+        "findings": [
+            {
+                "row": one,
+                "role": seen.title(one.deficiency.role),
+                "tone": FINDING_TONES[one.status],
+                "exposed": [_duty(slug, seen) for slug in one.exposed if slug in seen.duties],
+                "covered_by": [seen.title(role) for role in one.covered_by],
+            }
+            for one in report.findings
+        ],
+        "open": len(report.open),
+        "crumbs": [{"label": "Deficiencies"}],
+    }
+    return render(request, "organisation/deficiencies.html", context)
+
+
+def _cell(cell: Cell, seen: Sight) -> dict[str, Any]:
+    lacks = ", ".join(f"{short.competence} {short.held} of {short.needed}" for short in cell.shortfalls)
+    return {
+        "value": cell.levels,
+        "level": min(cell.levels, HEAT_STEP),
+        "url": seen.duties[cell.duty].get_absolute_url(),
+        "title": f"{seen.title(cell.role)}, {seen.title(cell.duty)}: {lacks or 'nothing is missing'}",
+    }
+
+
+@page("view")
+@require_GET
+def organisation_chart(request: PageRequest) -> HttpResponse:
+    """Roles, holders, solid and dotted lines."""
+    seen = figures.sight(request.viewer, on=timezone.now().date())
+    chart = figures.chart_of(seen)
+    margin = 16
+    context = {
+        "box": f"{-margin} {-margin} {chart.width + 2 * margin:.0f} {chart.height + 2 * margin:.0f}",
+        "width": f"{chart.width + 2 * margin:.0f}",
+        "height": f"{chart.height + 2 * margin:.0f}",
+        "boxes": [
+            {
+                "row": box,
+                "url": seen.roles[box.role].get_absolute_url(),
+                "middle": box.x + box.width / 2,
+                "title_y": box.y + 22,
+                "holder_y": box.y + 39,
+                "title": _short(box.title),
+                "holders": _short(", ".join(box.holders)),
+            }
+            for box in chart.boxes
+            if box.role in seen.roles
+        ],
+        "lines": [
+            {"row": line, "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in line.points)} for line in chart.links
+        ],
+        "crumbs": [{"label": "Organisation chart"}],
+    }
+    return render(request, "organisation/chart.html", context)
+
+
+def _short(text: str, most: int = 24) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+@page("view")
+@require_GET
+def figure_file(request: PageRequest, name: str) -> HttpResponse:
+    """A figure as an SVG file that stands alone."""
+    seen = figures.sight(request.viewer, on=timezone.now().date())
+    if name == "chart":
+        text = chart_svg(figures.chart_of(seen))
+    elif name == "deficiencies":
+        text = heat_svg(figures.deficiencies_of(seen))
+    elif name == "crossover":
+        drawn, columns = figures.overlap_figure(seen, _chosen(request, figures.carrying_roles(seen)))
+        if not drawn and not columns:
+            raise Http404
+        text = euler_svg(drawn) if drawn else upset_svg(columns or Upset((), ()))
+    else:
+        raise Http404
+    response = HttpResponse(text, content_type="image/svg+xml")
+    response["Content-Disposition"] = f'attachment; filename="{name}.svg"'
+    return response
