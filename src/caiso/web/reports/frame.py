@@ -5,4 +5,4 @@ from caiso.web.base import navigation
 
 def join_frame() -> None:
     """Called once by the app at start-up."""
-    navigation.add(navigation.Item("Posture", "home", "gauge", "", "view", 1, "p"))
+    navigation.add(navigation.Item("Posture", "home", "gauge", "", "view", 1, "h"))

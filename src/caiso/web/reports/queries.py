@@ -111,7 +111,7 @@ def duty_trend(*, now: datetime, days: int = 30) -> tuple[float | None, ...]:
 def _share(totals: Any) -> float | None:
     if not totals or not totals["ai_security"]["total"]:
         return None
-    return round(100 * totals["ai_security"]["counts"].get("covered", 0) / totals["ai_security"]["total"], 1)
+    return float(round(100 * totals["ai_security"]["counts"].get("covered", 0) / totals["ai_security"]["total"], 1))
 
 
 def _controls(viewer: Viewer) -> Tile:
@@ -142,7 +142,7 @@ def _techniques(viewer: Viewer) -> Tile:
         counts["covered"] if counts["total"] else None,
         f"of {counts['total']}",
         _link("technique_coverage_list", covered="no") if counts["total"] else reverse("technique_coverage_list"),
-        f"{blind} written but blind" if blind else "technique × AI system",
+        f"{blind} written but blind" if blind else "of techniques on each AI system",
         "good" if counts["covered"] == counts["total"] else "warn",
     )
 

@@ -125,6 +125,11 @@ class DetectorRun:
             self.care()
         return batch is not None and len(batch.events) >= QUIET_EVENTS
 
+    def drain(self) -> None:
+        """Take everything that waits in the log, without the care and pauses of a long run."""
+        while (batch := self.pump.next_batch()) is not None:
+            self._commit(batch)
+
     def care(self) -> None:
         """Join small files, drop what is past its retention, delete what was replaced long enough ago."""
         now, root = self.clock(), self.pump.events_root

@@ -1,0 +1,81 @@
+"""Removing the demo with all that it made; what belongs to the organisation itself stays."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from caiso.connect.telemetry.content import ContentStore
+from caiso.engine.coverage.organisation.loading import default_organisation
+from caiso.errors import DomainError
+from caiso.web.base.models import ApiToken, Notification, Person, Task, Unit, User
+from caiso.web.base.services import audit
+from caiso.web.compliance.models import ControlAssessment, ControlStateChange, Evidence
+from caiso.web.compliance.services.evaluation import evaluate_controls
+from caiso.web.config.environment import environment
+from caiso.web.inventory.models import Asset, Relation, Scan
+from caiso.web.organisation.models import CoverageSnapshot, Holding
+from caiso.web.organisation.services.catalogue import take_organisation
+from caiso.web.soc.models import Alert, Feed, Incident, Reject, Signal, Source, Suppression
+from caiso.web.soc.services.coverage import compute_technique_coverage
+
+
+class UnableToRemove(DomainError):
+    """Something of the organisation's own depends on the demo."""
+
+
+@transaction.atomic
+def remove_demo(*, actor: User | None, now: datetime) -> dict[str, int]:
+    """Delete the demo; {what: how many}. Events stay unreadable in their files until their retention: their keys go now."""
+    units = Unit.objects.filter(is_demo=True)
+    if not units.exists():
+        raise UnableToRemove("no demo is loaded")
+    inside = Q(unit__in=units)
+    sources = Source.objects.filter(is_demo=True)
+    slugs = list(sources.values_list("slug", flat=True))
+    removed = {
+        "incidents": _delete(Incident.objects.filter(inside | Q(is_demo=True))),
+        "alerts": _delete(Alert.objects.filter(inside | Q(is_demo=True))),
+    }
+    Signal.objects.filter(inside).delete()
+    for rows in (
+        Suppression.objects.filter(inside), Reject.objects.filter(inside), Feed.objects.filter(Q(source__in=sources) | inside),
+        sources, ControlStateChange.objects.filter(is_demo=True), ControlAssessment.objects.filter(inside),
+        Evidence.objects.filter(inside | Q(is_demo=True)), Relation.objects.filter(is_demo=True), Scan.objects.filter(inside),
+        Task.objects.filter(inside | Q(is_demo=True)), Notification.objects.filter(Q(is_demo=True) | Q(user__is_demo=True)),
+        CoverageSnapshot.objects.filter(on__lt=now.date()), ApiToken.objects.filter(inside | Q(is_demo=True)),
+    ):  # fmt: skip
+        rows.delete()
+    removed["assets"] = _delete(Asset.objects.filter(inside | Q(is_demo=True)))
+    root = Unit.objects.get(parent=None, is_demo=False)
+    if not Holding.objects.filter(person__is_demo=False).exists():
+        take_organisation(default_organisation(), root=root, actor=actor, now=now)
+    removed["people"] = _delete(Person.objects.filter(is_demo=True))
+    removed["logins"] = _delete(User.objects.filter(is_demo=True))
+    for unit in units.order_by("-path"):
+        unit.delete()
+    audit.record(
+        actor=actor,
+        verb="demo.remove",
+        subject=root,
+        changes={name: [count, 0] for name, count in removed.items()},
+        now=now,
+    )
+    compute_technique_coverage(now=now)
+    evaluate_controls(now=now)
+    transaction.on_commit(lambda: _forget_content(slugs))
+    return removed
+
+
+def _delete(rows: "QuerySet[Any]") -> int:
+    count = int(rows.count())
+    rows.delete()
+    return count
+
+
+def _forget_content(slugs: list[str]) -> None:
+    store = ContentStore(environment().data)
+    for source, day in store.days():
+        if source in slugs:
+            store.drop(source, day)
