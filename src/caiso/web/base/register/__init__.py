@@ -1,6 +1,16 @@
 """The register: one declaration drives a list's table, filters, saved views, edits, files and API. See docs/register.md."""
 
-from caiso.web.base.register.declaration import Action, Column, Create, Deed, Register, Update, declare, declared
+from caiso.web.base.register.declaration import (
+    Action,
+    Button,
+    Column,
+    Create,
+    Deed,
+    Register,
+    Update,
+    declare,
+    declared,
+)
 from caiso.web.base.register.editing import UnableToChange
 from caiso.web.base.register.kinds import (
     Choice,
@@ -20,6 +30,7 @@ from caiso.web.base.register.listing import Listing
 
 __all__ = [
     "Action",
+    "Button",
     "Choice",
     "Column",
     "Create",

@@ -47,6 +47,20 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Button:
+    """A way from the list to another page, beside export, import and new."""
+
+    label: str
+    route: str
+    permission: str
+    icon: str = "arrow-right"
+
+    @property
+    def url(self) -> str:
+        return reverse(self.route)
+
+
+@dataclass(frozen=True)
 class Column:
     """One column. `value` is a dotted path or a function; `lookup` its ORM path (empty: from `value`; None: no sort, no filter).
 
@@ -114,6 +128,7 @@ class Register:
     update: Update | None = None
     create: Create | None = None
     actions: tuple[Action, ...] = ()
+    buttons: tuple[Button, ...] = ()
     url: Callable[[Any], str] | None = None
     key: str = "pk"
     scope: str | None = "unit__path"
@@ -145,7 +160,7 @@ class Register:
     def _check_permissions(self) -> None:
         stated = [self.permission, self.edit_permission, self.export_permission]
         stated += [column.edit for column in self.columns if isinstance(column.edit, str)]
-        stated += [action.permission for action in self.actions]
+        stated += [one.permission for one in (*self.actions, *self.buttons)]
         if unknown := {one for one in stated if one} - PERMISSIONS:
             raise ValueError(f"register {self.name}: no access role carries {sorted(unknown)}")
 

@@ -89,6 +89,7 @@ def list_context(request: PageRequest, listing: Listing) -> dict[str, Any]:
         "may_export": register.may_export(viewer),
         "may_import": register.may_import(viewer),
         "may_create": register.may_create(viewer),
+        "buttons": [button for button in register.buttons if viewer.may(button.permission)],
         "here": request.get_full_path(),
     }
 
