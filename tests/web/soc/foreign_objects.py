@@ -1,0 +1,61 @@
+"""Records of security operations in another unit, for the role x route matrix."""
+
+from caiso.web.base.models import Unit
+from caiso.web.inventory.models import Asset
+from caiso.web.soc.models import Alert, DetectionRule, Incident, IncidentClock, Source, TechniqueCoverage
+from tests.web.conftest import NOW
+
+# The explorer's threads are named by words, and rules are content of the product, the same for everybody.
+NOT_OBJECTS = {"event_thread", "rule_record", "rule_state", "rules", "GET /rules/{pk}", "PATCH /rules/{pk}"}
+
+
+def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
+    """{route name: arguments} of records that lie in `unit`."""
+    rule = DetectionRule.objects.create(
+        slug="theirs", title="Theirs", severity="high", state="live", kind="single", path="x", digest="x"
+    )
+    asset = Asset.objects.create(
+        kind="ai_system", name="Theirs", identity="ai_system:theirs", unit=unit, first_seen_at=NOW, last_seen_at=NOW
+    )
+    alert = Alert.objects.create(
+        group_key="g",
+        rule=rule,
+        title="Theirs",
+        severity="high",
+        unit=unit,
+        asset=asset,
+        first_event_at=NOW,
+        last_event_at=NOW,
+        created_at=NOW,
+    )
+    incident = Incident.objects.create(reference="INC-900", title="Theirs", severity="high", unit=unit, opened_at=NOW)
+    clock = IncidentClock.objects.create(
+        incident=incident, rule="r", title="t", source="s", state="running", computed_at=NOW
+    )
+    source = Source.objects.create(slug="theirs", name="Theirs", unit=unit)
+    coverage = TechniqueCoverage.objects.create(
+        technique="AML.T0051",
+        asset=asset,
+        unit=unit,
+        has_tested_live_rule=True,
+        fields_arriving=True,
+        covered=True,
+        computed_at=NOW,
+    )
+    one, case = {"pk": alert.pk}, {"pk": incident.pk}
+    return {
+        **{f"alert_{deed}": one for deed in ("record", "acknowledge", "close", "reopen", "escalate", "suppress")},
+        **{f"incident_{deed}": case for deed in ("record", "note", "fact", "review")},
+        "incident_advance": {**case, "to": "triage"},
+        "clock_record": {"pk": clock.pk},
+        "source_record": {"pk": source.pk},
+        "coverage_record": {"pk": coverage.pk},
+        "alerts": {"key": str(alert.pk)},
+        "incidents": {"key": str(incident.pk)},
+        "sources": {"key": str(source.pk)},
+        "technique_coverage": {"key": str(coverage.pk)},
+        **{f"POST /alerts/{{pk}}/{deed}": one for deed in ("acknowledge", "close", "reopen")},
+        "GET /incidents/{pk}/clocks": case,
+        "POST /incidents/{pk}/facts": case,
+        "POST /incidents/{pk}/advance/{to}": {**case, "to": "triage"},
+    }
