@@ -1,5 +1,6 @@
 """Remembers that a store is up to date, so that an unchanged one starts without asking Django first."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -54,19 +55,35 @@ def recall(data: Path) -> dict[str, object] | None:
     return told if isinstance(told, dict) and now is not None and kept.get("fingerprint") == now else None
 
 
-def remember(data: Path, told: dict[str, object]) -> None:
-    """Keep what a preparation told, without any password that is not the demo's."""
-    logins = told.get("logins")
-    demo = [login for login in logins if login.get("demo")] if isinstance(logins, list) else []
+def remember(data: Path, told: dict[str, object]) -> dict[str, object]:
+    """Keep what a preparation told, without any password that is not the demo's; returns it with the demo's logins.
+
+    They are made when the demo is loaded, so a later preparation of a store that still has it takes them from the note.
+    """
     path = _path(data)
+    demo = _demo_logins(told)
+    if not demo and told.get("demo") and path.exists():
+        with contextlib.suppress(ValueError):
+            demo = _demo_logins(json.loads(path.read_text()).get("told", {}))
+            told = told | {"logins": [*_logins(told), *demo]}
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     path.write_text(json.dumps({"fingerprint": fingerprint(data), "told": told | {"logins": demo}}))
+    return told
 
 
 def forget(data: Path) -> None:
     """Make the next start prepare the store again."""
     _path(data).unlink(missing_ok=True)
+
+
+def _logins(told: dict[str, object]) -> list[dict[str, object]]:
+    logins = told.get("logins")
+    return logins if isinstance(logins, list) else []
+
+
+def _demo_logins(told: dict[str, object]) -> list[dict[str, object]]:
+    return [login for login in _logins(told) if login.get("demo")]
 
 
 def _contents(folder: Path) -> list[str]:

@@ -63,8 +63,7 @@ def prepared(supervisor: Supervisor, *, with_demo: bool) -> dict[str, object]:
     if supervisor.stopping:
         return {}
     told: dict[str, object] = json.loads(printed)
-    remember(supervisor.data, told)
-    return told
+    return remember(supervisor.data, told)
 
 
 def programs(listener: int) -> list[Program]:

@@ -1,9 +1,11 @@
 """Brings a store up to date before anything runs on it: tables, static files, shipped content, the first logins."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.core.management import call_command
 
+from caiso.cli.output import note
 from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.web.base.models import Unit
 from caiso.web.base.services.people import bootstrap_administrator
@@ -11,6 +13,7 @@ from caiso.web.compliance.library import library
 from caiso.web.compliance.services.catalogue import take_library
 from caiso.web.organisation.models import Duty
 from caiso.web.organisation.services.catalogue import take_organisation
+from caiso.web.reports.demo.load import is_loaded, load_demo
 
 FIRST_LOGIN = "admin@localhost"
 
@@ -20,12 +23,20 @@ def prepare_store(*, with_demo: bool) -> dict[str, object]:
     call_command("migrate", verbosity=0, interactive=False)
     call_command("collectstatic", verbosity=0, interactive=False)
     now = datetime.now(UTC)
-    logins: list[dict[str, object]] = []
     password = bootstrap_administrator(FIRST_LOGIN, now=now)
-    if password:
-        logins.append({"email": FIRST_LOGIN, "password": password, "role": "administrator and CAISO", "demo": False})
     take_library(library(), now=now)
     if not Duty.objects.exists():
         root = Unit.objects.get(parent=None, is_demo=False)
         take_organisation(default_organisation(), root=root, actor=None, now=now)
-    return {"logins": logins}
+    logins: list[dict[str, object]] = []
+    if password:
+        logins.append({"email": FIRST_LOGIN, "password": password, "role": "administrator and CAISO", "demo": False})
+        if with_demo:
+            logins += load_demo_logins(tell=note)
+    return {"logins": logins, "demo": is_loaded()}
+
+
+def load_demo_logins(*, tell: Callable[[str], None]) -> list[dict[str, object]]:
+    """Load the demo; its logins, which may be shown to whoever starts the product."""
+    logins = load_demo(now=datetime.now(UTC), tell=lambda line: tell(f"demo: {line}"))
+    return [{"email": one.email, "password": one.password, "role": one.role, "demo": True} for one in logins]
