@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
 from caiso.web.base.models import Unit
+from caiso.web.inventory.identity import known_assets
 from caiso.web.inventory.models import Asset, AssetKind, AssetState, Observation, ObservationSource, Relation
 
 NAME_LIMIT = 300
@@ -91,6 +92,8 @@ def record_traffic(found: Iterable[Sighting], *, unit: Unit, place: str, memory:
     for sighting in sorted(fresh, key=lambda one: one.kind != AssetKind.AI_SYSTEM):
         system = by_service.get(sighting.service.lower())
         if sighting.kind == AssetKind.AI_SYSTEM and system is not None:
+            if system.telemetry_last_seen_at is None:
+                _prove(system, sighting, place)
             _refresh(system.pk, sighting)
             memory.remember(sighting)
             continue
@@ -140,37 +143,46 @@ def systems_by_service(services: set[str]) -> dict[str, Asset]:
 
 def _upsert(sighting: Sighting, *, unit: Unit, system: Asset | None, place: str) -> tuple[Asset, bool]:
     last = _moment(sighting.last_us)
+    known = known_assets([sighting.identity], unit=unit, system=system).get(sighting.identity)
+    if known is not None:
+        if known.telemetry_last_seen_at is None:
+            _prove(known, sighting, place)
+        _refresh(known.pk, sighting)
+        return known, False
+    provider = sighting.detail if sighting.kind == AssetKind.HOSTED_MODEL else ""
     asset, is_new = Asset.objects.get_or_create(
         identity=sighting.identity,
+        unit=unit,
         defaults={
             "kind": sighting.kind,
             "name": sighting.name,
             "state": AssetState.UNMANAGED,
-            "unit": unit,
             "system": system,
             "service_names": [sighting.service] if sighting.kind == AssetKind.AI_SYSTEM else [],
             "environment": "",
             "first_seen_at": _moment(sighting.first_us),
             "last_seen_at": last,
             "telemetry_last_seen_at": last,
-            "attributes": {"provider": sighting.detail}
-            if sighting.kind == AssetKind.HOSTED_MODEL and sighting.detail
-            else {},
+            "attributes": {"provider": provider} if provider else {},
+            "is_demo": unit.is_demo,
         },
     )
     if is_new:
-        Observation.objects.create(
-            asset=asset,
-            source=ObservationSource.TRAFFIC,
-            place=place,
-            rule="first-seen-in-traffic",
-            technique="telemetry",
-            detail=f"seen in {sighting.service or 'an unnamed app'}"[:300],
-            observed_at=last,
-        )
-    else:
-        _refresh(asset.pk, sighting)
+        _prove(asset, sighting, place)
     return asset, is_new
+
+
+def _prove(asset: Asset, sighting: Sighting, place: str) -> None:
+    """The first time that traffic shows the asset is its proof; later times only move `telemetry_last_seen_at`."""
+    Observation.objects.create(
+        asset=asset,
+        source=ObservationSource.TRAFFIC,
+        place=place,
+        rule="first-seen-in-traffic",
+        technique="telemetry",
+        detail=f"seen in {sighting.service or 'an unnamed app'}"[:300],
+        observed_at=_moment(sighting.last_us),
+    )
 
 
 def _refresh(pk: int, sighting: Sighting) -> None:
