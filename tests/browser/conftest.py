@@ -1,7 +1,6 @@
 """Fixtures that drive a real Chromium against the product served by uvicorn, under the product's own content policy."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,25 +17,15 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from caiso.web.base import live
 from caiso.web.base.assets import BUILT
 from caiso.web.base.models import AccessGrant, Person, Unit, User
+from tests.conftest import CHROMIUM
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+# Assets may be built again while the tests run; serve the files as they are, not as they were at start.
+settings.SERVESTATIC_AUTOREFRESH = True
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
@@ -84,15 +73,6 @@ def served(transactional_db: None) -> Iterator[Served]:
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive(), "the server did not stop with open streams"
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for the session."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
