@@ -65,13 +65,9 @@ PAGES = (
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.usefixtures("work")
 def test_pages_are_accessible_and_fit(
-    visit: Visits,
-    officer: User,
-    work: list[Task],
-    theme: str,
-    size: tuple[int, int],
-    picture: Callable[[Page, str], None],
+    visit: Visits, officer: User, theme: str, size: tuple[int, int], picture: Callable[[Page, str], None]
 ) -> None:
     window = visit(officer, theme=theme, size=size, for_axe=True)
     for path in PAGES:
