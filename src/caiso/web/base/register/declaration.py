@@ -12,9 +12,8 @@ from caiso.web.base.access import PERMISSIONS, Viewer, within
 from caiso.web.base.models import User
 from caiso.web.base.register.kinds import Kind, Text
 
-RESERVED = frozenset(
-    {"q", "sort", "page", "size", "cols", "view", "next", "column", "value", "pick", "scope", "action"}
-)
+# Parameters of the list, the forms and the API; a column of that name would collide with them.
+RESERVED = frozenset({"q", "sort", "page", "size", "cols", "col", "next", "key", "limit", "offset"})
 
 
 class Update(Protocol):
