@@ -95,7 +95,7 @@ def _duties(viewer: Viewer, *, now: datetime) -> Tile:
         "AI security duties covered",
         counts["covered"] if counts["total"] else None,
         f"of {counts['total']}",
-        reverse("organisation_coverage"),
+        reverse("coverage"),
         f"{unowned} unowned" if unowned else "each has an owner",
         "good" if counts["covered"] == counts["total"] else "warn",
         spark=duty_trend(now=now),
@@ -230,7 +230,7 @@ def to_decide(viewer: Viewer) -> Section:
         "What to decide",
         tuple(rows[: ROWS + 2]),
         max(total, len(rows)),
-        reverse("organisation_coverage"),
+        reverse("coverage"),
         "No decision waits.",
     )
 
