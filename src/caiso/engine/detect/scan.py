@@ -24,7 +24,8 @@ except ImportError:
 Backend = Literal["hyperscan", "re2", "re"]
 Hits = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
-_SEPARATOR_BYTE: Final = ord(SEPARATOR)
+_SEPARATOR_BYTES: Final = SEPARATOR.encode()
+_CHUNK_TEXTS: Final = 128  # small enough that what was just encoded is still in the processor's cache
 _CHUNK_CHARS: Final = 8_000_000
 _MATCHES_PER_TEXT: Final = 200  # beyond this many reports, texts are scanned one by one, each pattern reported once
 _NONE: Final = np.empty(0, dtype=np.int64)
@@ -58,7 +59,7 @@ class FieldScanner:
             return no_hits()
         parts = [self._always(len(texts))]
         if self.backend == "hyperscan":
-            parts.append(self._checked(texts, self._hyperscan(texts, 0)))
+            parts.append(self._checked(texts, self._hyperscan(texts)))
         parts.append(self._checked(texts, self._re2(texts)))
         parts.append(self._python(texts))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
@@ -74,26 +75,33 @@ class FieldScanner:
 
     # Hyperscan over rows joined by the separator
 
-    def _hyperscan(self, texts: Sequence[str], start: int) -> Hits:
-        try:
-            joined = SEPARATOR.join(texts)
-        except TypeError as error:
-            raise TypeError("scan takes a list of str") from error
+    def _hyperscan(self, texts: Sequence[str]) -> Hits:
+        found: list[Hits] = []
+        for start in range(0, len(texts), _CHUNK_TEXTS):
+            found += self._chunk(texts[start : start + _CHUNK_TEXTS], start)
+        if not found:
+            return no_hits()
+        return np.concatenate([rows for rows, _ in found]), np.concatenate([ids for _, ids in found])
+
+    def _chunk(self, texts: Sequence[str], start: int) -> list[Hits]:
+        """Scans a run of rows, cut in two as long as it is too big for one buffer."""
+        joined = SEPARATOR.join(["", *texts, ""])
         if len(joined) > _CHUNK_CHARS and len(texts) > 1:
             middle = len(texts) // 2
-            left, right = self._hyperscan(texts[:middle], start), self._hyperscan(texts[middle:], start + middle)
-            return np.concatenate((left[0], right[0])), np.concatenate((left[1], right[1]))
-        if joined.count(SEPARATOR) != len(texts) - 1 or not joined.isascii():
-            joined = SEPARATOR.join([canonical(text) for text in texts])
-        buffer = f"{SEPARATOR}{joined}{SEPARATOR}".encode("utf-8", "replace")
-        return self._scan_buffer(buffer, texts, start)
+            return self._chunk(texts[:middle], start) + self._chunk(texts[middle:], start + middle)
+        if joined.isascii() and joined.count(SEPARATOR) == len(texts) + 1:
+            hits = self._scan_buffer(joined.encode(), list(map(len, texts)), texts, start)
+        else:
+            parts = [canonical(text).encode("utf-8", "replace") for text in texts]
+            hits = self._scan_buffer(_SEPARATOR_BYTES.join([b"", *parts, b""]), list(map(len, parts)), texts, start)
+        return [hits] if hits[0].size else []
 
-    def _scan_buffer(self, buffer: bytes, texts: Sequence[str], start: int) -> Hits:
+    def _scan_buffer(self, buffer: bytes, lengths: list[int], texts: Sequence[str], start: int) -> Hits:
         assert self.databases is not None  # noqa: S101 - the compiler gives a Hyperscan scanner its databases
         ids: list[int] = []
         ends: list[int] = []
         add_id, add_end = ids.append, ends.append
-        room = _MATCHES_PER_TEXT * len(texts) + 10_000
+        room = _MATCHES_PER_TEXT * len(lengths) + 10_000
 
         def on_match(number: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
             add_id(number)
@@ -101,12 +109,13 @@ class FieldScanner:
             return True if len(ids) > room else None
 
         scan_buffer(self.databases.every, buffer, on_match)
+        if not ids:
+            return no_hits()
         if len(ids) > room:
             self.counters.floods += 1
             return self._one_by_one(texts, start)
-        if not ids:
-            return no_hits()
-        separators = np.flatnonzero(np.frombuffer(buffer, dtype=np.uint8) == _SEPARATOR_BYTE)
+        separators = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(np.array(lengths, dtype=np.int64) + 1, out=separators[1:])
         rows = np.searchsorted(separators, np.array(ends, dtype=np.int64) - 1) - 1
         kept = rows >= 0
         return rows[kept] + start, np.array(ids, dtype=np.int64)[kept]
