@@ -43,14 +43,15 @@ def start(data: Path) -> tuple[subprocess.Popen[str], dict[str, object]]:
 
 
 def sign_in(page: Page, ready: dict[str, object]) -> None:
-    """Sign in as the first login that was printed."""
+    """Sign in as the demo's CAISO, else as the first login that was printed."""
     logins = ready["logins"]
     assert isinstance(logins, list)
+    login = next((one for one in logins if one["role"] == "CAISO"), logins[0])
     page.goto(f"{ready['url']}accounts/login/")
-    page.locator("input[name=login]").fill(logins[0]["email"])
-    page.locator("input[name=password]").fill(logins[0]["password"])
+    page.locator("input[name=login]").fill(login["email"])
+    page.locator("input[name=password]").fill(login["password"])
     page.locator("form:has(input[name=password]) button[type=submit]").click()
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
 
 
 def pages_of(page: Page) -> dict[str, str]:
@@ -71,7 +72,7 @@ def take(browser: Browser, ready: dict[str, object], *, everything: bool) -> Non
             sign_in(page, ready)
             if not everything:
                 page.goto(str(ready["url"]))
-                page.wait_for_load_state("networkidle")
+                page.wait_for_load_state("load")
                 README_PICTURE.parent.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=README_PICTURE)
             else:
@@ -86,14 +87,16 @@ def main() -> None:
     """Start a demo, take the pictures, stop it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="every page, size and theme, into build/screenshots")
-    everything = parser.parse_args().all
+    parser.add_argument("--data", type=Path, help="a store that has the demo already; else a fresh one is made")
+    given = parser.parse_args()
+    everything = given.all
     chromium = next(
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
     )
     if chromium is None:
         raise SystemExit("no Chromium here (Debian: apt-get install chromium)")
     with tempfile.TemporaryDirectory(prefix="caiso-pictures-") as folder:
-        process, ready = start(Path(folder))
+        process, ready = start(given.data or Path(folder))
         try:
             LOOK.mkdir(parents=True, exist_ok=True)
             with sync_playwright() as playwright:

@@ -6,6 +6,7 @@ import typer
 
 from caiso.cli.output import Data, Json, emit, note
 from caiso.cli.platform import boot
+from caiso.cli.supervisor import is_locked
 from caiso.datadir import chosen_data_dir
 
 
@@ -15,9 +16,14 @@ def verify_audit(*, data: Data = None, as_json: Json = False) -> None:
     \b
     Example: caiso verify-audit --json
     """
-    boot(chosen_data_dir(data))
+    folder = chosen_data_dir(data)
+    boot(folder)
     from caiso.web.base.services.sealing import run_verification
 
+    if not is_locked(folder):  # nothing runs, so what commands wrote since the last stop waits for its seal
+        from caiso.cli.platform.prepare import seal_now
+
+        seal_now("command line")
     found = run_verification(now=datetime.now(UTC))
     if as_json:
         emit({"ok": found.ok, "records": found.records, "finding": found.finding, "record": found.record})
