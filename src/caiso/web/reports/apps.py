@@ -12,5 +12,7 @@ class ReportsConfig(AppConfig):
     def ready(self) -> None:
         """Put the posture page at the head of the navigation."""
         from caiso.web.reports.frame import join_frame  # noqa: PLC0415 - after the apps
+        from caiso.web.reports.jobs import register_jobs  # noqa: PLC0415
 
         join_frame()
+        register_jobs()
