@@ -47,6 +47,8 @@ def test_coverage_counts_every_duty_once_and_opens_to_them(client: Client, caiso
         listed = client.get(tile["url"]).context["listing"].rows
         assert listed.count() == tile["value"]
     assert sum(bar["size"] for bar in context["families"]) == Duty.objects.count()
+    for bar in (*context["families"], *context["stages"]):
+        assert client.get(bar["url"]).context["listing"].rows.count() == bar["size"], bar["label"]
 
 
 def test_a_duty_says_why_and_who(client: Client, caiso: User) -> None:

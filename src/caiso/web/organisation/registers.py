@@ -109,6 +109,7 @@ DUTIES = declare(
             Column("effort", "Hours a week", Number(decimals=1), value="effort_hours", shown=False),
             Column("priority", "Priority", Number(), filter=True, shown=False),
             Column("ai_security", "AI security", Flag(), value="is_ai_security", filter=True, shown=False),
+            Column("stages", "Lifecycle", Tags(), filter=True, sort=False, shown=False),
             Column("unit", "Unit", value="unit.name", search=True, shown=False),
             Column(
                 "since",

@@ -42,7 +42,7 @@ def coverage(request: PageRequest) -> HttpResponse:
             _bar(FAMILY_NAMES.get(name, name), one, f"family={name}")
             for name, one in sorted(counts["families"].items())
         ],
-        "stages": [_bar(name.capitalize(), one, "") for name, one in counts["stages"].items()],
+        "stages": [_bar(name.capitalize(), one, f"stages={name}") for name, one in counts["stages"].items()],
         "systems": [_bar(one["title"], one["counts"], "") for one in figures.systems_in_sight(request.viewer)[:50]],
         "trend": figures.trend(counts["slugs"]),
         "crumbs": [{"label": "Coverage"}],

@@ -1,0 +1,274 @@
+"""The API's endpoints for duties, roles and who answers."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from ninja import Field, Query, Router, Schema
+
+from caiso.web.base.access import visible
+from caiso.web.base.endpoint import ApiRequest, Page, Paging, RowId, Slug, page_of, reads, writes
+from caiso.web.organisation import figures, queries
+from caiso.web.organisation.models import Assignment, Duty, Holding, Role
+from caiso.web.organisation.services import answering
+
+router = Router(tags=["organisation"])
+SLUG = r"^[-a-zA-Z0-9_]+$"
+State = Literal["covered", "unqualified", "unstaffed", "contested", "unowned"]
+
+
+class ShortfallOut(Schema):
+    """What the accountable role lacks."""
+
+    role: str
+    competence: str
+    needed: int
+    held: int
+    assumed: bool
+
+
+class DutyOut(Schema):
+    """A duty and whether somebody fit and free answers for it."""
+
+    id: str
+    title: str
+    description: str
+    family: str
+    ai_security: bool
+    unit: str
+    state: str | None
+    reason: str
+    accountable: str | None
+    holders: list[str]
+    shortfalls: list[ShortfallOut]
+    since: datetime | None
+
+
+class DutyFilter(Schema):
+    """Which duties."""
+
+    state: State | None = None
+    family: str | None = Field(None, max_length=20, pattern=SLUG)
+    ai_security: bool | None = None
+
+
+def show_duty(duty: Duty) -> DutyOut:
+    """A duty as the API shows it."""
+    found = getattr(duty, "coverage", None)
+    return DutyOut(
+        id=duty.slug,
+        title=duty.title,
+        description=duty.description,
+        family=duty.family,
+        ai_security=duty.is_ai_security,
+        unit=duty.unit.slug,
+        state=found.state if found else None,
+        reason=found.reason if found else "",
+        accountable=found.accountable.slug if found and found.accountable else None,
+        holders=list(found.holders) if found else [],
+        shortfalls=[ShortfallOut(**one) for one in found.shortfalls] if found else [],
+        since=found.since if found else None,
+    )
+
+
+@reads(router, "/duties", permission="view", response=Page[DutyOut])
+def list_duties(
+    request: ApiRequest, asked: Annotated[DutyFilter, Query()], paging: Annotated[Paging, Query()]
+) -> Page[DutyOut]:
+    """Duties in sight with their states."""
+    rows = queries.visible_duties(request.viewer).order_by("slug")
+    if asked.state:
+        rows = rows.filter(coverage__state=asked.state)
+    if asked.family:
+        rows = rows.filter(family=asked.family)
+    if asked.ai_security is not None:
+        rows = rows.filter(is_ai_security=asked.ai_security)
+    return page_of(rows, show_duty, paging)
+
+
+@reads(router, "/duties/{slug}", permission="view", response=DutyOut)
+def read_duty(request: ApiRequest, slug: Slug) -> DutyOut:
+    """One duty."""
+    return show_duty(queries.duty_or_404(request.viewer, slug=slug))
+
+
+class HolderOut(Schema):
+    """Somebody in a role."""
+
+    id: int
+    person: str
+    name: str
+    acting: bool
+    since_on: date | None
+    until_on: date | None
+
+
+class RoleOut(Schema):
+    """A role with everybody who has held it."""
+
+    id: str
+    title: str
+    description: str
+    unit: str
+    template: bool
+    confirmed: bool
+    competences: dict[str, int]
+    capacity_hours: float
+    holders: list[HolderOut]
+
+
+def show_holder(row: Holding) -> HolderOut:
+    """A holding as the API shows it."""
+    return HolderOut(
+        id=row.pk,
+        person=row.person.slug,
+        name=row.person.name,
+        acting=row.is_acting,
+        since_on=row.since_on,
+        until_on=row.until_on,
+    )
+
+
+def show_role(role: Role) -> RoleOut:
+    """A role as the API shows it."""
+    return RoleOut(
+        id=role.slug,
+        title=role.title,
+        description=role.description,
+        unit=role.unit.slug,
+        template=role.is_template,
+        confirmed=role.is_confirmed,
+        competences=role.competences,
+        capacity_hours=role.capacity_hours,
+        holders=[show_holder(row) for row in role.holdings.all()],
+    )
+
+
+@reads(router, "/roles", permission="view", response=Page[RoleOut])
+def list_roles(request: ApiRequest, paging: Annotated[Paging, Query()]) -> Page[RoleOut]:
+    """Roles in sight."""
+    return page_of(queries.visible_roles(request.viewer).order_by("slug"), show_role, paging)
+
+
+@reads(router, "/roles/{slug}", permission="view", response=RoleOut)
+def read_role(request: ApiRequest, slug: Slug) -> RoleOut:
+    """One role."""
+    return show_role(get_object_or_404(queries.visible_roles(request.viewer), slug=slug))
+
+
+class AssignmentIn(Schema):
+    """A role's part in a duty."""
+
+    role: str = Field(max_length=80, pattern=SLUG)
+    kind: Literal["R", "A", "C", "I"]
+    since_on: date
+
+
+class AssignmentOut(Schema):
+    """A dated part of a role in a duty."""
+
+    id: int
+    duty: str
+    role: str
+    kind: str
+    since_on: date | None
+    until_on: date | None
+
+
+def show_assignment(row: Assignment) -> AssignmentOut:
+    """An assignment as the API shows it."""
+    return AssignmentOut(
+        id=row.pk,
+        duty=row.duty.slug,
+        role=row.role.slug,
+        kind=row.kind,
+        since_on=row.since_on,
+        until_on=row.until_on,
+    )
+
+
+@writes(
+    router, "POST", "/duties/{slug}/assignments", permission="organisation.edit", response=AssignmentOut, status=201
+)
+def assign(request: ApiRequest, slug: Slug, body: AssignmentIn) -> AssignmentOut:
+    """Give a role a part in a duty from a day on."""
+    duty = get_object_or_404(visible(Duty.objects.all(), request.viewer, "organisation.edit"), slug=slug)
+    role = get_object_or_404(queries.visible_roles(request.viewer), slug=body.role)
+    row = answering.assign_duty(
+        duty, role=role, kind=body.kind, since_on=body.since_on, actor=request.user, now=timezone.now()
+    )
+    return show_assignment(row)
+
+
+class AppointmentIn(Schema):
+    """A person for a role."""
+
+    person: str = Field(max_length=80, pattern=SLUG)
+    since_on: date
+    acting: bool = False
+    share: float | None = Field(None, gt=0, le=1)
+
+
+@writes(router, "POST", "/roles/{slug}/holders", permission="organisation.edit", response=HolderOut, status=201)
+def appoint(request: ApiRequest, slug: Slug, body: AppointmentIn) -> HolderOut:
+    """Let a person hold a role from a day on."""
+    role = get_object_or_404(visible(Role.objects.all(), request.viewer, "organisation.edit"), slug=slug)
+    person = get_object_or_404(queries.people(request.viewer), slug=body.person)
+    row = answering.appoint(
+        role,
+        person=person,
+        since_on=body.since_on,
+        is_acting=body.acting,
+        share=body.share,
+        actor=request.user,
+        now=timezone.now(),
+    )
+    return show_holder(row)
+
+
+class EndIn(Schema):
+    """The last day."""
+
+    last_on: date
+
+
+@writes(router, "POST", "/assignments/{number}/end", permission="organisation.edit", response=DutyOut)
+def end_assignment(request: ApiRequest, number: RowId, body: EndIn) -> DutyOut:
+    """Let an assignment run out."""
+    rows = visible(
+        Assignment.objects.select_related("duty", "role"),
+        request.viewer,
+        "organisation.edit",
+        lookup="duty__unit__path",
+    )
+    row = get_object_or_404(rows, pk=number)
+    answering.end_assignment(row, last_on=body.last_on, actor=request.user, now=timezone.now())
+    return show_duty(queries.duty_or_404(request.viewer, pk=row.duty_id))
+
+
+@writes(router, "POST", "/holders/{number}/end", permission="organisation.edit", response=RoleOut)
+def end_holding(request: ApiRequest, number: RowId, body: EndIn) -> RoleOut:
+    """Let somebody's time in a role end."""
+    rows = visible(
+        Holding.objects.select_related("role", "person"), request.viewer, "organisation.edit", lookup="role__unit__path"
+    )
+    row = get_object_or_404(rows, pk=number)
+    answering.end_holding(row, last_on=body.last_on, actor=request.user, now=timezone.now())
+    return show_role(queries.role_or_404(request.viewer, row.role_id))
+
+
+class CoverageOut(Schema):
+    """Duties in sight by state."""
+
+    total: dict[str, int]
+    ai_security: dict[str, int]
+    families: dict[str, dict[str, int]]
+    stages: dict[str, dict[str, int]]
+
+
+@reads(router, "/organisation/coverage", permission="view", response=CoverageOut)
+def read_coverage(request: ApiRequest) -> CoverageOut:
+    """How many duties are in each state."""
+    counts = figures.coverage_counts(request.viewer)
+    return CoverageOut(**{name: counts[name] for name in ("total", "ai_security", "families", "stages")})
