@@ -16,8 +16,8 @@ from caiso.web.config.environment import environment
 from caiso.web.inventory.models import Asset
 from caiso.web.organisation.models import CoverageSnapshot, Duty
 from caiso.web.organisation.services.catalogue import take_organisation
-from caiso.web.reports.demo.load import UnableToLoad, is_loaded, load_demo
-from caiso.web.reports.demo.remove import UnableToRemove, remove_demo
+from caiso.web.reports.services.demo.load import UnableToLoad, is_loaded, load_demo
+from caiso.web.reports.services.demo.remove import UnableToRemove, remove_demo
 from caiso.web.soc import store
 from caiso.web.soc.models import Alert, EventPart, Incident, Source
 from tests.web.conftest import NOW

@@ -22,7 +22,7 @@ def demo(ctx: typer.Context, data: Data = None, as_json: Json = False) -> None:
     if ctx.invoked_subcommand is not None:
         return
     boot(chosen_data_dir(data))
-    from caiso.web.reports.demo.load import is_loaded
+    from caiso.web.reports.services.demo.load import is_loaded
 
     loaded = is_loaded()
     if as_json:
@@ -60,7 +60,7 @@ def remove(data: Data = None, as_json: Json = False) -> None:
     """
     folder = chosen_data_dir(data)
     boot(folder)
-    from caiso.web.reports.demo.remove import remove_demo
+    from caiso.web.reports.services.demo.remove import remove_demo
 
     removed = remove_demo(actor=None, now=datetime.now(UTC))
     forget(folder)

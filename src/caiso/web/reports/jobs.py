@@ -16,7 +16,7 @@ def take_demo_away(context: JobContext, *, by: int) -> dict[str, int]:
     if not demo_exists():
         return {}
     try:
-        from caiso.web.reports.demo.remove import remove_demo  # noqa: PLC0415 - an installation may leave the demo out
+        from caiso.web.reports.services.demo.remove import remove_demo  # noqa: PLC0415 - an installation may leave the demo out
     except ImportError as error:
         raise GiveUp("this installation has no demo to remove") from error
     return remove_demo(actor=User.objects.filter(pk=by).first(), now=context.clock())

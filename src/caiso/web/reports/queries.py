@@ -46,6 +46,7 @@ class Row:
     tone: str = "neutral"
     level: str = ""
     at: datetime | None = None
+    left: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,14 @@ def _duties(viewer: Viewer, *, now: datetime) -> Tile:
     duties = visible(Duty.objects.filter(is_ai_security=True), viewer)
     counts = duties.aggregate(total=Count("pk"), covered=Count("pk", filter=Q(coverage__state="covered")))
     unowned = duties.filter(coverage__state="unowned").count()
+    unstaffed = duties.filter(coverage__state="unstaffed").count()
+    gaps = [f"{count} {word}" for count, word in ((unowned, "unowned"), (unstaffed, "unstaffed")) if count]
     return Tile(
         "AI security duties covered",
         counts["covered"] if counts["total"] else None,
         f"of {counts['total']}",
         reverse("coverage"),
-        f"{unowned} unowned" if unowned else "each has an owner",
+        ", ".join(gaps) or "each has an owner",
         "good" if counts["covered"] == counts["total"] else "warn",
         spark=duty_trend(now=now),
     )
@@ -217,9 +220,12 @@ def to_decide(viewer: Viewer) -> Section:
         rows.append(
             Row(f"Take on {asset.name}, or have it stopped", asset.get_absolute_url(), "unmanaged AI system", "warn")
         )
-    vacant = visible(Duty.objects.filter(is_ai_security=True, coverage__state__in=["unowned", "contested"]), viewer)
+    vacant = visible(
+        Duty.objects.filter(is_ai_security=True, coverage__state__in=["unowned", "contested", "unstaffed"]), viewer
+    )
     for duty in vacant.select_related("coverage").order_by("priority", "title")[:ROWS]:
-        rows.append(Row(f"Who answers for “{duty.title}”?", duty.get_absolute_url(), duty.coverage.state, "warn"))
+        question = "Who has time for" if duty.coverage.state == "unstaffed" else "Who answers for"
+        rows.append(Row(f"{question} “{duty.title}”?", duty.get_absolute_url(), duty.coverage.state, "warn"))
     evidence = visible(Evidence.objects.filter(is_accepted=False), viewer).exclude(collected_by=viewer.user)
     for one in evidence[:ROWS]:
         rows.append(

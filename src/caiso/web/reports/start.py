@@ -41,7 +41,7 @@ def demo_exists() -> bool:
 
 def demo_ships() -> bool:
     """Whether this installation can load the demo."""
-    return find_spec("caiso.web.reports.demo.load") is not None
+    return find_spec("caiso.web.reports.services.demo.load") is not None
 
 
 def demo_leaves() -> bool:

@@ -1,1 +1,1 @@
-"""Writes of the first steps."""
+"""Every write of the reports app: the demo organisation."""

@@ -12,7 +12,9 @@ from caiso.web.base.services import audit, facts
 from caiso.web.inventory.models import Asset
 from caiso.web.soc.models import Alert, Incident, IncidentEntry, IncidentFact
 from caiso.web.soc.models.alert import SEVERITIES
+from caiso.web.soc.presentation import said
 from caiso.web.soc.services.clocks import check_fact, compute_clocks
+from caiso.web.soc.services.proposals import ATTRIBUTE_QUESTIONS, MOMENT_QUESTIONS
 
 State = Incident.State
 # From each state, where it may go. Backwards steps are allowed where reality does that: an incident that
@@ -246,10 +248,16 @@ def state_fact(
         unit=incident.unit,
         now=now,
     )
-    said = f"{name.replace('_', ' ').replace('.', ' ')}: {checked}" + (f" ({reason.strip()})" if reason.strip() else "")
-    _entry(incident, kind=IncidentEntry.Kind.DECISION, text=said, actor=actor, now=now)
+    told = f"{_words(name)}: {said(checked)}" + (f" ({reason.strip()})" if reason.strip() else "")
+    _entry(incident, kind=IncidentEntry.Kind.DECISION, text=told, actor=actor, now=now)
     compute_clocks(incident, now=now)
     return fact
+
+
+def _words(name: str) -> str:
+    """The question behind a fact's name, else the name in words."""
+    known = {question.name: question.text for question in (*MOMENT_QUESTIONS, *ATTRIBUTE_QUESTIONS)}
+    return known.get(name) or name.replace("notified.", "reported ").replace("_", " ").capitalize()
 
 
 def _next_reference() -> str:

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.utils import timezone
+
+from caiso.web.soc.presentation import said, time_left
 
 register = template.Library()
 
@@ -46,3 +49,12 @@ def what(event: Mapping[str, Any]) -> str:
         if event.get(name):
             return str(event[name])
     return ""
+
+
+@register.filter
+def left(deadline: datetime | None) -> str:
+    """How much time is left to a deadline, or how long it is over."""
+    return time_left(deadline, now=timezone.now())
+
+
+register.filter("said", said)

@@ -27,6 +27,8 @@ from caiso.web.soc.services import incidents as services
 from caiso.web.soc.services.clocks import clock_library
 from caiso.web.soc.services.proposals import ATTRIBUTE_QUESTIONS, MOMENT_QUESTIONS, proposed_awareness
 
+RESTING = ("not_applicable", "pending")
+URGENCY = ("overdue", "running", "waiting_for_fact", "late", "met", "pending", "not_applicable")
 CLOCK_TONES = {"running": "warn", "overdue": "bad", "late": "bad", "met": "good"}
 
 
@@ -70,7 +72,7 @@ def incident_record(request: PageRequest, pk: int) -> HttpResponse:
     incident = queries.incident_or_404(request.viewer, pk)
     may_work = request.viewer.may("soc.incident", incident.unit.path)
     alerts = list(queries.alerts(request.viewer).filter(incident=incident)[:200])
-    clocks = list(incident.clocks.all())
+    clocks = sorted(incident.clocks.all(), key=lambda clock: URGENCY.index(clock.state))
     tasks = list(Task.objects.filter(subject_type="Incident", subject_id=str(pk)).select_related("assignee"))
     open_tasks = sum(task.state == Task.State.OPEN for task in tasks)
     context = record_context(
@@ -102,7 +104,8 @@ def incident_record(request: PageRequest, pk: int) -> HttpResponse:
                 "incident": incident,
                 "phases": _phases(incident),
                 "entries": incident.entries.select_related("author")[:500],
-                "clocks": [_shown(clock) for clock in clocks],
+                "clocks": [_shown(clock) for clock in clocks if clock.state not in RESTING],
+                "resting": [_shown(clock) for clock in clocks if clock.state in RESTING],
                 "nearest": next((clock for clock in clocks if clock.state in queries.ALARMING_CLOCKS), None),
                 "tasks": tasks,
                 "alerts": alerts,

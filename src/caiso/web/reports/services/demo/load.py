@@ -25,7 +25,7 @@ from caiso.web.inventory.models import Asset, AssetKind, AssetState, Relation
 from caiso.web.organisation.models import Holding
 from caiso.web.organisation.services.catalogue import take_organisation
 from caiso.web.organisation.services.coverage import compute_coverage
-from caiso.web.reports.demo import cast, story, traffic
+from caiso.web.reports.services.demo import cast, story, traffic
 from caiso.web.soc.detector import DetectorRun
 from caiso.web.soc.models import Alert, Incident, Source
 from caiso.web.soc.services.coverage import compute_technique_coverage
@@ -134,15 +134,15 @@ def _cast(units: dict[str, Unit], *, root: Unit, now: datetime) -> tuple[dict[st
 
 
 def _organisation(root: Unit, *, now: datetime) -> None:
-    """Three officers, and a CAISO with a team since some weeks; nothing is replaced where people hold roles already."""
+    """Three officers, and a CAISO since some weeks; nothing is replaced where people hold roles already."""
     if Holding.objects.filter(person__is_demo=False).exists():
         return
     held = [member for member in cast.CAST if member.role]
     base = default_organisation()
-    officers = tuple(_holding(member, now) for member in held if member.role not in {"caiso", "aisoc-lead"})
+    officers = tuple(_holding(member, now) for member in held if member.role != "caiso")
     units = tuple(engine.Unit(slug, name, None if slug == cast.ROOT else cast.ROOT) for slug, name in cast.UNITS)
     with_people = replace(base, units=units, people=_engine_people(), holdings=officers)
-    scenario = find_scenario(base, "add-caiso-and-team")
+    scenario = find_scenario(base, "add-caiso")
     taken = apply(with_people, scenario, as_of=(now + timedelta(days=DAYS - cast.CAISO.since_days)).date()).organisation
     own = {member.role: member for member in held}
     holdings = tuple(

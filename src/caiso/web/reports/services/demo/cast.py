@@ -30,7 +30,7 @@ class Member:
 
 
 CAISO = Member("lena.fischer", "Lena Fischer", ROOT, "caiso", 20, AccessRole.CAISO)
-LEAD = Member("amara.osei", "Amara Osei", ROOT, "aisoc-lead", 18, AccessRole.AISOC_LEAD)
+LEAD = Member("amara.osei", "Amara Osei", ROOT, access=AccessRole.AISOC_LEAD)
 ANALYST = Member("ines.duarte", "Ines Duarte", ROOT, access=AccessRole.ANALYST)
 OWNER = Member("sofia.alvarez", "Sofia Alvarez", CLAIMS, access=AccessRole.MODEL_OWNER)
 CAST = (

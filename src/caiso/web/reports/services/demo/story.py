@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from caiso.web.base.models import User
-from caiso.web.reports.demo import cast, traffic
-from caiso.web.reports.demo.traffic import Burst
+from caiso.web.reports.services.demo import cast, traffic
+from caiso.web.reports.services.demo.traffic import Burst
 from caiso.web.soc.models import Alert, Incident
 from caiso.web.soc.services import alerts, incidents
 
@@ -70,7 +70,8 @@ def play(day: datetime, *, now: datetime, players: Players) -> None:
 
 def _triage(at: datetime, players: Players) -> None:
     """The analyst takes what is open and closes what failed."""
-    for alert in Alert.objects.filter(state=Alert.State.NEW, source__is_demo=True, incident=None).order_by("pk"):
+    waiting = Alert.objects.filter(state=Alert.State.NEW, source__is_demo=True, incident=None, last_event_at__lte=at)
+    for alert in waiting.order_by("pk"):
         alerts.acknowledge_alert(alert, actor=players.analyst, now=at)
         if alert.rule.slug in {"prompt-override", "system-prompt-probe"}:
             reason = "refused by the assistant, nothing came of it"

@@ -1,0 +1,31 @@
+"""How security operations put values into words."""
+
+from datetime import datetime, timedelta
+
+WORDS = {True: "yes", False: "no"}
+
+
+def time_left(deadline: datetime | None, *, now: datetime) -> str:
+    """ "58 h 12 min left", "3 h overdue", "5 days left": exact enough to act on; without a deadline, without undue delay."""
+    if deadline is None:
+        return "without undue delay"
+    gap = deadline - now
+    word = "left" if gap > timedelta() else "overdue"
+    minutes = int(abs(gap).total_seconds() // 60)
+    days, hours = minutes // 1440, minutes // 60
+    if days > 4:
+        return f"{days} days {word}"
+    return f"{hours} h {minutes % 60} min {word}" if hours else f"{minutes} min {word}"
+
+
+def said(value: object) -> str:
+    """A determined value as a person would say it."""
+    if isinstance(value, bool):
+        return WORDS[value]
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value).replace("_", " ")
+    return f"{moment:%-d %b %Y %H:%M %Z}".strip()
