@@ -9,6 +9,7 @@ _view_delete routes. NOT_OBJECTS there names routes whose arguments are words an
 """
 
 import importlib.util
+import zlib
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -82,6 +83,8 @@ def test_role_opens_exactly_the_routes_whose_permission_it_carries(role: str, un
         if route.permission is None or (route.is_api and route.permission == "view" and route.method != "GET"):
             continue  # deeds of one's own: the service decides, see test_tokens and test_jobs
         may = route.permission in GRANTS[role]
+        if may and not _is_drawn(role, route):
+            continue
         response = ask(client, route, route.method)
         if not may and not is_refused(response):
             wrong.append(f"{route.name}: {role} lacks {route.permission} and got {response.status_code}")
@@ -90,6 +93,13 @@ def test_role_opens_exactly_the_routes_whose_permission_it_carries(role: str, un
         if response.status_code >= 500:
             wrong.append(f"{route.name}: {role} got {response.status_code}")
     assert wrong == []
+
+
+def _is_drawn(role: str, route: Route) -> bool:
+    """One role opens every page that it may; each other opens a sixth of them, so that the matrix stays quick."""
+    if role == "caiso":
+        return True
+    return zlib.crc32(f"{role} {route.name}".encode()) % 6 == 0
 
 
 def _asks_for_more(route: Route) -> bool:
@@ -150,9 +160,15 @@ def test_record_of_another_unit_answers_like_one_that_does_not_exist() -> None:
             uncovered.append(route.name)
             continue
         for method in {route.method} if route.is_api else {"GET", "POST"}:
-            body = "{}" if route.is_api else ""
-            response = client.generic(method, route.url(arguments), body, content_type="application/json")
-            if response.status_code not in ((404,) if route.is_api else (404, 405)):
-                wrong.append(f"{method} {route.url(arguments)} ({route.name}) got {response.status_code}")
+            response, absent = (
+                client.generic(method, url, "{}" if route.is_api else "", content_type="application/json")
+                for url in (route.url(arguments), route.url())
+            )
+            # 405: no such method; 422 and 428: the request was refused before any record was looked up.
+            hidden = response.status_code in ((404, 422, 428) if route.is_api else (404, 405))
+            if not hidden or response.status_code != absent.status_code:
+                wrong.append(
+                    f"{method} {route.url(arguments)} ({route.name}) got {response.status_code}, absent {absent.status_code}"
+                )
     assert wrong == []
     assert uncovered == [], "give these a record in tests/web/<app>/foreign_objects.py"

@@ -1,18 +1,22 @@
 """Reads of the base app."""
 
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
-from caiso.web.base.access import GRANTS, Viewer, within
+from caiso.web.base.access import GRANTS, Viewer, visible, within
 from caiso.web.base.models import (
     AccessGrant,
     AccessRole,
     ApiToken,
     AuditRecord,
+    AuditSeal,
+    AuditVerification,
+    Backup,
+    Heartbeat,
     Job,
     Notification,
     Person,
@@ -23,6 +27,7 @@ from caiso.web.base.models import (
     User,
 )
 
+SILENT = timedelta(seconds=30)
 MFA_POLICY = "security.mfa_required"
 PRIVILEGED_ROLES = frozenset({AccessRole.ADMINISTRATOR, AccessRole.CAISO, AccessRole.CISO, AccessRole.AISOC_LEAD})
 
@@ -149,3 +154,51 @@ def users_with(permission: str, unit_path: str, *, on: date) -> list[User]:
         if unit_path.startswith(grant.unit.path)
     }
     return list(found.values())
+
+
+def units_in_sight(viewer: Viewer) -> "QuerySet[Unit]":
+    """The units that the viewer may see."""
+    return visible(units(), viewer, lookup="path")
+
+
+def grants_of(user: User) -> "QuerySet[AccessGrant]":
+    """What a login may do, and where."""
+    return AccessGrant.objects.filter(user=user).select_related("unit", "granted_by").order_by("unit__path", "role")
+
+
+def grants_in_sight(viewer: Viewer) -> "QuerySet[AccessGrant]":
+    """Grants in units that the viewer administers."""
+    return visible(AccessGrant.objects.select_related("unit", "user"), viewer, "admin")
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether the login's owner set up a second factor."""
+    return bool(is_mfa_enabled(user))
+
+
+def privileged_without_second_factor(viewer: Viewer) -> list[User]:
+    """Open logins in the viewer's sight with a privileged role and no second factor."""
+    users = logins_in_sight(viewer).filter(is_active=True, grants__role__in=PRIVILEGED_ROLES)
+    return [user for user in users if not has_second_factor(user)]
+
+
+def audit_chain() -> dict[str, Any]:
+    """Head of the chain, what waits for its seal, and the latest verifications."""
+    return {
+        "head": AuditSeal.objects.order_by("id").first(),
+        "unsealed": AuditRecord.objects.filter(sequence=None).count(),
+        "verifications": AuditVerification.objects.order_by("-verified_at")[:20],
+    }
+
+
+def operations(*, now: datetime) -> dict[str, Any]:
+    """Processes with their last sign of life, jobs by state, the latest back-ups."""
+    counted = dict(Job.objects.order_by().values_list("state").annotate(Count("pk")))
+    return {
+        "processes": [
+            {"kind": row.kind, "process": row.process, "seen_at": row.seen_at, "alive": now - row.seen_at < SILENT}
+            for row in Heartbeat.objects.order_by("kind", "-seen_at")[:50]
+        ],
+        "jobs": [(state.label, counted.get(state.value, 0), state.value) for state in Job.State],
+        "backups": Backup.objects.order_by("-made_at")[:20],
+    }

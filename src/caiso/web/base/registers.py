@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.urls import reverse
 
 from caiso.web.base import queries
-from caiso.web.base.access import Viewer, visible, within
-from caiso.web.base.models import AuditRecord, Person, Task, Unit, User
+from caiso.web.base.access import Viewer, visible
+from caiso.web.base.models import Person, Task, User
 from caiso.web.base.register import Action, Choice, Column, Flag, Moment, Reference, Register, Text, declare
 from caiso.web.base.register.markup import NONE
 from caiso.web.base.services import people as services
@@ -23,13 +22,6 @@ def _units_to_staff(viewer: Viewer) -> Any:
 def _create_person(*, values: Mapping[str, Any], actor: User, now: datetime) -> Person:
     wanted = {name: values[name] for name in ("name", "email", "unit") if values.get(name)}
     return services.create_person(**wanted, actor=actor, now=now)
-
-
-def _audit_rows(viewer: Viewer) -> Any:
-    """Records of the units in sight; what belongs to no unit (logins, exports) only for those who see the whole organisation."""
-    scope = within(viewer.paths("audit.view"))
-    sees_all = Unit.objects.filter(within(viewer.paths("audit.view"), "path"), parent=None).exists()
-    return AuditRecord.objects.filter(scope | Q(unit=None) if sees_all else scope)
 
 
 TASK_STATE = Choice(Task.State.choices, tones={"open": "info", "done": "good", "dropped": "neutral"})
@@ -111,7 +103,7 @@ AUDIT = declare(
         one="Record",
         many="Audit trail",
         icon="history",
-        rows=_audit_rows,
+        rows=queries.audit_in_sight,
         columns=(
             Column("at", "When", Moment(), filter=True),
             Column("actor_label", "Who", Text(), search=True, filter=True),

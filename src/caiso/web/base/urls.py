@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from caiso.web.base import administration_urls
 from caiso.web.base import shell_views as views
 from caiso.web.base.register.pages import register_urls
 from caiso.web.base.registers import AUDIT, MY_TASKS, PEOPLE
 
 urlpatterns = [
+    *administration_urls.urlpatterns,
     path("pages/", views.page_index, name="page_index"),
     path("search/", views.find, name="search"),
     path("search/palette/", views.palette, name="palette"),

@@ -1,11 +1,12 @@
 """The API at /api/v1: each app's router, problem+json refusals, OpenAPI 3.1 at /api/v1/openapi.json."""
 
+from collections import OrderedDict
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
 from caiso import __version__
@@ -25,6 +26,14 @@ class Api(NinjaAPI):
         return document
 
 
+def words_first(router: Router) -> Router:
+    """Order the paths so that /scans/upload is tried before /scans/{key}, which would take it."""
+    paths = router.path_operations
+    order = sorted(paths, key=lambda path: [part.startswith("{") for part in path.split("/")])
+    router.path_operations = OrderedDict((path, paths[path]) for path in order)
+    return router
+
+
 api = Api(
     title="caiso",
     version=__version__,
@@ -35,4 +44,4 @@ api = Api(
 register_handlers(api)
 for app in settings.CAISO_APPS:
     if find_spec(f"caiso.web.{app}.api"):
-        api.add_router("", import_module(f"caiso.web.{app}.api").router)
+        api.add_router("", words_first(import_module(f"caiso.web.{app}.api").router))

@@ -33,6 +33,9 @@ class Environment(BaseSettings):
     time_zone: str = Field(default="UTC", description="Time zone of pages and of regulatory clocks.")
     debug: bool = Field(default=False, description="Django's debug pages; never in production.")
     log_level: str = Field(default="INFO", description="Lowest level written to the structured log.")
+    backups: Path | None = Field(
+        default=None, description="Folder of back-ups made from the page; empty means `backups` in the data directory."
+    )
     metrics_token: SecretStr | None = Field(
         default=None, description="Token that opens /metrics to other machines; empty means this machine only."
     )

@@ -17,6 +17,7 @@ DATA.mkdir(parents=True, exist_ok=True, mode=0o700)
 SECRET_KEY = ENV.secret_key.get_secret_value() if ENV.secret_key else read_or_make_key(DATA, "django")
 DEBUG = ENV.debug
 ALLOWED_HOSTS = ENV.allowed_hosts
+BACKUP_FOLDER = ENV.backups or DATA / "backups"
 METRICS_TOKEN = ENV.metrics_token.get_secret_value() if ENV.metrics_token else ""
 SECURE = ENV.public_url.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url else []
