@@ -21,6 +21,7 @@ from caiso.web.compliance.services.judgement import LONGEST_REASON, declare, rev
 from caiso.web.organisation.models import Role
 
 CHANGES_SHOWN = 50
+CAUSES_SHOWN = 8
 
 
 class DeclareForm(forms.Form):
@@ -131,7 +132,10 @@ def _why(chosen: ControlAssessment, request: PageRequest) -> Why:
     worst = next((one for one in chosen.outcomes.all() if one.records and one.state == chosen.state), None)
     if worst is not None:
         shown, hidden = queries.causes(worst.collection, worst.records, request.viewer, now=timezone.now())
-        found = tuple(Link(cause.title, cause.url, "", STATE_TONES[chosen.state]) for cause in shown if cause.url)
+        linked = [cause for cause in shown if cause.url]
+        found = tuple(Link(cause.title, cause.url, "", STATE_TONES[chosen.state]) for cause in linked[:CAUSES_SHOWN])
+        if len(linked) > CAUSES_SHOWN:
+            reason += f" (The first {CAUSES_SHOWN} of {len(linked)} records are here, all of them under Checks.)"
         if hidden:
             reason += f" ({hidden} of the records lie outside your units or are gone.)"
     return Why(reason, found, chosen.evaluated_at)
