@@ -209,13 +209,20 @@ def _live_through(source: Source, users: dict[str, User], *, now: datetime, tell
             clock.at = min(now, day.replace(hour=18))
             story.play(day, now=now, players=players)
             compute_coverage(now=clock.at)
-            compute_technique_coverage(now=clock.at)
             _verified(clock.at, now=now)
-            evaluate_controls(now=clock.at)
+            if _is_eventful(day, now=now):
+                compute_technique_coverage(now=clock.at)
+                evaluate_controls(now=clock.at)
             tell(f"{day:%-d %B}")
         run.end()
     finally:
         writer.close()
+
+
+def _is_eventful(day: datetime, *, now: datetime) -> bool:
+    """Days on which something can have changed, and one a week besides."""
+    age = (now.date() - day.date()).days
+    return age in {attack.days_ago for attack in story.ATTACKS} or age % 7 == 2 or age in {0, 20}
 
 
 class _Clock:
@@ -231,20 +238,28 @@ class _Clock:
 def _arrive(
     day: datetime, source: Source, *, writer: WalWriter, run: DetectorRun, clock: _Clock, now: datetime
 ) -> None:
-    bursts = list(traffic.ordinary_day(day, until=now, seed=7))
+    """Each attack arrives when it happens; the ordinary talk of the day comes in one delivery at its end."""
     attacks = [attack for attack in story.ATTACKS if story.moment(now, attack).date() == day.date()]
-    bursts += [attack.make(story.moment(now, attack)) for attack in attacks]
-    for burst in sorted(bursts, key=lambda one: one.at):
-        clock.at = min(now, burst.at + timedelta(seconds=30))
-        envelope = Envelope(
+    for burst in [attack.make(story.moment(now, attack)) for attack in attacks]:
+        clock.at = burst.at + timedelta(seconds=30)
+        writer.append([_envelope(burst, source, clock.at)])
+        run.drain()
+    clock.at = min(now, day.replace(hour=19, minute=30))
+    ordinary = sorted(traffic.ordinary_day(day, until=now, seed=7), key=lambda one: one.at)
+    writer.append([_envelope(burst, source, clock.at) for burst in ordinary])
+    run.drain()
+
+
+def _envelope(burst: traffic.Burst, source: Source, at: datetime) -> bytes:
+    return pack_envelope(
+        Envelope(
             source_id=source.slug,
             signal=Signal.TRACES,
             encoding=Encoding.JSON,
-            ingest_us=int(clock.at.timestamp() * 1_000_000),
+            ingest_us=int(at.timestamp() * 1_000_000),
             body=burst.body(),
         )
-        writer.append([pack_envelope(envelope)])
-    run.drain()
+    )
 
 
 def _verified(at: datetime, *, now: datetime) -> None:
