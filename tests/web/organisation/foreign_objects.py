@@ -1,0 +1,29 @@
+"""Records of the organisation in another unit, for the role x route matrix."""
+
+from caiso.web.base.models import Person, Unit
+from caiso.web.organisation.models import Assignment, Delegate, Duty, Holding, Role
+
+NOT_OBJECTS = {"organisation_figure"}  # a picture by its name
+
+
+def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
+    """{route name or pattern: arguments} of records that lie in `unit`."""
+    ada = Person.objects.create(slug="ada-theirs", name="Ada", unit=unit)
+    bob = Person.objects.create(slug="bob-theirs", name="Bob", unit=unit)
+    duty = Duty.objects.create(slug="their-duty", title="Theirs", unit=unit, family="govern")
+    role = Role.objects.create(slug="their-role", title="Theirs", unit=unit)
+    assignment = Assignment.objects.create(duty=duty, role=role, kind=Assignment.Kind.values[0], scope_unit=unit)
+    holding = Holding.objects.create(person=ada, role=role)
+    delegation = Delegate.objects.create(role=role, person=ada, delegate=bob)
+    return {
+        "duty_by_slug": {"slug": duty.slug},
+        "duty_*": {"pk": duty.pk},
+        "role_*": {"pk": role.pk},
+        "assignment_end": {"pk": assignment.pk},
+        "holding_end": {"pk": holding.pk},
+        "delegation_end": {"pk": delegation.pk},
+        "* /duties/{slug}*": {"slug": duty.slug},
+        "* /roles/{slug}*": {"slug": role.slug},
+        "POST /assignments/{number}/end": {"number": assignment.pk},
+        "POST /holders/{number}/end": {"number": holding.pk},
+    }
