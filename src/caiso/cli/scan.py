@@ -17,12 +17,18 @@ _SHOWN_PROBLEMS = 20
 
 def scan(
     target: Annotated[str, typer.Argument(metavar="PATH|GIT-URL", help="A folder, a file, or a repository address.")],
+    *,
     data: Data = None,
     json: Json = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Show tests and inactive findings in the table too.", show_default=False)
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds that fetching a repository may take.")] = 300.0,
+    takes_in: Annotated[
+        bool, typer.Option("--import", help="Take the findings into the inventory of --data.", show_default=False)
+    ] = False,
+    place: Annotated[str, typer.Option(help="What the inventory calls the place; else its address or path.")] = "",
+    unit: Annotated[str | None, typer.Option(help="The unit that answers; else the whole organisation.")] = None,
 ) -> None:
     """Find the AI assets of a source tree. Nothing that is scanned is executed, imported or unpickled.
 
@@ -39,10 +45,20 @@ def scan(
             commit = tree.commit
     else:
         listing, result = _read(folder.read(Path(target)))
+    if takes_in:
+        from caiso.cli.platform.scans import take_in
+
+        take_in(listing, result, place=place or _place(target), unit=unit, commit=commit, data=data)
     if json:
         emit(_payload(listing, result, commit))
     else:
         _print(listing, result, commit, everything=everything)
+
+
+def _place(target: str) -> str:
+    from caiso.connect.source import git
+
+    return target if git.is_url(target) else str(Path(target).resolve())
 
 
 def _read(listing: "Listing") -> "tuple[Listing, ScanResult]":

@@ -129,7 +129,9 @@ def test_traffic_and_scan_meet_in_one_asset(claims_scan: ScanResult, bank: Unit)
     assert not model.is_lost, "traffic proves it"
 
 
-def test_units_do_not_write_into_each_others_assets(claims_scan: ScanResult, bank: Unit, shop: Unit, root: Unit) -> None:
+def test_units_do_not_write_into_each_others_assets(
+    claims_scan: ScanResult, bank: Unit, shop: Unit, root: Unit
+) -> None:
     scan(claims_scan, bank)
     scan(claims_scan, shop, place="https://git.example.org/acme/shop")
     assert Asset.objects.filter(kind="hosted_model").count() == 2

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from django.utils import timezone
-from ninja import Field, File, Router, Schema
+from ninja import Field, File, Query, Router, Schema
 from ninja.files import UploadedFile
 
-from caiso.web.base.endpoint import ApiRequest, Line, Page, RowId, Slug, reads, writes
+from caiso.web.base.endpoint import ApiRequest, Page, RowId, reads, writes
 from caiso.web.base.problems import Refused
 from caiso.web.base.register.api import register_endpoints
 from caiso.web.inventory import queries
@@ -73,6 +73,14 @@ class EvidenceOut(Schema):
     observed_at: datetime
 
 
+class ScanPlace(Schema):
+    """What was scanned, and who answers for what was found."""
+
+    place: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+    unit: Annotated[str, Field(max_length=80, pattern=r"^[-a-zA-Z0-9_]+$")]
+    system: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
+
+
 class ScanOut(Schema):
     """A scan that was taken in."""
 
@@ -129,18 +137,20 @@ def list_evidence(request: ApiRequest, asset_id: RowId) -> Any:
 
 @writes(router, "POST", "/scans/upload", permission="inventory.edit", response=ScanOut, status=201)
 def upload_scan(
-    request: ApiRequest, place: Line, unit: Slug, file: Annotated[UploadedFile, File()], system: int | None = None
+    request: ApiRequest, asked: Annotated[ScanPlace, Query()], file: Annotated[UploadedFile, File()]
 ) -> Any:
     """Take in the file that `caiso scan PATH --json` wrote on another machine."""
     if (file.size or 0) > MOST_BYTES:
         raise Refused(413, f"At most {MOST_BYTES // 1024 // 1024} MB.")
-    chosen = queries.units_to_write(request.viewer).filter(slug=unit).first()
+    chosen = queries.units_to_write(request.viewer).filter(slug=asked.unit).first()
     if chosen is None:
         raise Refused(404, "There is no such unit for you to add to.")
-    whole = queries.systems_to_write(request.viewer).filter(pk=system).first() if system else None
-    if system and whole is None:
+    whole = queries.systems_to_write(request.viewer).filter(pk=asked.system).first() if asked.system else None
+    if asked.system and whole is None:
         raise Refused(404, "There is no such AI system for you to add to.")
-    scan = import_scan(file.read(), place=place, unit=chosen, system=whole, actor=request.user, now=timezone.now())
+    scan = import_scan(
+        file.read(), place=asked.place, unit=chosen, system=whole, actor=request.user, now=timezone.now()
+    )
     return ScanOut.of(scan)
 
 

@@ -36,6 +36,14 @@ def _update(record: Asset, *, changes: Mapping[str, Any], actor: User, now: date
     return services.update_asset(record, changes=changes, actor=actor, now=now)
 
 
+def _condition(asset: Asset) -> str:
+    """What is out of the ordinary about an asset, else its environment."""
+    words = ["lost"] if asset.is_lost else []
+    if asset.activity != "active":
+        words.append(dict(ACTIVITIES).get(asset.activity, asset.activity).lower())
+    return ", ".join(words) or asset.environment
+
+
 OWNERSHIP = (
     Column(
         "owner",
@@ -95,12 +103,12 @@ ASSETS = declare(
                 search=True,
                 edit=True,
                 required=True,
-                note=lambda asset: asset.environment,
+                note=_condition,
             ),
             Column(
                 "state", "State", Choice(AssetState.choices, tones=STATE_TONES), filter=True, edit=True, required=True
             ),
-            Column("activity", "Activity", Choice(ACTIVITIES), filter=True),
+            Column("activity", "Activity", Choice(ACTIVITIES), filter=True, shown=False),
             Column(
                 "system", "AI system", Reference(queries.systems_to_write, key="pk"), filter=True, edit=True, sort=False
             ),

@@ -72,7 +72,12 @@ def _tree(system: Asset, groups: Sequence[tuple[str, list[Asset]]]) -> list[dict
         {
             "kind": kind,
             "parts": [
-                {"asset": part, "tone": STATE_TONES[part.state], "edges": below.get(part.pk, [])[:12]} for part in parts
+                {
+                    "asset": part,
+                    "tone": "bad" if part.is_lost else STATE_TONES[part.state],
+                    "edges": below.get(part.pk, [])[:12],
+                }
+                for part in parts
             ],
         }
         for kind, parts in groups
@@ -86,6 +91,8 @@ def _badges(asset: Asset) -> list[Badge]:
     ]
     if asset.is_lost:
         badges.append(Badge("Lost", "bad"))
+    if asset.owner_role and asset.owner is None and not getattr(asset, "role_holder", None):
+        badges.append(Badge("Owner role vacant", "bad"))
     if asset.activity != "active":
         badges.append(Badge(dict(ACTIVITIES).get(asset.activity, asset.activity), "neutral"))
     return badges
@@ -97,12 +104,7 @@ def _facts(asset: Asset) -> list[Fact]:
         owner = Fact("Owner", asset.owner, reverse("person", args=[asset.owner.slug]))
     facts = [
         owner,
-        Fact(
-            "Answers by role",
-            queries.answering(asset) or "no role",
-            kind="tone" if asset.owner_role else "text",
-            tone="good" if getattr(asset, "role_holder", None) else "bad",
-        ),
+        Fact("Answers by role", queries.answering(asset) or "no role"),
         Fact("Unit", asset.unit),
         Fact("AI system", asset.system or "none", asset.system.get_absolute_url() if asset.system else ""),
         _level("Criticality", asset.criticality, asset.get_criticality_display()),
@@ -114,8 +116,8 @@ def _facts(asset: Asset) -> list[Fact]:
         Fact("Last seen", asset.last_seen_at, kind="moment"),
         Fact("Identity", asset.identity),
     ]
-    dropped = {"AI system"} if asset.kind == AssetKind.AI_SYSTEM else {"Data"} if not asset.data_classes else set()
-    return [fact for fact in facts if fact.label not in dropped]
+    dropped = {"AI system"} if asset.kind == AssetKind.AI_SYSTEM else set()
+    return [fact for fact in facts if fact.label not in dropped and fact.value != ""]
 
 
 def _level(label: str, value: str, shown: str) -> Fact:

@@ -60,7 +60,7 @@ asset_retire = _deed(_retire)
 def asset_take_on(request: PageRequest, pk: int) -> HttpResponse:
     """Name who answers for an unmanaged asset."""
     asset = _editable(request, pk)
-    form = TakeOnForm(request.POST or None, viewer=request.viewer, asset=asset)
+    form = TakeOnForm(request.POST if request.method == "POST" else None, viewer=request.viewer, asset=asset)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
@@ -85,7 +85,7 @@ def asset_take_on(request: PageRequest, pk: int) -> HttpResponse:
 def asset_assign(request: PageRequest, pk: int) -> HttpResponse:
     """Say which AI system an asset is part of."""
     asset = _editable(request, pk)
-    form = AssignForm(request.POST or None, viewer=request.viewer, asset=asset)
+    form = AssignForm(request.POST if request.method == "POST" else None, viewer=request.viewer, asset=asset)
     if request.method == "POST" and form.is_valid():
         system = form.cleaned_data["system"]
         try:
@@ -134,7 +134,7 @@ def asset_relate(request: PageRequest, pk: int) -> HttpResponse:
     """Draw an edge from this asset to another."""
     asset = _editable(request, pk)
     candidates = queries.assets(request.viewer).exclude(pk=pk).filter(is_demo=asset.is_demo).order_by("name", "pk")
-    form = RelateForm(request.POST or None, candidates=candidates)
+    form = RelateForm(request.POST if request.method == "POST" else None, candidates=candidates)
     if request.method == "POST" and form.is_valid():
         try:
             made = relate(

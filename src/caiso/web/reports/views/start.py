@@ -94,7 +94,7 @@ def start_profile(request: PageRequest) -> HttpResponse:
     kept = Setting.objects.filter(pk=PROFILE_SETTING).first()
     known = {name: getattr(Profile(), name) for name in ProfileForm.base_fields if name != "name"}
     initial = {**known, **(kept.value if kept else {}), "name": root.name}
-    form = ProfileForm(request.POST or None, initial=initial)
+    form = ProfileForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = {**(kept.value if kept else {}), **form.cleaned_data}
         try:
@@ -113,7 +113,7 @@ def start_profile(request: PageRequest) -> HttpResponse:
 def start_source(request: PageRequest) -> HttpResponse:
     """Make an ingest key and show the exporter's settings, this once."""
     root = guide.root_unit()
-    form = SourceForm(request.POST or None, initial={"name": "first-source"})
+    form = SourceForm(request.POST if request.method == "POST" else None, initial={"name": "first-source"})
     if request.method == "POST" and form.is_valid() and root is not None:
         try:
             text = services.make_ingest_token(
