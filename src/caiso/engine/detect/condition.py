@@ -17,7 +17,8 @@ Event = Mapping[str, object]
 Holds = Callable[[frozenset[int], Event], bool]
 
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
-_TIME_PARTS: Final = ("minute", "hour", "day", "week", "month", "year")
+_REMEMBERED: Final = 2000
+_REMEMBERED_CHARS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,20 +202,64 @@ def evaluator(condition: Condition, atom_of: Callable[[TextMatch], int]) -> Hold
     if isinstance(condition, Not):
         inner = evaluator(condition.part, atom_of)
         return lambda hits, event: not inner(hits, event)
-    if isinstance(condition, And | Or):
-        parts = tuple(evaluator(part, atom_of) for part in _cheap_first(condition.parts))
-        if isinstance(condition, And):
-            return lambda hits, event: all(part(hits, event) for part in parts)
-        return _any_of(condition.parts, parts, atom_of)
+    if isinstance(condition, And):
+        return _all_of([evaluator(part, atom_of) for part in _cheap_first(condition.parts)])
+    if isinstance(condition, Or):
+        return _any_of(_cheap_first(condition.parts), atom_of)
+    if isinstance(condition, Equals):
+        return _remembered(condition.field, condition.holds)
     holds = condition.holds
     return lambda hits, event: holds(event)
 
 
-def _any_of(sources: tuple[Condition, ...], parts: tuple[Holds, ...], atom_of: Callable[[TextMatch], int]) -> Holds:
-    if all(isinstance(source, TextMatch) for source in sources):
-        atoms = frozenset(atom_of(source) for source in sources if isinstance(source, TextMatch))
+def _all_of(parts: list[Holds]) -> Holds:
+    if len(parts) == 2:
+        first, second = parts
+        return lambda hits, event: first(hits, event) and second(hits, event)
+
+    def all_hold(hits: frozenset[int], event: Event) -> bool:
+        for part in parts:  # noqa: SIM110 - a generator costs more than what it asks
+            if not part(hits, event):
+                return False
+        return True
+
+    return all_hold
+
+
+def _any_of(sources: list[Condition], atom_of: Callable[[TextMatch], int]) -> Holds:
+    atoms = frozenset(atom_of(source) for source in sources if isinstance(source, TextMatch))
+    words = [source for source in sources if isinstance(source, Equals)]
+    if len(atoms) == len(sources):
         return lambda hits, event: not atoms.isdisjoint(hits)
-    return lambda hits, event: any(part(hits, event) for part in parts)
+    if len(words) == len(sources) and len({word.field for word in words}) == 1:
+        return _remembered(words[0].field, lambda event: any(word.holds(event) for word in words))
+    parts = [evaluator(source, atom_of) for source in sources]
+
+    def any_holds(hits: frozenset[int], event: Event) -> bool:
+        for part in parts:  # noqa: SIM110 - as above
+            if part(hits, event):
+                return True
+        return False
+
+    return any_holds
+
+
+def _remembered(field: str, holds: Callable[[Event], bool]) -> Holds:
+    """Keeps the answers for short texts, as metadata repeats itself."""
+    known: dict[str, bool] = {}
+
+    def answer(hits: frozenset[int], event: Event) -> bool:
+        value = event.get(field)
+        if type(value) is not str:
+            return (value is not None or field == SESSION_ALIAS) and holds(event)
+        found = known.get(value)
+        if found is None:
+            found = holds(event)
+            if len(known) < _REMEMBERED and len(value) <= _REMEMBERED_CHARS:
+                known[value] = found
+        return found
+
+    return answer
 
 
 def _cheap_first(parts: tuple[Condition, ...]) -> list[Condition]:

@@ -86,6 +86,14 @@ class Correlator:
     keys: OrderedDict[str, KeyState] = field(default_factory=OrderedDict)
     newest: int = 0
     counters: CorrelationCounters = field(default_factory=CorrelationCounters)
+    _stage: dict[str, int] = field(init=False)
+    _content: tuple[bool, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stage = {}
+        for number, name in enumerate(self.logic.rules):
+            self._stage[name] = self._stage.get(name, 0) | 1 << number
+        self._content = tuple(map(is_content, self.logic.group_by))
 
     def feed(self, occurrence: Occurrence, matched: Sequence[str]) -> Firing | None:
         """Take in an occurrence of some of the rules that this correlation listens to."""
@@ -99,7 +107,7 @@ class Correlator:
         if what is None:
             return None
         state = self._state(key, occurrence.time_us)
-        if self._is_excused(state, occurrence.time_us):
+        if state.excused and self._is_excused(state, occurrence.time_us):
             self.counters.suppressed += 1
             return None
         if occurrence.time_us < state.newest - self.logic.span_us - self.lateness_us:
@@ -124,30 +132,39 @@ class Correlator:
 
     def _key(self, event: Mapping[str, object], matched: Sequence[str]) -> str | None:
         parts = []
-        for name in self.logic.group_by:
+        for name, content in zip(self.logic.group_by, self._content, strict=True):
             aliased = self.logic.aliases.get(name)
             source = next((aliased[rule] for rule in matched if rule in aliased), name) if aliased else name
-            part = key_part(source, value_of(event, source))
+            value = value_of(event, source)
+            if type(value) is str and not content and not aliased and 0 < len(value) <= _KEY_CHARS:
+                parts.append(value)
+                continue
+            part = key_part(source, value)
             if part is None:
                 return None
             parts.append(part)
-        return _SEPARATOR.join(parts)
+        return parts[0] if len(parts) == 1 else _SEPARATOR.join(parts)
 
     def _what(self, event: Mapping[str, object], matched: Sequence[str]) -> int | str | float | None:
-        kind = self.logic.kind
-        if self.logic.unless and not any(name in self.logic.rules for name in matched):
+        kind, stage = self.logic.kind, self._stage
+        bits = 0
+        for name in matched:
+            bits |= stage.get(name, 0)
+        if not bits:
             return None
-        if kind in (CorrelationKind.TEMPORAL, CorrelationKind.TEMPORAL_ORDERED):
-            return sum(1 << stage for stage, name in enumerate(self.logic.rules) if name in matched)
         if kind is CorrelationKind.EVENT_COUNT:
             return 0
+        if kind is CorrelationKind.TEMPORAL or kind is CorrelationKind.TEMPORAL_ORDERED:
+            return bits
         value = value_of(event, self._value_field(matched))
         if kind is CorrelationKind.VALUE_SUM:
             return number_of(value)
         return key_part(self.logic.value_field, value)
 
     def _value_field(self, matched: Sequence[str]) -> str:
-        aliased = self.logic.aliases.get(self.logic.value_field, {})
+        aliased = self.logic.aliases.get(self.logic.value_field)
+        if not aliased:
+            return self.logic.value_field
         return next((aliased[rule] for rule in matched if rule in aliased), self.logic.value_field)
 
     def _state(self, key: str, time_us: int) -> KeyState:
@@ -182,8 +199,11 @@ class Correlator:
         if entry.time_us >= state.newest:
             state.newest = entry.time_us
             horizon = state.newest - self.logic.span_us - self.lateness_us
-            if entries and entries[0].time_us < horizon:
-                del entries[: bisect.bisect_left(entries, horizon, key=_time)]
+            old = 0
+            while old < len(entries) and entries[old].time_us < horizon:
+                old += 1
+            if old:
+                del entries[:old]
         if not entries or entry.time_us >= entries[-1].time_us:
             entries.append(entry)
             position = len(entries) - 1
@@ -199,6 +219,10 @@ class Correlator:
     def _check(self, entries: list[Entry], position: int) -> list[Entry] | None:
         """The entries that make the correlation true, if the new one at ``position`` did."""
         kind, span = self.logic.kind, self.logic.span_us
+        if kind is not CorrelationKind.VALUE_SUM and kind is not CorrelationKind.TEMPORAL:
+            least = self.logic.threshold if kind is not CorrelationKind.TEMPORAL_ORDERED else len(self.logic.rules)
+            if len(entries) < least:
+                return None
         if kind is CorrelationKind.EVENT_COUNT:
             return _enough(entries, position, int(self.logic.threshold), span)
         if kind is CorrelationKind.TEMPORAL_ORDERED:
@@ -207,8 +231,6 @@ class Correlator:
             return _together(_around(entries, position, span), (1 << len(self.logic.rules)) - 1, span)
         if kind is CorrelationKind.VALUE_SUM:
             return _reached(entries, position, self.logic.threshold, span)
-        if len(entries) < self.logic.threshold:
-            return None
         return _distinct(_around(entries, position, span), int(self.logic.threshold), span)
 
 

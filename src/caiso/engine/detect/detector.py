@@ -37,6 +37,10 @@ SNAPSHOT_VERSION: Final = 1
 _DEFAULT_DEDUP: Final = (SESSION_ALIAS, "user.id", "gen_ai.agent.name", "service.name", "source.id")
 
 
+_MAX_PLANS: Final = 10_000
+_Plan = list[tuple[Correlator, tuple[str, ...]]]
+
+
 class UnableToRestore(DomainError):
     """The bytes are not a snapshot of this engine."""
 
@@ -73,10 +77,8 @@ class Detector:
             for rule in ruleset.correlations
             if isinstance(rule.logic, Correlation)
         }
-        self._listeners: dict[str, list[Correlator]] = {}
-        for correlator in self._correlators.values():
-            for name in correlator.logic.heard:
-                self._listeners.setdefault(name, []).append(correlator)
+        self._heard = {name for correlator in self._correlators.values() for name in correlator.logic.heard}
+        self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def process(self, events: Sequence[Mapping[str, object]] | Batch) -> list[Signal]:
         """The signals that these events raise, in order of arrival."""
@@ -92,10 +94,10 @@ class Detector:
 
     def _event(self, event: Mapping[str, object], number: int, matched: list[int], signals: list[Signal]) -> None:
         base = self.ruleset.base
-        names = [base[rule].id for rule in matched]
+        names = tuple([base[rule].id for rule in matched])
         self.metrics.hits.update(names)
         loud = [rule for rule in matched if base[rule].emits]
-        listening = any(name in self._listeners for name in names)
+        listening = not self._heard.isdisjoint(names)
         if not loud and not listening:
             return
         time_us = event_time(event)
@@ -105,16 +107,18 @@ class Detector:
         if listening:
             self._correlate(occurrence, names, matched, signals)
 
-    def _correlate(self, occurrence: Occurrence, names: list[str], matched: list[int], signals: list[Signal]) -> None:
+    def _correlate(
+        self, occurrence: Occurrence, names: tuple[str, ...], matched: list[int], signals: list[Signal]
+    ) -> None:
         """Feeds correlations in feeding order, so that one firing can complete another on the same event."""
-        wanted = {id(correlator) for name in names for correlator in self._listeners.get(name, ())}
+        plan = self._plans.get(names)
+        if plan is None:
+            plan = self._plan(names)
         fired: dict[str, Occurrence] = {}
-        for correlator in self._correlators.values():
-            if id(correlator) not in wanted:
-                continue
-            heard = [name for name in correlator.logic.heard if name in names]
+        for correlator, heard in plan:
             inputs = [(occurrence, heard)] if heard else []
-            inputs += [(fired[name], [name]) for name in correlator.logic.heard if name in fired]
+            if fired:
+                inputs += [(fired[name], (name,)) for name in correlator.logic.heard if name in fired]
             for source, own in inputs:
                 firing = correlator.feed(source, own)
                 if firing is None:
@@ -126,12 +130,23 @@ class Detector:
                     signal.time_us, occurrence.number, signal.event_ids, signal.entity, occurrence.event,
                     signal.first_time_us,
                 )  # fmt: skip
-                wanted.update(id(listener) for listener in self._listeners.get(rule.id, ()))
                 if rule.emits:
                     self.metrics.signals[rule.id] += 1
                     signals.append(signal)
 
-    def _is(self, base: int, names: list[str]) -> bool:
+    def _plan(self, names: tuple[str, ...]) -> _Plan:
+        """Which correlations these matches concern, directly or through another's firing, with what each of them hears."""
+        plan: _Plan = []
+        reached = set(names)
+        for name, correlator in self._correlators.items():
+            if not reached.isdisjoint(correlator.logic.heard):
+                reached.add(name)
+                plan.append((correlator, tuple(heard for heard in correlator.logic.heard if heard in names)))
+        if len(self._plans) < _MAX_PLANS:
+            self._plans[names] = plan
+        return plan
+
+    def _is(self, base: int, names: tuple[str, ...]) -> bool:
         return self.ruleset.base[base].id in names
 
     def _signal(self, rule: Rule, occurrence: Occurrence, number: int) -> Signal:

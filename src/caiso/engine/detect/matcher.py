@@ -26,6 +26,8 @@ class Batch(Protocol):
 
     def __len__(self) -> int: ...
 
+    def fields(self) -> set[str]: ...
+
     def column(self, name: str) -> Sequence[object]: ...
 
     def row(self, number: int) -> Mapping[str, object]: ...
@@ -39,6 +41,10 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def fields(self) -> set[str]:
+        """Every field that some event has, and the alias, which all may have."""
+        return {SESSION_ALIAS}.union(*self.rows)
 
     def column(self, name: str) -> Sequence[object]:
         if name == SESSION_ALIAS:
@@ -58,6 +64,9 @@ class Table:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def fields(self) -> set[str]:
+        return {SESSION_ALIAS, *self.table.column_names}
 
     def column(self, name: str) -> Sequence[object]:
         found = self._columns.get(name)
@@ -109,14 +118,18 @@ class Matcher:
         rules = self.ruleset
         total = max(len(rules.atom_leaf), 1)
         codes: list[Ints] = []
+        present = batch.fields()
         for name, scanner in rules.scanners.items():
+            if name not in present:
+                continue
             numbers, texts = _texts(batch.column(name))
             if texts:
                 text_rows, patterns = scanner.scan(texts)
                 event_rows = text_rows if numbers is None else numbers[text_rows]
                 codes.append(event_rows * total + rules.atoms_of_field[name][patterns])
         for name, entry in rules.index.items():
-            codes.append(_metadata_hits(batch.column(name), entry, total))
+            if name in present:
+                codes.append(_metadata_hits(batch.column(name), entry, total))
         if not codes:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         distinct = np.unique(np.concatenate(codes))
@@ -144,18 +157,31 @@ class Matcher:
         found: list[tuple[int, int]] = []
         exact, holds = rules.exact, rules.holds
         current = -1
-        atoms_here: frozenset[int] = frozenset()
+        here = frozenset[int]()
         event: Mapping[str, object] = {}
+        known: dict[int, bool] = {}
         for row, rule in zip(candidates[0].tolist(), candidates[1].tolist(), strict=True):
             if not exact[rule]:
                 if row != current:
                     start, end = np.searchsorted(rows, (row, row + 1))
-                    atoms_here = frozenset(atoms[start:end].tolist())
-                    current, event = row, batch.row(row)
-                if not holds[rule](atoms_here, event):
+                    here = frozenset(atoms[start:end].tolist())
+                    current, event, known = row, batch.row(row), {}
+                wrong = self._wrong(rules.doubtful[rule] & here, event, known)
+                if not holds[rule](here - wrong if wrong else here, event):
                     continue
             found.append((row, rule))
         return found
+
+    def _wrong(self, doubtful: frozenset[int], event: Mapping[str, object], known: dict[int, bool]) -> set[int]:
+        """The hits that do not stand a second look; ``known`` remembers answers for this event."""
+        wrong = set()
+        for atom in doubtful:
+            if atom not in known:
+                name, number = self.ruleset.place_of_atom[atom]
+                known[atom] = self.ruleset.scanners[name].confirm(number, texts_of(value_of(event, name)))
+            if not known[atom]:
+                wrong.add(atom)
+        return wrong
 
     def spans(self, rule: int, event: Mapping[str, object]) -> tuple[tuple[str, int, int], ...]:
         """Where the rule's patterns lie in the event: field and character offsets, never the text."""
@@ -192,15 +218,19 @@ def _texts(column: Sequence[object]) -> tuple[Ints | None, list[str]]:
 
 
 def _metadata_hits(column: Sequence[object], entry: FieldIndex, total: int) -> Ints:
+    if not entry.folded and not entry.cased:
+        rows = [number for number, value in enumerate(column) if value is not None and value != []]
+        atoms_here = np.array(entry.exists, dtype=np.int64)
+        return (np.array(rows, dtype=np.int64)[:, None] * total + atoms_here[None, :]).ravel()
     memo = entry.memo
+    try:
+        found: list[tuple[int, ...] | None] = list(map(memo.get, column))  # type: ignore[arg-type]  # any hashable
+    except TypeError:  # a list among the values
+        found = [None] * len(column)
     codes: list[int] = []
-    for number, value in enumerate(column):
-        if value is None:
-            continue
-        try:
-            atoms = memo[value]
-        except (KeyError, TypeError):
-            atoms = _atoms_for(value, entry)
+    for number, atoms in enumerate(found):
+        if atoms is None:
+            atoms = _atoms_for(column[number], entry)
         if atoms:
             start = number * total
             codes += [start + atom for atom in atoms]
@@ -208,6 +238,8 @@ def _metadata_hits(column: Sequence[object], entry: FieldIndex, total: int) -> I
 
 
 def _atoms_for(value: object, entry: FieldIndex) -> tuple[int, ...]:
+    if value is None:
+        return ()
     if isinstance(value, list | tuple) and not value:
         return ()
     atoms = list(entry.exists)

@@ -38,7 +38,8 @@ _NOT_CATEGORIES: Final = {
 }
 _REPEATS: Final = (op.MAX_REPEAT, op.MIN_REPEAT)
 _CHARACTERS: Final = (op.IN, op.ANY, op.NOT_LITERAL)
-_WIDE_BOUND: Final = 3
+_WIDE_BOUND: Final = 3  # repeats of groups
+_WIDE_CHARACTERS: Final = 12  # repeats of one character class
 _WIDE_COUNT: Final = 64
 _BEGIN: Final = (op.AT_BEGINNING, op.AT_BEGINNING_STRING)
 _END: Final = (op.AT_END, op.AT_END_STRING)
@@ -89,25 +90,29 @@ class _Writer:
     utf8: bool = False
     widened: bool = False
 
-    def sequence(self, nodes: Iterable[Node]) -> str:
-        return "".join(self.node(kind, value) for kind, value in nodes)
+    def sequence(self, nodes: Iterable[Node], *, edge: bool = False) -> str:
+        """``edge``: nothing follows, so that a scanner may report as soon as the least is there."""
+        items = list(nodes)
+        return "".join(
+            self.node(kind, value, edge=edge and number == len(items) - 1) for number, (kind, value) in enumerate(items)
+        )
 
-    def node(self, kind: Any, value: Any) -> str:
+    def node(self, kind: Any, value: Any, *, edge: bool = False) -> str:
         if kind is op.LITERAL:
             return self.literal(value)
         if kind in _CHARACTERS:
             members = self.members(kind, value)
             single = self.characters(members)
-            if members.rest and self.joined:
+            if members.rest and self.joined and not edge:
                 self.widened = True
                 return single + "{1,4}"
             return single
         if kind is op.BRANCH:
-            return "(?:" + "|".join(self.sequence(branch) for branch in value[1]) + ")"
+            return "(?:" + "|".join(self.sequence(branch, edge=edge) for branch in value[1]) + ")"
         if kind is op.SUBPATTERN:
-            return self.group(value)
+            return self.group(value, edge=edge)
         if kind in _REPEATS:
-            return self.repeat(kind, value)
+            return self.repeat(kind, value, edge=edge)
         if kind is op.AT:
             return self.anchor(value)
         if kind in (op.ASSERT, op.ASSERT_NOT):
@@ -149,17 +154,17 @@ class _Writer:
             raise UnableToUsePattern("a character class is empty, expected at least one character")
         return "[" + "".join(map(_range_text, shown)) + "]"
 
-    def group(self, value: Any) -> str:
+    def group(self, value: Any, *, edge: bool) -> str:
         _, add, remove, inner = value
         saved = self.dotall, self.multiline
         self.dotall = (self.dotall or bool(add & re.DOTALL)) and not remove & re.DOTALL
         self.multiline = (self.multiline or bool(add & re.MULTILINE)) and not remove & re.MULTILINE
         case = "i" if add & re.IGNORECASE else "-i" if remove & re.IGNORECASE else ""
-        text = f"(?{case}:{self.sequence(inner)})"
+        text = f"(?{case}:{self.sequence(inner, edge=edge)})"
         self.dotall, self.multiline = saved
         return text
 
-    def repeat(self, kind: Any, value: Any) -> str:
+    def repeat(self, kind: Any, value: Any, *, edge: bool) -> str:
         least, most, inner = int(value[0]), int(value[1]), value[2]
         rest = False
         if len(inner) == 1 and inner[0][0] in _CHARACTERS:
@@ -171,16 +176,19 @@ class _Writer:
             if len(inner) != 1 or inner[0][0] is not op.LITERAL:
                 text = f"(?:{text})"
         if self.wide:
-            least, most = self.opened(least, most, rest=rest)
+            least, most = self.opened(least, most, rest=rest, edge=edge, plain=len(inner) == 1)
         lazy = "?" if kind is op.MIN_REPEAT and not self.wide else ""
         return text + _count(least, most) + (lazy if (least, most) != (1, 1) else "")
 
-    def opened(self, least: int, most: int, *, rest: bool) -> tuple[int, int]:
+    def opened(self, least: int, most: int, *, rest: bool, edge: bool, plain: bool) -> tuple[int, int]:
         """The repeat as a scanner needs it: long bounds become open, and a count of characters one of bytes."""
+        if edge and plain and least == most:
+            self.widened = self.widened or (rest and self.joined and least > 1) or least > _WIDE_COUNT
+            return min(least, _WIDE_COUNT), min(least, _WIDE_COUNT)
         if rest and self.joined and (least, most) != (0, _LAST):
             self.widened = True
             return min(least, _WIDE_COUNT), _LAST
-        if _WIDE_BOUND < most != least and most != _LAST:
+        if (_WIDE_CHARACTERS if plain else _WIDE_BOUND) < most != least and most != _LAST:
             self.widened = True
             return min(least, _WIDE_COUNT), _LAST
         if least > _WIDE_COUNT:
@@ -412,9 +420,9 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
     full = _Writer(python=True, **style).sequence(nodes)
     short = nodes if lookaround else _simplify(nodes, left=True, right=True)
     joined = _Writer(joined=True, wide=True, **style)
-    joined_text = joined.sequence(short)
+    joined_text = joined.sequence(short, edge=True)
     wide = _Writer(wide=True, **style)
-    wide_text = wide.sequence(short)
+    wide_text = wide.sequence(short, edge=True)
     re2_text = wide_text if lookaround else _Writer(**style).sequence(short)
     _refuse_what_re2_refuses(case + re2_text)
     return Pattern(

@@ -64,7 +64,7 @@ class FieldIndex:
     exists: tuple[int, ...] = ()
     folded: dict[str, tuple[int, ...]] = field(default_factory=dict)
     cased: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    memo: dict[object, tuple[int, ...]] = field(default_factory=dict)
+    memo: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -85,7 +85,9 @@ class Ruleset:
     exact: npt.NDArray[np.bool_]  # the gates say all there is to say
     dense: tuple[int, ...]  # base rules that any event may satisfy
     holds: tuple[Holds, ...]
-    text_atoms: tuple[tuple[int, ...], ...]  # per base rule, for highlighting
+    text_atoms: tuple[tuple[int, ...], ...]  # per base rule
+    doubtful: tuple[frozenset[int], ...]  # per base rule: its text atoms whose hits need a second look
+    place_of_atom: dict[int, tuple[str, int]]  # text atom -> field, number in the field's scanner
 
 
 def compile_ruleset(
@@ -112,6 +114,16 @@ def compile_ruleset(
     gates = [chosen_gates(condition) for condition in conditions]
     gate_table = _gates(gates, atoms)
     scanners, atoms_of_field = _scanners(atoms, chosen, cache=cache, isolate=isolate)
+    places = {
+        int(atom): (name, number) for name, numbers in atoms_of_field.items() for number, atom in enumerate(numbers)
+    }
+    text_atoms = [
+        tuple(dict.fromkeys(atoms.number(leaf) for leaf in leaves(condition) if isinstance(leaf, TextMatch)))
+        for condition in conditions
+    ]
+    doubtful = [
+        frozenset(atom for atom in own if places[atom][1] in scanners[places[atom][0]].doubtful) for own in text_atoms
+    ]
     return Ruleset(
         rules=rules,
         base=base,
@@ -125,14 +137,17 @@ def compile_ruleset(
         rule_of_gate=gate_table.rule_of_gate,
         gates_needed=np.array([len(group) for group in gates], dtype=np.int64),
         exact=np.array(
-            [_exact(condition, group) for condition, group in zip(conditions, gates, strict=True)], dtype=bool
+            [
+                not unsure and _exact(condition, group)
+                for condition, group, unsure in zip(conditions, gates, doubtful, strict=True)
+            ],
+            dtype=bool,
         ),
         dense=tuple(number for number, group in enumerate(gates) if not group),
         holds=tuple(evaluator(condition, atoms.number) for condition in conditions),
-        text_atoms=tuple(
-            tuple(dict.fromkeys(atoms.number(leaf) for leaf in leaves(condition) if isinstance(leaf, TextMatch)))
-            for condition in conditions
-        ),
+        text_atoms=tuple(text_atoms),
+        doubtful=tuple(doubtful),
+        place_of_atom=places,
     )
 
 

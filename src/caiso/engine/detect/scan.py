@@ -54,13 +54,13 @@ class FieldScanner:
     counters: ScanCounters = field(default_factory=ScanCounters)
 
     def scan(self, texts: Sequence[str]) -> Hits:
-        """Pairs (text number, pattern number), unordered, each at most once per chunk and path."""
+        """Pairs (text number, pattern number), unordered; those of ``doubtful`` patterns may still prove wrong."""
         if not texts:
             return no_hits()
         parts = [self._always(len(texts))]
         if self.backend == "hyperscan":
-            parts.append(self._checked(texts, self._hyperscan(texts)))
-        parts.append(self._checked(texts, self._re2(texts)))
+            parts.append(self._hyperscan(texts))
+        parts.append(self._re2(texts))
         parts.append(self._python(texts))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
@@ -181,23 +181,20 @@ class FieldScanner:
         return np.array(rows, dtype=np.int64), np.array(ids, dtype=np.int64)
 
     @cached_property
-    def _doubtful(self) -> npt.NDArray[np.bool_]:
-        return np.array([pattern.lookaround or pattern.confirm for pattern in self.patterns], dtype=bool)
+    def doubtful(self) -> frozenset[int]:
+        """Patterns of which a hit only says "perhaps": ``confirm`` decides, for the few that matter."""
+        if self.backend == "re":
+            return frozenset()
+        return frozenset(
+            number for number, pattern in enumerate(self.patterns) if pattern.lookaround or pattern.confirm
+        )
 
-    def _checked(self, texts: Sequence[str], hits: Hits) -> Hits:
-        """Drops hits of patterns whose joined or widened form says too much."""
-        rows, ids = hits
-        if not ids.size or not self._doubtful.any():
-            return hits
-        pairs = np.unique(rows * len(self.patterns) + ids)
-        rows, ids = np.divmod(pairs, len(self.patterns))
-        keep = np.ones(ids.size, dtype=bool)
-        for position in np.flatnonzero(self._doubtful[ids]).tolist():
-            found = self._found(int(ids[position]), valid(texts[int(rows[position])]))
-            self.counters.confirmed += found
-            self.counters.rejected += not found
-            keep[position] = found
-        return rows[keep], ids[keep]
+    def confirm(self, number: int, texts: Sequence[str]) -> bool:
+        """Whether a doubtful pattern really occurs in one of these texts."""
+        found = any(self._found(number, valid(text)) for text in texts)
+        self.counters.confirmed += found
+        self.counters.rejected += not found
+        return found
 
     def _found(self, number: int, text: str) -> bool:
         pattern = self.patterns[number]

@@ -13,15 +13,15 @@ except ImportError:  # pySigma before 2.0
 else:
 
     class _CheckedLater(PythonRegexEngine):
-        """RE2 wherever it can; else Python's re, only to parse: pySigma runs no value's expression."""
+        """RE2 for what pySigma runs itself; Python's re for what it only parses: look-around in a rule's values."""
 
         def compile(self, pattern: str, flags: int = 0) -> Any:
+            if any(mark in pattern for mark in ("(?<", "(?=", "(?!", "\\")):
+                return re.compile(pattern, flags)
             safe = RE2RegexEngine()
             try:
-                if "(?<" not in pattern and "(?=" not in pattern and "(?!" not in pattern and "\\1" not in pattern:
-                    return safe.compile(pattern, flags)
+                return safe.compile(pattern, flags)
             except safe.error:
-                pass
-            return re.compile(pattern, flags)
+                return re.compile(pattern, flags)  # whose error pySigma expects from this engine
 
     POLICY = {"policy": SigmaPolicy(regex_engine=_CheckedLater())}
