@@ -185,10 +185,9 @@ def burning(viewer: Viewer, *, now: datetime) -> Section:
     clocks = soc.alarming_clocks(viewer)
     for clock in clocks[:ROWS]:
         tone = "bad" if clock.state == "overdue" else "warn"
-        title = f"{clock.title} ({clock.incident.reference})"
-        rows.append(
-            Row(title, reverse("clock_record", args=[clock.pk]), clock.get_state_label(), tone, at=clock.deadline_at)
-        )
+        url = reverse("clock_record", args=[clock.pk])
+        left = time_left(clock.deadline_at, now=now)
+        rows.append(Row(f"{clock.title} ({clock.incident.reference})", url, tone=tone, left=left))
     alerts = soc.open_alerts(viewer).filter(severity__in=["critical", "high"], state=Alert.State.NEW)
     for alert in alerts[:ROWS]:
         about = alert.asset.name if alert.asset else alert.service
@@ -299,19 +298,11 @@ def changed(viewer: Viewer, *, now: datetime) -> Section:
 
 
 def month(viewer: Viewer, *, now: datetime, days: int = 30) -> dict[str, Any]:
-    """Alerts a day and the share of AI security duties covered, for the chart."""
+    """Alerts a day, for the chart."""
     labels = [_day(now.date() - timedelta(days=days - 1 - back)) for back in range(days)]
     return {
         "labels": labels,
-        "series": [
-            {"name": "Alerts", "values": soc.alerts_per_day(viewer, now=now, days=days)},
-            {
-                "name": "Duties covered, %",
-                "values": list(duty_trend(now=now, days=days)),
-                "axis": "right",
-                "dashed": True,
-            },
-        ],
+        "series": [{"name": "Alerts", "values": soc.alerts_per_day(viewer, now=now, days=days)}],
         "minimum": 0,
     }
 

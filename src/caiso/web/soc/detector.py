@@ -6,9 +6,7 @@ are suppressed.
 """
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections import deque
@@ -21,7 +19,7 @@ from caiso.connect.telemetry import parts as part_files
 from caiso.connect.telemetry.pump import Batch, Pump
 from caiso.engine.detect.detector import Detector, UnableToRestore
 from caiso.web.base.models import Unit
-from caiso.web.base.services.leases import acquire_lease, release_lease
+from caiso.web.base.services.leases import acquire_lease, process_owner, release_lease
 from caiso.web.config.environment import environment
 from caiso.web.inventory.services.traffic import TrafficMemory
 from caiso.web.soc import queries
@@ -54,7 +52,7 @@ class DetectorRun:
 
     def __init__(self, *, clock: Clock = utc_now, owner: str = "") -> None:
         self.clock = clock
-        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
+        self.owner = owner or process_owner()
         self.data = environment().data
         self.memory = TrafficMemory()
         self.fence = 0

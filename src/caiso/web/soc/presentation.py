@@ -1,6 +1,9 @@
 """How security operations put values into words."""
 
+import re
 from datetime import datetime, timedelta
+
+from django.utils.timezone import localtime
 
 WORDS = {True: "yes", False: "no"}
 
@@ -29,3 +32,16 @@ def said(value: object) -> str:
     except ValueError:
         return str(value).replace("_", " ")
     return f"{moment:%-d %b %Y %H:%M %Z}".strip()
+
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
+
+
+def readable(text: str) -> str:
+    """A sentence of the engine with its ISO moments as a person writes them, in the installation's zone."""
+
+    def shown(match: re.Match[str]) -> str:
+        moment = localtime(datetime.fromisoformat(match.group().replace("Z", "+00:00")))
+        return f"{moment:%-d %b %Y %H:%M %Z}"
+
+    return _ISO.sub(shown, text)

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from caiso.web.soc.presentation import said, time_left
+from caiso.web.soc.presentation import readable, said, time_left
 
 register = template.Library()
 
@@ -58,3 +58,4 @@ def left(deadline: datetime | None) -> str:
 
 
 register.filter("said", said)
+register.filter("readable", readable)
