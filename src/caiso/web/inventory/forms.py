@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from caiso.web.base.access import Viewer
+from caiso.web.base.models import Person, Unit
 from caiso.web.inventory import queries
 from caiso.web.inventory.models import Asset, Relation
 from caiso.web.inventory.scanfile import MOST_BYTES
@@ -13,9 +14,9 @@ from caiso.web.inventory.scanfile import MOST_BYTES
 class TakeOnForm(forms.Form):
     """Who answers for an asset from now on, and which AI system it belongs to."""
 
-    owner = forms.ModelChoiceField(queryset=None, required=False, empty_label="Nobody by name")
+    owner = forms.ModelChoiceField(Person.objects.none(), required=False, empty_label="Nobody by name")
     owner_role = forms.ChoiceField(required=False, help_text="Its holder answers when no person is named.")
-    system = forms.ModelChoiceField(queryset=None, required=False, label="AI system", empty_label="None")
+    system = forms.ModelChoiceField(Asset.objects.none(), required=False, label="AI system", empty_label="None")
 
     def __init__(self, data: Any, *, viewer: Viewer, asset: Asset) -> None:
         initial = {"owner": asset.owner, "owner_role": asset.owner_role, "system": asset.system}
@@ -31,7 +32,7 @@ class TakeOnForm(forms.Form):
 class AssignForm(forms.Form):
     """The AI system that an asset is part of."""
 
-    system = forms.ModelChoiceField(queryset=None, required=False, label="AI system", empty_label="None")
+    system = forms.ModelChoiceField(Asset.objects.none(), required=False, label="AI system", empty_label="None")
 
     def __init__(self, data: Any, *, viewer: Viewer, asset: Asset) -> None:
         super().__init__(data, initial={"system": asset.system})
@@ -42,7 +43,7 @@ class RelateForm(forms.Form):
     """An edge from an asset to another."""
 
     type = forms.ChoiceField(choices=Relation.Type.choices, label="This asset")
-    target = forms.ModelChoiceField(queryset=None, label="the asset", empty_label="Choose an asset")
+    target = forms.ModelChoiceField(Asset.objects.none(), label="the asset", empty_label="Choose an asset")
 
     def __init__(self, data: Any, *, candidates: Any) -> None:
         super().__init__(data)
@@ -58,9 +59,9 @@ class UploadForm(forms.Form):
         label="Place",
         help_text="What was scanned, such as the address of the repository. The same name compares with earlier scans.",
     )
-    unit = forms.ModelChoiceField(queryset=None, empty_label=None)
+    unit = forms.ModelChoiceField(Unit.objects.none(), empty_label=None)
     system = forms.ModelChoiceField(
-        queryset=None,
+        Asset.objects.none(),
         required=False,
         label="AI system",
         empty_label="None",

@@ -64,7 +64,7 @@ def merge(loser: Asset, *, into: Asset, actor: User | None, now: datetime) -> As
     _fill_gaps(loser, into)
     changes = {"merged": [None, f"{loser.name} ({loser.identity})"]}
     audit.record(actor=actor, verb="asset.merge", subject=into, changes=changes, now=now)
-    gone = {"state": [loser.state, "merged"], "into": [None, into.pk]}
+    gone: dict[str, list[object]] = {"state": [loser.state, "merged"], "into": [None, into.pk]}
     audit.record(actor=actor, verb="asset.merged-away", subject=loser, changes=gone, now=now)
     loser.delete()
     facts.touched("assets", now=now)

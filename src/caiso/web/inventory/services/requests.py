@@ -57,7 +57,7 @@ def request_scan(*, target: str, unit: Unit, system: Asset | None, actor: User, 
     )
     scan.job = enqueue(KIND, {"scan": scan.pk}, actor=actor, unit=unit, max_attempts=2, now=now)
     scan.save(update_fields=["job"])
-    changes = {"target": [None, place], "system": [None, system.pk if system else None]}
+    changes: dict[str, list[object]] = {"target": [None, place], "system": [None, system.pk if system else None]}
     audit.record(actor=actor, verb="scan.request", subject=scan, changes=changes, now=now)
     return scan
 
