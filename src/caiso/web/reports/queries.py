@@ -16,6 +16,7 @@ from caiso.web.inventory.models import Asset, AssetKind, AssetState
 from caiso.web.organisation.models import CoverageSnapshot, Duty
 from caiso.web.soc import queries as soc
 from caiso.web.soc.models import Alert, Incident
+from caiso.web.soc.presentation import time_left
 from caiso.web.soc.services.proposals import proposed_awareness
 
 ROWS = 6
