@@ -15,7 +15,7 @@ from django.db import connection, connections
 from caiso.web.base.models import AuditRecord, AuditSeal, AuditVerification, Unit
 from caiso.web.base.services import audit, sealing
 from caiso.web.base.services.audit import Entry, Subject, UnableToErase, erase_values, record, record_many
-from caiso.web.base.services.leases import acquire_lease, release_lease
+from caiso.web.base.services.leases import acquire_lease, process_owner, release_lease
 from tests.web.base.factories import NOW, make_user
 from tests.web.base.write_audit import write
 
@@ -271,6 +271,19 @@ def test_fence_grows_when_a_lease_changes_hands(db: None) -> None:
     assert acquire_lease("work", "b", seconds=10, now=NOW) is None
     release_lease("work", "a", now=NOW)
     assert acquire_lease("work", "b", seconds=10, now=NOW) == 2
+
+
+def test_lease_of_a_process_that_was_killed_is_free_at_once(db: None) -> None:
+    script = "from caiso.web.base.services.leases import process_owner; print(process_owner())"
+    gone = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    assert acquire_lease("work", gone, seconds=10, now=NOW) == 1
+    mine = process_owner()
+    assert acquire_lease("work", mine, seconds=10, now=NOW) == 2
+    assert acquire_lease("work", process_owner(), seconds=10, now=NOW) is None  # we run
+    elsewhere = gone.replace(gone[:4], "0000", 1)
+    release_lease("work", mine, now=NOW)
+    assert acquire_lease("work", elsewhere, seconds=10, now=NOW) == 3
+    assert acquire_lease("work", mine, seconds=10, now=NOW) is None  # nothing is known of another machine
 
 
 def test_bulk_records_are_sealed_in_batches(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
