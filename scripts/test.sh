@@ -15,7 +15,8 @@ group "engine, content and connectors" tests/engine tests/content tests/connect
 group "house rules" tests/house
 group "platform" -n 2 tests/web
 group "commands and processes" tests/cli
-group "browser" tests/browser tests/journeys
+group "browser" tests/browser
+group "journeys" tests/journeys
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf '\nfailed: %s\n' "$(IFS=', '; echo "${failed[*]}")"

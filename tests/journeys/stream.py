@@ -79,7 +79,9 @@ class Sender:
             named = {"gen_ai.conversation.id": conversation, "user.id": f"u{self.number}"}
             if extra:  # what surrounds the step
                 span.name = "chat"
-                text = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "hello " * chance.randint(1, 200)}]}])
+                text = json.dumps(
+                    [{"role": "user", "parts": [{"type": "text", "content": "hello " * chance.randint(1, 200)}]}]
+                )
                 chat = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1", "gen_ai.input.messages": text}
                 _put(span.attributes, named | chat)
             else:
