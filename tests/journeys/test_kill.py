@@ -87,7 +87,8 @@ def disturbed(data: Path, token: str, *, kills: int, chance: random.Random) -> l
         for number in range(kills):
             victim = VICTIMS[(first + number) % len(VICTIMS)]
             if number % 2:  # into steady work; else also into starting and recovering
-                wait_for(lambda before=parts(data): parts(data) - before, seconds=120)
+                before = parts(data)
+                wait_for(lambda before=before: parts(data) - before, seconds=120)
             time.sleep(chance.uniform(0.0, 2.0))
             kill(product, victim)
             sys.stderr.write(f"kill {number + 1}: {victim}\n")
