@@ -232,6 +232,10 @@ def test_a_tool_call_keeps_arguments_and_result_apart_and_the_result_is_untruste
         ("get_user_role", "{}", "read", ""),
         ("write_file", '{"path": "x"}', "write", ""),
         ("github.create_issue", "{}", "write", ""),
+        ("slack_read_channel", '{"channel": "C1"}', "read", ""),
+        ("slack_send_message", '{"channel": "C1"}', "egress", ""),
+        ("create_public_gist", '{"content": "x"}', "egress", ""),
+        ("create_ticket", "{}", "write", ""),
         ("frobnicate", "{}", None, ""),
     ],
 )

@@ -55,6 +55,11 @@ _ADMIN_NOUN = frozenset((
     "secrets", "config", "configuration", "settings", "firewall", "group", "groups", "member", "members",
     "token", "tokens", "password",
 ))  # fmt: skip
+_SERVICES = frozenset((  # products and things that stand before the verb: slack_read_channel reads
+    "slack", "email", "mail", "message", "messages", "sms", "webhook", "webhooks", "terminal", "sandbox", "code",
+    "script", "python", "shell",
+))  # fmt: skip
+_PUBLIC = frozenset(("public", "gist", "pastebin", "tweet", "post"))  # creating one of these shows it to everybody
 _HTTP = frozenset(("http", "https", "request", "requests", "fetch", "curl", "api", "url", "webpage", "browser"))
 _SQL_WORDS = frozenset(("sql", "database", "db", "query", "postgres", "mysql", "sqlite", "bigquery", "snowflake"))
 _SQL_IMPACT = {
@@ -94,6 +99,8 @@ def _by_name(name: str) -> tuple[str, bool]:
     words = _words(name)
     if not words:
         return "", False
+    if len(words) > 1 and words[0] in _SERVICES and words[1] in _READ:
+        return "read", False
     first, rest = words[0], frozenset(words[1:])
     everything = rest | {first}
     unclear = bool(everything & (_HTTP | _SQL_WORDS))
@@ -103,9 +110,10 @@ def _by_name(name: str) -> tuple[str, bool]:
         return "admin", False
     if first in _EXEC:
         return ("exec" if not rest & _SQL_WORDS else "read"), bool(rest & _SQL_WORDS)
-    for known, impact in ((_EGRESS, "egress"), (_WRITE, "write")):
-        if first in known:
-            return impact, unclear
+    if first in _EGRESS or (first in _WRITE and rest & _PUBLIC):
+        return "egress", unclear
+    if first in _WRITE:
+        return "write", unclear
     for known, impact in ((_EXEC, "exec"), (_EGRESS, "egress"), (_WRITE, "write"), (_READ, "read")):
         if everything & known:
             return impact, unclear
