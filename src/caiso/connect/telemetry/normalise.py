@@ -25,6 +25,7 @@ UNKNOWN_KIND: Final = "other"  # a span that has nothing to do with AI; kept, ma
 
 _LONG_TEXT: Final = 1024  # an unknown attribute longer than this is treated as content
 _LONG_VALUE: Final = 8192
+_BETWEEN: Final = "\n"
 _NOT_AGAIN: Final = frozenset({"content.untrusted", "content.history", "content.output", "content.system"})
 _KINDS: Final = frozenset(EVENT_KINDS)
 # Looked up for every attribute: a member of an enumeration costs ten times what a name of this module does.
@@ -84,16 +85,32 @@ def normalise(record: RawRecord, *, source_id: str, ingest_us: int) -> Normalise
     return Normalised(event, segments)
 
 
+def merged_fields(segment: Segment) -> tuple[str, ...]:
+    """Return the event fields in which rules see a segment's text."""
+    doubled = bool(segment.trust) and segment.field not in _NOT_AGAIN
+    return (segment.field, "content.untrusted") if doubled else (segment.field,)
+
+
+def segment_places(segments: Iterable[Segment]) -> list[dict[str, int]]:
+    """Return for each segment where its text begins in each field that ``merge_content`` makes of them."""
+    ends: dict[str, int] = {}
+    places: list[dict[str, int]] = []
+    for segment in segments:
+        place = {field: ends[field] + len(_BETWEEN) if field in ends else 0 for field in merged_fields(segment)}
+        ends.update({field: start + len(segment.text) for field, start in place.items()})
+        places.append(place)
+    return places
+
+
 def merge_content(event: dict[str, object], segments: Iterable[Segment]) -> dict[str, object]:
     """Return the event as rules see it: every segment's text under its field, untrusted text also under its own."""
     texts: dict[str, list[str]] = {}
     for segment in segments:
-        texts.setdefault(segment.field, []).append(segment.text)
-        if segment.trust and segment.field not in _NOT_AGAIN:
-            texts.setdefault("content.untrusted", []).append(segment.text)
+        for field in merged_fields(segment):
+            texts.setdefault(field, []).append(segment.text)
     merged = dict(event)
     for field, pieces in texts.items():
-        merged[field] = pieces[0] if len(pieces) == 1 else "\n".join(pieces)
+        merged[field] = pieces[0] if len(pieces) == 1 else _BETWEEN.join(pieces)
     return merged
 
 

@@ -59,12 +59,14 @@ def event_ids(alert: Alert, *, limit: int = 200) -> list[str]:
     return list(found)[:limit]
 
 
-def matches(alert: Alert) -> dict[str, list[tuple[int, int]]]:
-    """{content field: [(start, end)]} of what matched, to be highlighted."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for rows in alert.signals.values_list("matches", flat=True)[:200]:
-        for field, start, end in rows:
-            found.setdefault(field, []).append((start, end))
+def matches(alert: Alert) -> dict[str, dict[str, list[tuple[int, int]]]]:
+    """{event id: {content field: [(start, end)]}} of what matched; a correlation's spans lie in the event that completed it."""
+    found: dict[str, dict[str, list[tuple[int, int]]]] = {}
+    for ids, rows in alert.signals.values_list("event_ids", "matches")[:200]:
+        if ids:
+            fields = found.setdefault(ids[-1], {})
+            for field, start, end in rows:
+                fields.setdefault(field, []).append((start, end))
     return found
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from django.utils import timezone
 
+from caiso.connect.telemetry.normalise import segment_places
 from caiso.web.base.guard import PageRequest
 from caiso.web.soc import queries, store
 from caiso.web.soc.models import Alert
 
+Spans = dict[str, list[tuple[int, int]]]
 LONGEST_TEXT = 20_000
 MOST_EVENTS = 60
 
@@ -60,7 +62,12 @@ def evidence_of(alert: Alert, request: PageRequest) -> dict[str, Any]:
     )
     hits = queries.matches(alert) if reads else {}
     return {
-        "moments": [moment(one, is_cause=str(one.event["event.id"]) in set(causes), hits=hits) for one in readings],
+        "moments": [
+            moment(
+                one, is_cause=str(one.event["event.id"]) in set(causes), hits=hits.get(str(one.event["event.id"]), {})
+            )
+            for one in readings
+        ],
         "may_read_content": may_read,
         "shows_content": reads,
         "cause_count": len(causes),
@@ -79,21 +86,33 @@ def _around(alert: Alert, events: list[store.Event], request: PageRequest) -> li
     return sorted(own.values(), key=lambda event: event["time"])[:MOST_EVENTS]
 
 
-def moment(reading: store.Reading, *, is_cause: bool, hits: dict[str, list[tuple[int, int]]]) -> Moment:
-    """An event ready for the page."""
+def moment(reading: store.Reading, *, is_cause: bool, hits: Spans) -> Moment:
+    """An event ready for the page; `hits` are spans in the fields as the rules saw them."""
     event = reading.event
+    places = segment_places(reading.segments)
     passages = tuple(
         Passage(
             segment.role or segment.field.rsplit(".", 1)[-1],
             segment.trust,
             segment.origin,
-            _pieces(segment.text, hits.get(segment.field, []) if is_cause else []),
+            _pieces(segment.text, _within(place, len(segment.text), hits)),
             max(0, len(segment.text) - LONGEST_TEXT),
         )
-        for segment in reading.segments
+        for segment, place in zip(reading.segments, places, strict=True)
     )
     at = datetime.fromtimestamp(int(event["time"]) / 1_000_000, UTC)
     return Moment(event, at, _title(event), is_cause, passages, reading.gone)
+
+
+def _within(place: dict[str, int], length: int, hits: Spans) -> list[tuple[int, int]]:
+    """Spans of the merged fields that lie in this segment, counted from its own beginning."""
+    found = []
+    for field, begin in place.items():
+        for start, end in hits.get(field, []):
+            low, high = max(0, start - begin), min(length, end - begin)
+            if low < high:
+                found.append((low, high))
+    return found
 
 
 def _pieces(text: str, spans: list[tuple[int, int]]) -> tuple[Piece, ...]:

@@ -54,7 +54,7 @@ class OpenForm(forms.Form):
 @page("soc.incident")
 def incident_open(request: PageRequest) -> HttpResponse:
     """Open an incident by hand, for what no rule saw."""
-    form = OpenForm(request, request.POST or None)
+    form = OpenForm(request, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             incident = services.open_incident(**form.cleaned_data, actor=request.user, now=timezone.now())
