@@ -11,6 +11,7 @@ from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from caiso.web.base.api import JobState, TaskState
 from caiso.web.base.models import ApiToken, AuditRecord, Job, Person, RememberedAnswer, Task, TokenScope, Unit, User
@@ -235,7 +236,9 @@ def test_document_is_openapi_3_1_and_declares_every_refusal(bank: Unit) -> None:
             wanted = {"400", "401", "403", "404", "422", "429"} | ({"409", "412", "428"} if method != "get" else set())
             assert wanted <= set(operation["responses"]), (path, method)
             for status, answer in operation["responses"].items():
-                kinds = list(answer["content"])
+                kinds = list(answer.get("content", {}))
+                if not kinds and int(status) < 400:
+                    continue  # an answer without a body
                 assert kinds == (["application/problem+json"] if int(status) >= 400 else ["application/json"]), path
 
 
@@ -267,7 +270,10 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_declare(bank: U
         def attack(case: schemathesis.Case) -> None:
             nonlocal asked
             asked += 1
-            case.call_and_validate(headers={"Authorization": auth["HTTP_AUTHORIZATION"]})
+            # A filter's text may fit the document and still name no date or unit: that is refused in words, with 422.
+            case.call_and_validate(
+                headers={"Authorization": auth["HTTP_AUTHORIZATION"]}, excluded_checks=[positive_data_acceptance]
+            )
 
         run_case(operation, attack)
     assert asked >= 2 * len(operations)

@@ -1,10 +1,7 @@
 """The worker process: runs jobs in threads, seals the audit trail each second, starts periodic jobs."""
 
 import logging
-import os
-import secrets
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +13,7 @@ from django.utils import timezone
 from caiso.web.base.models import Job
 from caiso.web.base.services import jobs, sealing
 from caiso.web.base.services.heartbeats import beat, forget
+from caiso.web.base.services.leases import process_owner
 from caiso.web.base.services.wake import rang
 
 THREADS = 2
@@ -40,7 +38,7 @@ class _Worker:
         self.stop = stop
         self.slots = threads
         self.lease = lease
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = process_owner()
         self.running: dict[int, threading.Thread] = {}
         self.lock = threading.Lock()
         self.freed = threading.Event()
@@ -94,7 +92,7 @@ class _Worker:
     def _work(self, job: Job) -> None:
         started = time.monotonic()
         try:
-            state = jobs.run(job)
+            state = jobs.run(job, lease=self.lease)
             log.info(
                 "job ended",
                 extra={

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from caiso.errors import DomainError
 from caiso.web.base.models import Job, Schedule, Unit, User
 from caiso.web.base.services import audit
+from caiso.web.base.services.leases import has_ended
 from caiso.web.base.services.wake import ring_on_commit
 
 LEASE = timedelta(seconds=30)
@@ -49,11 +50,12 @@ class JobContext:
     owner: str
     requested_by_id: int | None = None
     clock: Callable[[], datetime] = field(default=timezone.now)
+    lease: timedelta = LEASE
 
     def progress(self, done: int, total: int = 0, note: str = "") -> None:
         """Tell how far the work is; raises JobStopped when the job was cancelled meanwhile."""
         changed = self._row().update(
-            progress=done, progress_total=total, progress_note=note[:200], lease_until=self.clock() + LEASE
+            progress=done, progress_total=total, progress_note=note[:200], lease_until=self.clock() + self.lease
         )
         if not changed:
             raise JobStopped(f"job {self.job_id} was cancelled or taken over")
@@ -160,9 +162,9 @@ def claim(owner: str, *, now: datetime, lease: timedelta = LEASE) -> Job | None:
         return job
 
 
-def run(job: Job, *, clock: Callable[[], datetime] = timezone.now) -> Job.State:
+def run(job: Job, *, clock: Callable[[], datetime] = timezone.now, lease: timedelta = LEASE) -> Job.State:
     """Run a claimed job's handler and write down how it ended; returns the state that the row has now."""
-    context = JobContext(job.pk, job.attempt, job.lease_owner, job.requested_by_id, clock)
+    context = JobContext(job.pk, job.attempt, job.lease_owner, job.requested_by_id, clock, lease)
     try:
         result = _HANDLERS[job.kind](context, **job.arguments)
     except JobStopped:
@@ -204,9 +206,14 @@ def prolong(owner: str, job_ids: list[int], *, now: datetime, lease: timedelta =
 
 
 def sweep(*, now: datetime) -> int:
-    """Put jobs whose worker died back in the queue, or give up on those that killed it too often."""
+    """Put jobs whose worker died back in the queue, or give up on those that killed it too often.
+
+    A worker that was killed on this machine is known to be gone at once; for others the lease must end.
+    """
+    running = Job.objects.filter(state=Job.State.RUNNING)
+    gone = [owner for owner in set(running.values_list("lease_owner", flat=True)) if has_ended(owner)]
     with transaction.atomic():
-        dead = Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=now)
+        dead = running.filter(Q(lease_until__lt=now) | Q(lease_owner__in=gone))
         failed = dead.filter(attempt__gte=F("max_attempts")).update(
             state=Job.State.FAILED, error="the worker died while it ran", finished_at=now, lease_until=None
         )
