@@ -1,6 +1,6 @@
 """Reads of the organisation: the database's rows as the engine's one value, and lists for pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
@@ -11,23 +11,23 @@ from django.http import Http404
 
 from caiso.engine.coverage.organisation import Organisation
 from caiso.engine.coverage.organisation import model as engine
-from caiso.engine.coverage.organisation.loading import default_organisation
+from caiso.engine.coverage.organisation.records import AuthorityRecord as AuthorityEntry
+from caiso.engine.coverage.organisation.records import RequirementLink, RiskAcceptance
 from caiso.engine.coverage.states import Coverage, coverage
 from caiso.web.base.access import Viewer, visible
-from caiso.web.base.models import Person, Setting, Unit, User
+from caiso.web.base.models import Person, Setting, User
 from caiso.web.organisation.models import (
     Assignment,
-    Competence,
     CoverageSnapshot,
     Delegate,
     Duty,
     Holding,
     ReportingLine,
     Role,
-    Skill,
 )
+from caiso.web.organisation.stored import PROFILE_SETTING as PROFILE_SETTING
+from caiso.web.organisation.stored import stored_organisation
 
-PROFILE_SETTING = "organisation.profile"
 VERSION_SETTING = "organisation.version"
 STATES = (
     ("covered", "Covered"),
@@ -37,7 +37,13 @@ STATES = (
     ("unowned", "Unowned"),
 )
 SystemProvider = Callable[[], tuple[engine.AiSystem, ...]]
+AcceptanceProvider = Callable[[], Iterable[RiskAcceptance]]
+LinkProvider = Callable[[], Iterable[RequirementLink]]
+AuthorityProvider = Callable[[], Iterable[AuthorityEntry]]
 _systems: list[SystemProvider] = []
+_acceptances: list[AcceptanceProvider] = []
+_links: list[LinkProvider] = []
+_authority: list[AuthorityProvider] = []
 
 
 def register_systems(provider: SystemProvider) -> None:
@@ -45,25 +51,36 @@ def register_systems(provider: SystemProvider) -> None:
     _systems.append(provider)
 
 
+def register_acceptances(provider: AcceptanceProvider) -> None:
+    """The app that records risk acceptances tells who signed which, for the share signed by both owners."""
+    _acceptances.append(provider)
+
+
+def register_requirement_links(provider: LinkProvider) -> None:
+    """The app that knows the crosswalk tells which requirements of two regulations overlap or conflict."""
+    _links.append(provider)
+
+
+def register_authority_records(provider: AuthorityProvider) -> None:
+    """The app that records meetings, decision rights or budgets tells them, for the authority checks."""
+    _authority.append(provider)
+
+
 def organisation(*, with_systems: bool = True) -> Organisation:
     """Everything recorded about the organisation, history included; what the catalogue alone knows comes from the pack."""
-    base = default_organisation()
-    units = {unit.pk: unit for unit in Unit.objects.all()}
+    found = stored_organisation()
+    if not with_systems:
+        return found
+    known = {record.id for record in found.authority_records}
     return replace(
-        base,
-        id="organisation",
-        title=next((unit.name for unit in units.values() if unit.parent_id is None), "Organisation"),
-        profile=_profile(),
-        competences=tuple(_competence(row) for row in Competence.objects.all()) or base.competences,
-        units=tuple(_unit(unit, units) for unit in units.values()),
-        systems=tuple(system for provider in _systems for system in provider()) if with_systems else (),
-        duties=tuple(_duty(row) for row in Duty.objects.all()),
-        roles=tuple(_role(row) for row in Role.objects.all()),
-        people=_people(),
-        holdings=tuple(_holding(row) for row in Holding.objects.select_related("person", "role")),
-        delegates=tuple(_delegate(row) for row in Delegate.objects.select_related("person", "role", "delegate")),
-        assignments=tuple(_assignment(row) for row in Assignment.objects.select_related("duty", "role", "scope_unit")),
-        lines=tuple(_line(row) for row in ReportingLine.objects.select_related("junior", "senior")),
+        found,
+        systems=tuple(system for provider in _systems for system in provider()),
+        acceptances=(*found.acceptances, *(one for provider in _acceptances for one in provider())),
+        requirement_links=(*found.requirement_links, *(one for provider in _links for one in provider())),
+        authority_records=(
+            *found.authority_records,
+            *(one for provider in _authority for one in provider() if one.id not in known),
+        ),
     )
 
 
@@ -156,94 +173,3 @@ def role_is_answered(role_slug: str, *, on: date) -> bool:
 def in_force(row: Holding | Assignment | Delegate | ReportingLine, on: date) -> bool:
     """Whether a dated row holds on the day; both ends are included."""
     return (row.since_on is None or row.since_on <= on) and (row.until_on is None or on <= row.until_on)
-
-
-def _profile() -> engine.Profile | None:
-    stored = Setting.objects.filter(key=PROFILE_SETTING).first()
-    return engine.Profile(**stored.value) if stored else None
-
-
-def _competence(row: Competence) -> engine.Competence:
-    return engine.Competence(id=row.slug, title=row.title, anchors=tuple(row.anchors), description=row.description)
-
-
-def _unit(unit: Unit, units: dict[int, Unit]) -> engine.Unit:
-    parent = units[unit.parent_id].slug if unit.parent_id else None
-    return engine.Unit(id=unit.slug, title=unit.name, parent=parent)
-
-
-def _duty(row: Duty) -> engine.Duty:
-    return engine.Duty(
-        id=row.slug,
-        title=row.title,
-        description=row.description,
-        family=row.family,  # type: ignore[arg-type]  # the service checked it against the engine's families
-        ai_security=row.is_ai_security,
-        stages=tuple(row.stages),
-        requires=dict(row.requires),
-        effort_hours=row.effort_hours,
-        priority=row.priority,
-        cadence_days=row.cadence_days,
-        topics=tuple(row.topics),
-        acts=tuple(row.acts),
-        controls=tuple(row.controls),
-        techniques=tuple(row.techniques),
-    )
-
-
-def _role(row: Role) -> engine.Role:
-    return engine.Role(
-        id=row.slug,
-        title=row.title,
-        description=row.description,
-        competences=dict(row.competences),
-        authority=row.authority,
-        capacity_hours=row.capacity_hours,
-        annual_cost=row.annual_cost,
-        template=row.is_template,
-        confirmed=row.is_confirmed,
-    )
-
-
-def _people() -> tuple[engine.Person, ...]:
-    skills: dict[int, list[engine.Skill]] = {}
-    for row in Skill.objects.select_related("competence"):
-        skill = engine.Skill(row.competence.slug, row.level, row.attested_by, row.attested_on)
-        skills.setdefault(row.person_id, []).append(skill)
-    return tuple(
-        engine.Person(id=person.slug, name=person.name, unit=person.unit.slug, skills=tuple(skills.get(person.pk, ())))
-        for person in Person.objects.filter(is_active=True).select_related("unit")
-    )
-
-
-def _holding(row: Holding) -> engine.Holding:
-    return engine.Holding(row.person.slug, row.role.slug, row.since_on, row.until_on, row.is_acting, row.share)
-
-
-def _delegate(row: Delegate) -> engine.Delegate:
-    return engine.Delegate(
-        row.person.slug, row.delegate.slug, row.role.slug, row.since_on, row.until_on, tuple(row.duties)
-    )
-
-
-def _assignment(row: Assignment) -> engine.Assignment:
-    return engine.Assignment(
-        duty=row.duty.slug,
-        role=row.role.slug,
-        kind=row.kind,  # type: ignore[arg-type]  # one of the model's choices
-        unit=row.scope_unit.slug if row.scope_unit else None,
-        system=row.scope_system or None,
-        since_on=row.since_on,
-        until_on=row.until_on,
-    )
-
-
-def _line(row: ReportingLine) -> engine.ReportingLine:
-    return engine.ReportingLine(
-        from_=row.junior.slug,
-        to=row.senior.slug,
-        kind=row.kind,  # type: ignore[arg-type]  # one of the model's choices
-        covers=row.covers,
-        since_on=row.since_on,
-        until_on=row.until_on,
-    )

@@ -101,10 +101,26 @@ def parse_organisation(source: bytes, *, path: Path) -> Organisation:
 
 def read_scenario(path: Path) -> Scenario:
     """A scenario from a file with the one key `scenario`."""
-    pack, problems = read_pack(SCENARIO, path)
+    return _scenario(*read_pack(SCENARIO, path))
+
+
+def parse_scenario(source: bytes, *, path: Path) -> Scenario:
+    """A scenario from bytes; `path` is how errors call it."""
+    return _scenario(*read_source(SCENARIO, source, path=path))
+
+
+def _scenario(pack: Pack[ScenarioFile] | None, problems: Iterable[PackProblem]) -> Scenario:
     if pack is None:
         raise PackError(problems)
     return pack.value.scenario
+
+
+def parse_fragment(source: bytes, *, path: Path) -> Organisation:
+    """Records of an organisation that refer to others which are not among them; only each record itself is checked."""
+    pack, problems = read_source(ORGANISATION, source, path=path)
+    if pack is None:
+        raise PackError(problems)
+    return pack.value
 
 
 def read_profile(path: Path) -> Profile:

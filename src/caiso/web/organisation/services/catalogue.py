@@ -1,7 +1,9 @@
 """Taking an organisation (the default catalogue, a file, an adopted scenario) into the database, whole or not at all."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any, TypeVar
 
 from django.db import transaction
 
@@ -11,8 +13,12 @@ from caiso.errors import DomainError
 from caiso.web.base.models import Person, Setting, Unit, User
 from caiso.web.base.services import audit
 from caiso.web.organisation import queries
-from caiso.web.organisation.models import Assignment, Competence, Delegate, Duty, Holding, ReportingLine, Role, Skill
+from caiso.web.organisation.models import Competence, Duty, Role, Skill
+from caiso.web.organisation.services.carried import carry_records
 from caiso.web.organisation.services.coverage import compute_coverage
+from caiso.web.organisation.services.dated import settle_dated
+
+Titled = TypeVar("Titled", Competence, Role, Duty)
 
 
 class UnableToTake(DomainError):
@@ -25,15 +31,17 @@ def take_organisation(
 ) -> None:
     """Write the organisation's units, competences, roles, duties, people and who holds what; then compute coverage.
 
-    What exists by the same id is updated, dated records (holdings, assignments, lines) are replaced as a set so that a
-    round trip is lossless; nothing else is deleted.
+    What exists by the same id is updated, dated records (holdings, assignments, lines) become the set that the
+    organisation says, so that a round trip is lossless; nothing else is deleted.
     """
+    first = not Duty.objects.exists()
     units = _units(organisation, root=root, demo=demo)
-    competences = {row.slug: row for row in (_competence(one) for one in organisation.competences)}
-    roles = {one.id: _role(one, unit=root) for one in organisation.roles}
-    duties = {one.id: _duty(one, unit=root) for one in organisation.duties}
+    competences = _put(Competence, {one.id: _competence(one) for one in organisation.competences})
+    roles = _put(Role, {one.id: _role(one) for one in organisation.roles}, unit=root)
+    duties = _put(Duty, {one.id: _duty(one) for one in organisation.duties}, unit=root)
     people = _people(organisation, units=units, root=root, competences=competences, demo=demo)
-    _dated_records(organisation, units=units, roles=roles, duties=duties, people=people)
+    changed = settle_dated(organisation, units=units, roles=roles, duties=duties, people=people)
+    carry_records(organisation, root=root, roles=roles, people=people)
     if organisation.profile is not None:
         Setting.objects.update_or_create(key=queries.PROFILE_SETTING, defaults={"value": asdict(organisation.profile)})
     audit.record(
@@ -43,6 +51,9 @@ def take_organisation(
         changes={"duties": [None, len(duties)], "roles": [None, len(roles)], "people": [None, len(people)]},
         now=now,
     )
+    if not first:
+        # What a first taking in brings stands in its one record; later every change is told on its own.
+        audit.record_many(changed, actor=actor, now=now)
     compute_coverage(now=now)
 
 
@@ -65,13 +76,31 @@ def _units(organisation: Organisation, *, root: Unit, demo: bool) -> dict[str, U
     return units
 
 
-def _competence(one: engine.Competence) -> Competence:
-    values = {"title": one.title, "description": one.description, "anchors": list(one.anchors)}
-    return Competence.objects.update_or_create(slug=one.id, defaults=values)[0]
+def _put(table: type[Titled], wanted: Mapping[str, dict[str, Any]], **on_create: Any) -> dict[str, Titled]:
+    """The rows by slug, written only where they differ."""
+    known: dict[str, Titled] = {row.slug: row for row in table._default_manager.all()}
+    new = []
+    for slug, values in wanted.items():
+        row = known.get(slug)
+        if row is None:
+            known[slug] = table(slug=slug, **values, **on_create)
+            new.append(known[slug])
+            continue
+        differing = [name for name, value in values.items() if getattr(row, name) != value]
+        if differing:
+            for name in differing:
+                setattr(row, name, values[name])
+            row.save(update_fields=differing)
+    table._default_manager.bulk_create(new, batch_size=200)
+    return known
 
 
-def _role(one: engine.Role, *, unit: Unit) -> Role:
-    values = {
+def _competence(one: engine.Competence) -> dict[str, Any]:
+    return {"title": one.title, "description": one.description, "anchors": list(one.anchors)}
+
+
+def _role(one: engine.Role) -> dict[str, Any]:
+    return {
         "title": one.title,
         "description": one.description,
         "competences": dict(one.competences),
@@ -81,11 +110,10 @@ def _role(one: engine.Role, *, unit: Unit) -> Role:
         "is_template": one.template,
         "is_confirmed": one.confirmed,
     }
-    return Role.objects.update_or_create(slug=one.id, defaults=values, create_defaults={**values, "unit": unit})[0]
 
 
-def _duty(one: engine.Duty, *, unit: Unit) -> Duty:
-    values = {
+def _duty(one: engine.Duty) -> dict[str, Any]:
+    return {
         "title": one.title,
         "description": one.description,
         "family": one.family,
@@ -100,80 +128,30 @@ def _duty(one: engine.Duty, *, unit: Unit) -> Duty:
         "controls": list(one.controls),
         "techniques": list(one.techniques),
     }
-    return Duty.objects.update_or_create(slug=one.id, defaults=values, create_defaults={**values, "unit": unit})[0]
 
 
 def _people(
-    organisation: Organisation, *, units: dict[str, Unit], root: Unit, competences: dict[str, Competence], demo: bool
+    organisation: Organisation,
+    *,
+    units: Mapping[str, Unit],
+    root: Unit,
+    competences: Mapping[str, Competence],
+    demo: bool,
 ) -> dict[str, Person]:
     people = {person.slug: person for person in Person.objects.all()}
+    held = {(row.person_id, row.competence_id): row for row in Skill.objects.all()}
     for one in organisation.people:
         unit = units[one.unit] if one.unit else root
         person = people.get(one.id) or Person(slug=one.id, is_demo=demo)
-        person.name, person.unit = one.name, unit
-        person.save()
+        if person.pk is None or (person.name, person.unit_id) != (one.name, unit.pk):
+            person.name, person.unit = one.name, unit
+            person.save()
         people[one.id] = person
         for skill in one.skills:
-            Skill.objects.update_or_create(
-                person=person,
-                competence=competences[skill.competence],
-                defaults={"level": skill.level, "attested_by": skill.attested_by, "attested_on": skill.attested_on},
-            )
+            competence = competences[skill.competence]
+            row = held.get((person.pk, competence.pk)) or Skill(person=person, competence=competence, level=-1)
+            values = (skill.level, skill.attested_by, skill.attested_on)
+            if (row.level, row.attested_by, row.attested_on) != values:
+                row.level, row.attested_by, row.attested_on = values
+                row.save()
     return people
-
-
-def _dated_records(
-    organisation: Organisation,
-    *,
-    units: dict[str, Unit],
-    roles: dict[str, Role],
-    duties: dict[str, Duty],
-    people: dict[str, Person],
-) -> None:
-    for table in (Assignment, Holding, Delegate, ReportingLine):
-        table._default_manager.all().delete()
-    Assignment.objects.bulk_create(
-        Assignment(
-            duty=duties[one.duty],
-            role=roles[one.role],
-            kind=one.kind,
-            scope_unit=units[one.unit] if one.unit else None,
-            scope_system=one.system or "",
-            since_on=one.since_on,
-            until_on=one.until_on,
-        )
-        for one in organisation.assignments
-    )
-    Holding.objects.bulk_create(
-        Holding(
-            person=people[one.person],
-            role=roles[one.role],
-            since_on=one.since_on,
-            until_on=one.until_on,
-            is_acting=one.acting,
-            share=one.share,
-        )
-        for one in organisation.holdings
-    )
-    Delegate.objects.bulk_create(
-        Delegate(
-            person=people[one.person],
-            delegate=people[one.delegate],
-            role=roles[one.role],
-            since_on=one.since_on,
-            until_on=one.until_on,
-            duties=list(one.duties),
-        )
-        for one in organisation.delegates
-    )
-    ReportingLine.objects.bulk_create(
-        ReportingLine(
-            junior=roles[one.from_],
-            senior=roles[one.to],
-            kind=one.kind,
-            covers=one.covers,
-            since_on=one.since_on,
-            until_on=one.until_on,
-        )
-        for one in organisation.lines
-    )
