@@ -65,7 +65,9 @@ def add(*items: Item) -> None:
         known = _items.get(item.route)
         if known is not None and known != item:
             raise ValueError(f"{item.route} is already in the navigation as {known.label!r}")
-        clash = next((one for one in _items.values() if item.key and one.key == item.key and one.route != item.route), None)
+        clash = next(
+            (one for one in _items.values() if item.key and one.key == item.key and one.route != item.route), None
+        )
         if clash is not None:
             raise ValueError(f"the key {item.key!r} of {item.label!r} already jumps to {clash.label!r}")
         _items[item.route] = item
