@@ -33,6 +33,13 @@ def test_the_pages_answer_where_it_says(up: Platform) -> None:
     assert up.get("/healthz")[0] == 200
 
 
+def test_nobody_but_the_owner_reads_a_file_of_the_store(up: Platform) -> None:
+    public = up.data / "static"  # style sheets and scripts that ship; copied with their own modes
+    files = [path for path in up.data.rglob("*") if path.is_file() and public not in path.parents]
+    assert any(path.name == "caiso.sqlite3" for path in files)
+    assert [str(path) for path in files if path.stat().st_mode & 0o077] == []
+
+
 def test_status_names_every_process(up: Platform) -> None:
     wait_for(lambda: caiso("status", "--data", str(up.data), "--quiet").returncode == 0)
     told = json.loads(caiso("status", "--data", str(up.data), "--json").stdout)
@@ -46,6 +53,13 @@ def test_a_second_start_is_refused_with_the_holder(up: Platform) -> None:
     done = caiso("up", "--data", str(up.data), "--port", "0")
     assert done.returncode == 1
     assert f"in use by process {up.process.pid}, serving {up.ready['url']}" in done.stderr
+
+
+def test_a_directory_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = caiso("up", "--data", str(tmp_path / "file" / "data"), "--port", "0")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"caiso: {tmp_path}/file/data cannot be used: Not a directory")
 
 
 def test_a_killed_web_process_refuses_nobody(up: Platform) -> None:

@@ -84,8 +84,12 @@ class DataLock:
 
 def lock_data_dir(data: Path, *, patience_s: float = 1.0) -> DataLock:
     """Take the data directory, or refuse with the name of who has it."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = (data / "caiso.lock").open("a+")
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keep_private(data)
+        handle = (data / "caiso.lock").open("a+")
+    except OSError as error:
+        raise UnableToStart(f"{data} cannot be used: {error.strerror}; choose another --data") from None
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -99,6 +103,14 @@ def lock_data_dir(data: Path, *, patience_s: float = 1.0) -> DataLock:
             handle.close()
             raise UnableToStart(f"{data} is in use by {holder}; stop it first, or choose another --data") from None
         return DataLock(handle)
+
+
+def keep_private(data: Path) -> None:
+    """Let only this user read the files that are there and those to come: they hold names, roles and sessions."""
+    os.umask(0o077)
+    for path in data.iterdir():
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def is_locked(data: Path) -> bool:

@@ -16,6 +16,7 @@ def boot(data: Path, *, must_exist: bool = True) -> None:
     """Make this process a part of the installation in `data`: settings, models, services."""
     if must_exist and not os.environ.get("CAISO_DATABASE_URL") and not (data / "caiso.sqlite3").exists():
         raise UnableToOpen(f"{data} holds no installation yet; start one with: caiso up --data {data}")
+    os.umask(0o077)  # the store holds names, roles and sessions; nobody but its owner reads the files made here
     os.environ["CAISO_DATA"] = str(data)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "caiso.web.config.settings")
 
