@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from caiso.web.base.models import User
+from caiso.web.inventory.models import Asset, AssetState
+from caiso.web.inventory.services.assets import confirm_assets
 from caiso.web.reports.services.demo import cast, traffic
 from caiso.web.reports.services.demo.traffic import Burst
 from caiso.web.soc.models import Alert, Incident
@@ -57,7 +59,9 @@ def play(day: datetime, *, now: datetime, players: Players) -> None:
     evening = day.replace(hour=17, minute=30, second=0, microsecond=0)
     if age == 0:
         return
-    if age == 15:
+    if age == 28:
+        _know_the_parts(evening, players)
+    elif age == 15:
         _handle_leak(evening, players)
     elif age == 14:
         _close_leak(evening, players)
@@ -66,6 +70,12 @@ def play(day: datetime, *, now: datetime, players: Players) -> None:
     elif age == 1:
         _contain_exfiltration(evening, players)
     _triage(evening, players)
+
+
+def _know_the_parts(at: datetime, players: Players) -> None:
+    """The first week's models and tools are looked at and confirmed; what appears later has to be decided again."""
+    parts = Asset.objects.filter(state=AssetState.UNMANAGED, system__is_demo=True)
+    confirm_assets(list(parts), actor=players.caiso, now=at)
 
 
 def _triage(at: datetime, players: Players) -> None:
