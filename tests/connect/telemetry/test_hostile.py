@@ -238,3 +238,29 @@ def test_more_records_or_attributes_than_allowed_are_refused_whole() -> None:
             check_request(Signal.TRACES, Encoding.PROTOBUF, body, limits)
         with pytest.raises(UnableToDecode, match="more than"):
             check_request(Signal.TRACES, Encoding.JSON, json_traces([span({"a": 1, "b": 2})] * 20), limits)
+
+
+@pytest.mark.parametrize("item", ["-1", 5, None, True, [], 1.5])
+@pytest.mark.parametrize("signal", [Signal.TRACES, Signal.LOGS])
+def test_a_record_that_is_no_object_is_named(signal: Signal, item: object) -> None:
+    good = json.loads(json_traces([{"attributes": {}}]))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    outer, middle, inner = (
+        ("resourceSpans", "scopeSpans", "spans")
+        if signal is Signal.TRACES
+        else ("resourceLogs", "scopeLogs", "logRecords")
+    )
+    body = json.dumps({outer: [{middle: [{inner: [item, good]}]}]}).encode()
+    total, refused = check_request(signal, Encoding.JSON, body)
+    assert total == 2
+    assert [refusal.index for refusal in refused] == [0]
+
+
+@pytest.mark.parametrize("number", ["9999999999999999999", "-9999999999999999999", 1e19, -1e300, 2**63, 2**64 - 1])
+def test_a_count_beyond_64_bits_does_not_stop_the_part(number: object) -> None:
+    body = json.dumps(
+        {"event.kind": "inference", "gen_ai.usage.input_tokens": number, "unknown.count": number}
+    ).encode()
+    (record,) = decode_request(Signal.EVENTS, Encoding.NDJSON, body)
+    assert isinstance(record, RawRecord)
+    event = normalise(record, source_id="s", ingest_us=NOW_US).event
+    assert parts.to_events(parts.to_table([event])) == [event]

@@ -8,8 +8,9 @@ import pytest
 from caiso.connect.telemetry import parts
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.keys import KeyRing
+from caiso.connect.telemetry.normalise import Normalised, normalise
 from caiso.connect.telemetry.pump import Batch, Pump, PumpSettings, UnableToContinue
-from caiso.connect.telemetry.records import Encoding, Envelope, Signal, pack_envelope
+from caiso.connect.telemetry.records import Encoding, Envelope, RawRecord, Signal, pack_envelope
 from caiso.connect.telemetry.wal import Position, WalReader, WalWriter, segment_numbers
 from tests.connect.telemetry.killable import Database, ThirdAttack, drain, restart
 from tests.connect.telemetry.samples import NOW_US, logs, otel_messages, span, traces
@@ -228,6 +229,26 @@ def test_a_mistake_of_ours_refuses_the_record_and_not_the_batch(bench: Bench, mo
     batch = bench.batch()
     assert len(batch.events) == 1
     assert batch.rejects[0].reason == "internal error: KeyError"
+
+
+def test_an_event_that_no_part_can_hold_is_refused_and_not_the_batch(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_huge_number(record: RawRecord, *, source_id: str, ingest_us: int) -> Normalised:
+        found = normalise(record, source_id=source_id, ingest_us=ingest_us)
+        if str(found.event["span_id"]).endswith("2"):
+            found.event["gen_ai.usage.input_tokens"] = 10**30
+        return found
+
+    monkeypatch.setattr("caiso.connect.telemetry.pump.normalise", with_huge_number)
+    bench.chat(1, 2, 3)
+    batch = bench.batch()
+    bench.commit(batch)
+    assert [event["content.user"] for event in batch.events] == ["attack 1", "attack 3"]
+    (reject,) = batch.rejects
+    assert reject.reason.startswith("internal error: OverflowError")
+    assert bench.pump.next_batch() is None
+    assert [one[-1] for one in bench.stored()] == ["1", "3"]
 
 
 def test_a_part_holds_one_hour_of_arrival(bench: Bench) -> None:

@@ -32,6 +32,7 @@ _KINDS: Final = frozenset(EVENT_KINDS)
 _PLAIN, _RENAMED, _RESERVED = Meaning.PLAIN, Meaning.RENAMED, Meaning.RESERVED
 _ASIDE: Final = (Meaning.CONTENT, Meaning.NUMBERED)
 _SIMPLE: Final = frozenset({int, float, bool})
+_INT64: Final = 2**63
 
 _OPERATIONS: Final = {
     "chat": "inference", "generate_content": "inference", "text_completion": "inference", "completion": "inference",
@@ -169,7 +170,8 @@ def _typed(value: object, meaning: Meaning) -> object:
         return value
     try:
         if meaning is Meaning.INTEGER and isinstance(value, str | float) and len(str(value)) < 20:
-            return int(value)
+            whole = int(value)
+            return whole if -_INT64 <= whole < _INT64 else value  # "9999999999999999999" and 1e19 are short, too
         if meaning is Meaning.NUMBER and isinstance(value, str | int) and not isinstance(value, bool):
             number = float(value)
             return number if number - number == 0 else value

@@ -91,10 +91,9 @@ def _for_body(body: bytes, limits: Limits) -> Limits:
 
 
 def _count(item: Any) -> int:
-    if isinstance(item, dict):
-        found = item.get("attributes")
-        return len(found) if isinstance(found, list) else 0
-    return len(item.attributes) if not isinstance(item, bytes) else 0
+    """How many attributes a record of either encoding has; what is no record at all has none."""
+    found = item.get("attributes") if isinstance(item, dict) else getattr(item, "attributes", None)
+    return len(found) if found is not None and not isinstance(found, str | int | float) else 0
 
 
 def decode_request(

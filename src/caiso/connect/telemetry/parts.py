@@ -60,6 +60,10 @@ _DICTIONARY: Final = [name for name in TEXT_COLUMNS if name not in _UNIQUE]
 Event = dict[str, object]
 
 
+class UnableToStoreEvents(DomainError):
+    """Some event of a batch holds a value that neither a column nor JSON can."""
+
+
 class UnableToWritePart(DomainError):
     """A part whose number is already taken: another detector is alive."""
 
@@ -131,7 +135,28 @@ def hour_of(time_us: int) -> str:
 
 
 def to_table(events: Sequence[Event]) -> pa.Table:
-    """Return events as the columns of a part; a value of a wrong type for its column stays in ``attributes``."""
+    """Return events as the columns of a part; a value of a wrong type for its column stays in ``attributes``.
+
+    Raises ``UnableToStoreEvents`` where a value fits neither; ``unstorable`` names the events.
+    """
+    try:
+        return _table(events)
+    except (OverflowError, TypeError, ValueError) as error:  # also those of Arrow and of the JSON writer
+        raise UnableToStoreEvents(f"{type(error).__name__}: {error}") from error
+
+
+def unstorable(events: Sequence[Event]) -> dict[int, str]:
+    """Return the places of the events that no part can hold, each with the reason."""
+    found: dict[int, str] = {}
+    for index, event in enumerate(events):
+        try:
+            _table([event])
+        except (OverflowError, TypeError, ValueError) as error:
+            found[index] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def _table(events: Sequence[Event]) -> pa.Table:
     count = len(events)
     columns: dict[str, tuple[type, list[object]]] = {name: (kind, [None] * count) for name, kind, _ in _COLUMNS}
     rest: list[str | None] = [None] * count

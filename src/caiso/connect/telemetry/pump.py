@@ -346,21 +346,47 @@ class Pump:
 
     def _write(self, draft: _Draft, ranges: list[Range], hour_us: int) -> Batch:
         hour = part_files.hour_of(hour_us)
-        rejects = self._store(draft, date.fromisoformat(hour[:10])) + self._damaged()
+        day, damaged = date.fromisoformat(hour[:10]), self._damaged()
+        rejects = self._store(draft, day) + damaged
         offsets = {**self._offsets, **{r.writer: r.end for r in ranges}}
-        part = None
-        if draft.events:
-            part = part_files.write_part(
-                self.events_root,
-                self._last_part + 1,
-                draft.events,
-                hour=hour,
-                ranges=ranges,
-                rejects=rejects,
-                duplicates=draft.duplicates,
-            )
+        try:
+            part = self._part(draft, hour, ranges, rejects)
+        except part_files.UnableToStoreEvents:
+            self._drop(draft, part_files.unstorable(draft.events))
+            rejects = self._store(draft, day) + damaged
+            part = self._part(draft, hour, ranges, rejects)
         events = [merge_content(event, segments) for event, segments in zip(draft.events, draft.segments, strict=True)]
         return Batch(part, events, rejects, offsets, draft.duplicates)
+
+    def _part(self, draft: _Draft, hour: str, ranges: list[Range], rejects: tuple[Reject, ...]) -> PartInfo | None:
+        if not draft.events:
+            return None
+        return part_files.write_part(
+            self.events_root,
+            self._last_part + 1,
+            draft.events,
+            hour=hour,
+            ranges=ranges,
+            rejects=rejects,
+            duplicates=draft.duplicates,
+        )
+
+    def _drop(self, draft: _Draft, unstorable: Mapping[int, str]) -> None:
+        """Refuse events that no part can hold: one of them would otherwise come again with every restart."""
+        for index, reason in unstorable.items():
+            event = draft.events[index]
+            log.error("event %s cannot be stored: %s", event["event.id"], reason)
+            reject = Reject(
+                id=str(event["event.id"]),
+                source_id=str(event["source.id"]),
+                signal="",
+                ingest_us=int(str(event["ingest_time"])),
+                index=0,
+                reason=f"internal error: {reason}"[:500],
+            )
+            draft.rejects.append((reject, repr(event)[:2000]))
+        draft.events = [event for index, event in enumerate(draft.events) if index not in unstorable]
+        draft.segments = [segments for index, segments in enumerate(draft.segments) if index not in unstorable]
 
     def _store(self, draft: _Draft, day: date) -> tuple[Reject, ...]:
         """Append content and the beginnings of refused records; returns the rejects with their references."""
