@@ -1,7 +1,8 @@
 """Records of the organisation in another unit, for the role x route matrix."""
 
 from caiso.web.base.models import Person, Unit
-from caiso.web.organisation.models import Assignment, Delegate, Duty, Holding, Role
+from caiso.web.organisation.models import Assignment, Delegate, Duty, Holding, Role, Scenario, Tool
+from tests.web.conftest import NOW
 
 NOT_OBJECTS = {"organisation_figure"}  # a picture by its name
 
@@ -15,6 +16,10 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
     assignment = Assignment.objects.create(duty=duty, role=role, kind=Assignment.Kind.values[0], scope_unit=unit)
     holding = Holding.objects.create(person=ada, role=role)
     delegation = Delegate.objects.create(role=role, person=ada, delegate=bob)
+    scenario = Scenario.objects.create(
+        name="Theirs", unit=unit, changes=[{"op": "remove_role", "role": "x"}], created_at=NOW, updated_at=NOW
+    )
+    tool = Tool.objects.create(slug="their-tool", title="Theirs", unit=unit)
     return {
         "duty_by_slug": {"slug": duty.slug},
         "duty_*": {"pk": duty.pk},
@@ -22,6 +27,12 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         "assignment_end": {"pk": assignment.pk},
         "holding_end": {"pk": holding.pk},
         "delegation_end": {"pk": delegation.pk},
+        "scenario_change_edit": {"pk": scenario.pk, "place": 0},
+        "scenario_change_drop": {"pk": scenario.pk, "place": 0},
+        "scenario_*": {"pk": scenario.pk},
+        "GET /organisation/scenarios/{number}/difference": {"number": scenario.pk},
+        "tool_record": {"pk": tool.pk},
+        "tools": {"key": tool.pk},
         "* /duties/{slug}*": {"slug": duty.slug},
         "* /roles/{slug}*": {"slug": role.slug},
         "POST /assignments/{number}/end": {"number": assignment.pk},

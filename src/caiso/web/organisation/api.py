@@ -1,7 +1,7 @@
 """The API's endpoints for duties, roles and who answers."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -9,8 +9,11 @@ from ninja import Field, Query, Router, Schema
 
 from caiso.web.base.access import visible
 from caiso.web.base.endpoint import ApiRequest, Page, Paging, RowId, Slug, page_of, reads, writes
+from caiso.web.base.queries import sees_whole
 from caiso.web.organisation import figures, queries
-from caiso.web.organisation.models import Assignment, Duty, Holding, Role
+from caiso.web.organisation.difference import Names, shown_live, shown_outcome
+from caiso.web.organisation.models import Assignment, Duty, Holding, Role, Scenario
+from caiso.web.organisation.scenarios import trial
 from caiso.web.organisation.services import answering
 
 router = Router(tags=["organisation"])
@@ -272,3 +275,65 @@ def read_coverage(request: ApiRequest) -> CoverageOut:
     """How many duties are in each state."""
     counts = figures.coverage_counts(request.viewer)
     return CoverageOut(**{name: counts[name] for name in ("total", "ai_security", "families", "stages")})
+
+
+class ScenarioOut(Schema):
+    """A scenario with its changes in the language of the organisation file."""
+
+    id: int
+    name: str
+    description: str
+    state: Literal["draft", "adopted", "discarded"]
+    unit: str
+    changes: list[dict[str, Any]]
+    decided_by: str
+    decided_on: date | None
+    reason: str
+    updated_at: datetime
+
+
+def show_scenario(row: Scenario) -> ScenarioOut:
+    """A scenario as the API shows it."""
+    return ScenarioOut(
+        id=row.pk,
+        name=row.name,
+        description=row.description,
+        state=row.state,
+        unit=row.unit.slug,
+        changes=row.changes,
+        decided_by=row.decided_by,
+        decided_on=row.decided_on,
+        reason=row.reason,
+        updated_at=row.updated_at,
+    )
+
+
+@reads(router, "/organisation/scenarios", permission="view", response=Page[ScenarioOut])
+def list_scenarios(request: ApiRequest, paging: Annotated[Paging, Query()]) -> Page[ScenarioOut]:
+    """Scenarios in sight, the last changed first."""
+    return page_of(queries.visible_scenarios(request.viewer), show_scenario, paging)
+
+
+class DifferenceOut(Schema):
+    """Before and after; titles and counts of what is in sight. `refusal` says why the changes do not apply."""
+
+    refusal: str
+    difference: dict[str, Any] | None
+
+
+@reads(router, "/organisation/scenarios/{number}/difference", permission="view", response=DifferenceOut)
+def read_difference(request: ApiRequest, number: RowId) -> DifferenceOut:
+    """What the scenario closes, breaks, loads and costs."""
+    row = get_object_or_404(queries.visible_scenarios(request.viewer), pk=number)
+    today = timezone.now().date()
+    seen = figures.sight(request.viewer, on=today)
+    people = frozenset(queries.people(request.viewer).values_list("slug", flat=True))
+    if row.state == Scenario.State.ADOPTED:
+        names = Names(seen, people, seen.view.snapshot.organisation)
+        whole = sees_whole(request.viewer, "view")
+        return DifferenceOut(refusal="", difference=shown_outcome(row, names, whole=whole))
+    found = trial(row, on=today)
+    if found.difference is None:
+        return DifferenceOut(refusal=found.refusal, difference=None)
+    names = Names(seen, people, found.difference.applied.organisation)
+    return DifferenceOut(refusal="", difference=shown_live(found.difference, names))

@@ -30,6 +30,7 @@ def join_frame() -> None:
         navigation.Item("Chart", "organisation_chart", icon="sitemap", section=SECTION, order=40),
         navigation.Item("Crossover", "crossover", icon="circles", section=SECTION, order=50),
         navigation.Item("Deficiencies", "deficiencies", icon="grid-dots", section=SECTION, order=60),
+        navigation.Item("Scenarios", "scenarios_list", icon="git-branch", section=SECTION, order=70),
     )
     search.register("duties", "Duties", _find_duties)
     search.register("roles", "Roles", _find_roles)

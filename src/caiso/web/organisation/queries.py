@@ -24,6 +24,7 @@ from caiso.web.organisation.models import (
     Holding,
     ReportingLine,
     Role,
+    Scenario,
 )
 from caiso.web.organisation.stored import PROFILE_SETTING as PROFILE_SETTING
 from caiso.web.organisation.stored import stored_organisation
@@ -127,6 +128,11 @@ def role_or_404(viewer: Viewer, pk: int) -> Role:
     if found is None:
         raise Http404
     return found
+
+
+def visible_scenarios(viewer: Viewer) -> QuerySet[Scenario]:
+    """Scenarios of the viewer's units."""
+    return visible(Scenario.objects.select_related("unit", "owner", "recorded_by"), viewer)
 
 
 def people(viewer: Viewer) -> QuerySet[Person]:

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from caiso.engine.coverage.organisation.model import FAMILIES
 from caiso.web.base.access import Viewer
-from caiso.web.base.register import Choice, Column, Flag, Moment, Number, Register, Tags, Text, declare
+from caiso.web.base.register import Button, Choice, Column, Flag, Moment, Number, Register, Tags, Text, declare
 from caiso.web.organisation import queries
-from caiso.web.organisation.models import Assignment, Duty, Role
+from caiso.web.organisation.models import Assignment, Duty, Role, Scenario
 
 STATE_TONES = {
     "covered": "good",
@@ -20,6 +20,7 @@ STATE_TONES = {
     "contested": "high",
     "unowned": "bad",
 }
+SCENARIO_TONES = {"draft": "info", "adopted": "good", "discarded": "neutral"}
 FAMILY_NAMES = {
     "ai": "AI",
     "technology": "Technology",
@@ -169,6 +170,38 @@ ROLES = declare(
             Column("template", "Template", Flag(), value="is_template", filter=True, shown=False),
             Column("unit", "Unit", value="unit.name", search=True, shown=False),
             Column("id", "Id", Text(mono=True), value="slug", search=True, shown=False),
+        ),
+    )
+)
+
+
+SCENARIOS = declare(
+    Register(
+        name="scenarios",
+        one="scenario",
+        many="Scenarios",
+        rows=queries.visible_scenarios,
+        url=lambda scenario: scenario.get_absolute_url(),
+        sort="-updated",
+        icon="git-branch",
+        lead="Copies of the organisation to change, compare, and adopt with a recorded decision, or discard.",
+        views=(("Drafts", "state=draft"), ("Decided", "state=adopted&state=discarded")),
+        buttons=(
+            Button("Compare", "scenario_compare", "view", icon="columns"),
+            Button("New scenario", "scenario_new", "organisation.edit", icon="plus"),
+        ),
+        empty_title="No scenario yet",
+        empty_text="Start from “add a CAISO” and see what it closes, loads and costs before anybody decides.",
+        empty_url="/scenarios/start/?template=add-caiso",
+        empty_action="Add a CAISO",
+        columns=(
+            Column("state", "State", Choice(Scenario.State.choices, tones=SCENARIO_TONES), filter=True),
+            Column("name", "Scenario", link=True, search=True, note=lambda row: row.description[:140]),
+            Column("steps", "Changes", Number(), value=lambda row: len(row.changes), lookup=None),
+            Column("owner", "Owner", value="owner", lookup="owner__name", search=True),
+            Column("decided", "Decided by", value="decided_by", search=True),
+            Column("unit", "Unit", value="unit.name", search=True, shown=False),
+            Column("updated", "Changed", Moment(), value="updated_at", filter=True),
         ),
     )
 )

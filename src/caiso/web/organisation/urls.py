@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from caiso.web.base.register.pages import register_urls
 from caiso.web.organisation import registers
-from caiso.web.organisation.views import coverage, duties, exchange, figures, people, roles
+from caiso.web.organisation.views import coverage, duties, exchange, figures, people, roles, scenarios
 
 urlpatterns: list[URLPattern] = [
     path("organisation/", coverage.coverage, name="coverage"),
@@ -28,6 +28,16 @@ urlpatterns: list[URLPattern] = [
     path("roles/<int:pk>/confirm/", roles.role_confirm, name="role_confirm"),
     path("holdings/<int:pk>/end/", roles.holding_end, name="holding_end"),
     path("delegations/<int:pk>/end/", roles.delegation_end, name="delegation_end"),
+    path("scenarios/start/", scenarios.scenario_new, name="scenario_new"),
+    path("scenarios/compare/", scenarios.scenario_compare, name="scenario_compare"),
+    path("scenarios/<int:pk>/", scenarios.scenario_record, name="scenario_record"),
+    path("scenarios/<int:pk>/scenario.yaml", scenarios.scenario_file, name="scenario_file"),
+    path("scenarios/<int:pk>/changes/", scenarios.scenario_change, name="scenario_change"),
+    path("scenarios/<int:pk>/changes/<int:place>/", scenarios.scenario_change, name="scenario_change_edit"),
+    path("scenarios/<int:pk>/changes/<int:place>/drop/", scenarios.scenario_change_drop, name="scenario_change_drop"),
+    path("scenarios/<int:pk>/adopt/", scenarios.scenario_adopt, name="scenario_adopt"),
+    path("scenarios/<int:pk>/discard/", scenarios.scenario_discard, name="scenario_discard"),
     *register_urls(registers.DUTIES),
+    *register_urls(registers.SCENARIOS),
     *register_urls(registers.ROLES),
 ]

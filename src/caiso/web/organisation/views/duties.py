@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, record_context
 from caiso.web.organisation import queries
-from caiso.web.organisation.forms import AssignForm, EndForm
+from caiso.web.organisation.forms.answering import AssignForm, EndForm
 from caiso.web.organisation.models import Assignment, Duty
 from caiso.web.organisation.registers import FAMILY_NAMES, STATE_TONES, shortfall_words
 from caiso.web.organisation.services import answering

@@ -15,7 +15,7 @@ from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.services import audit
 from caiso.web.organisation import queries
-from caiso.web.organisation.forms import ImportForm
+from caiso.web.organisation.forms.answering import ImportForm
 from caiso.web.organisation.services.catalogue import take_organisation
 from caiso.web.organisation.views.coverage import may_replace, root_unit
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Page, Tab, record_context
 from caiso.web.organisation import queries
-from caiso.web.organisation.forms import (
+from caiso.web.organisation.forms.answering import (
     AppointForm,
     AssignToRoleForm,
     ConfirmForm,

@@ -152,9 +152,3 @@ class ImportForm(forms.Form):
         if sent.size > MOST_FILE_BYTES:
             raise forms.ValidationError("The file is larger than 5 MB.")
         return sent
-
-
-class DecisionForm(forms.Form):
-    """Why a scenario is adopted."""
-
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=2000, label="Why we decide this")
