@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 BATCH = 2_000
+TURNS = 20  # events of a conversation
 SEVERITIES = ("low", "medium", "medium", "high", "critical")
 STATES = ("new", "acknowledged", "escalated", *["closed"] * 7)
 PART_KINDS = ("agent", "tool", "tool", "hosted_model", "mcp_server", "vector_store", "dataset")
@@ -70,7 +71,7 @@ def fill(data: Path, sizes: Sizes) -> Filled:
     world = _world()
     systems, assets = _assets(world, sizes)
     incidents = _incidents(world, systems, sizes.incidents)
-    alerts = _alerts(world, systems, incidents, sizes.alerts)
+    alerts = _alerts(world, systems, incidents, sizes)
     _signals(world, alerts)
     _coverage(world, systems)
     _events(data, world, sizes)
@@ -195,10 +196,10 @@ def _incidents(world: World, systems: list[Asset], count: int) -> list[Incident]
     return made
 
 
-def _alerts(world: World, systems: list[Asset], incidents: list[Incident], count: int) -> list[Alert]:
+def _alerts(world: World, systems: list[Asset], incidents: list[Incident], sizes: Sizes) -> list[Alert]:
     from caiso.web.soc.models import Alert
 
-    chance = world.chance
+    chance, conversations = world.chance, sizes.parts * sizes.events_per_part // TURNS
 
     def alert(number: int) -> Alert:
         system, rule, state = chance.choice(systems), chance.choice(world.rules), chance.choice(STATES)
@@ -209,14 +210,14 @@ def _alerts(world: World, systems: list[Asset], incidents: list[Incident], count
             verdict=chance.choice(("true", "benign", "false")) if state == "closed" else "",
             technique=rule.techniques[0] if rule.techniques else "", techniques=rule.techniques,
             source=chance.choice(world.sources), incident=chance.choice(incidents) if state == "escalated" else None,
-            assignee=None if state == "new" else chance.choice(world.people), conversation_id=f"c{number % 5000}",
+            assignee=None if state == "new" else chance.choice(world.people), conversation_id=f"c{chance.randrange(conversations)}",
             trace_id=f"{number:032x}", subject_user=f"user-{number % 3000}", agent=f"agent-{number % 200}",
             service=system.name, signal_count=1, first_event_at=created, last_event_at=created, created_at=created,
             acknowledged_at=None if state == "new" else created + timedelta(minutes=9),
             closed_at=created + timedelta(hours=1) if state == "closed" else None,
         )  # fmt: skip
 
-    return _write(alert(number) for number in range(count))
+    return _write(alert(number) for number in range(sizes.alerts))
 
 
 def _signals(world: World, alerts: list[Alert]) -> None:
@@ -274,8 +275,8 @@ def _hour(begin: datetime, first: int, count: int) -> Iterator[dict[str, object]
             "event.id": f"event-{number}", "time": time_us, "observed_time": time_us, "ingest_time": time_us,
             "event.kind": "tool" if number % 3 else "inference", "source.id": f"source-{number % 100}",
             "schema.version": "1", "trace_id": f"{number // 8:032x}", "span_id": f"{number:016x}", "event.name": "chat",
-            "service.name": f"service-{number % 5}", "time.marked": "", "gen_ai.conversation.id": f"c{number % 5000}",
-            "aisoc.session": f"c{number % 5000}", "gen_ai.tool.name": "search", "gen_ai.request.model": "model-1",
+            "service.name": f"service-{number % 5}", "time.marked": "", "gen_ai.conversation.id": f"c{number // TURNS}",
+            "aisoc.session": f"c{number // TURNS}", "gen_ai.tool.name": "search", "gen_ai.request.model": "model-1",
             "user.id": f"user-{number % 3000}", "app.release": "2026.11",
         }  # fmt: skip
 

@@ -11,6 +11,7 @@ from django.db.models import Sum
 
 from caiso.connect.telemetry.content import ContentGone, ContentStore, UnableToReadContent
 from caiso.connect.telemetry.meaning.messages import Segment
+from caiso.connect.telemetry.parts import PartInfo
 from caiso.connect.telemetry.reader import EventFilter, EventReader, Page
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import User
@@ -20,6 +21,7 @@ from caiso.web.soc import queries
 from caiso.web.soc.models import Feed
 
 Event = dict[str, Any]
+Period = tuple[datetime, datetime]  # both ends included
 
 
 @dataclass(frozen=True)
@@ -61,22 +63,32 @@ def page_of_events(viewer: Viewer, wanted: EventFilter, **paging: Any) -> Page:
         return reader.page(queries.parts(start_us=wanted.start_us, end_us=wanted.end_us), wanted, **paging)  # type: ignore[no-any-return]
 
 
-def events_of_ids(ids: Sequence[str]) -> list[Event]:
+def events_of_ids(ids: Sequence[str], *, between: Period | None = None) -> list[Event]:
     """Events by id in time order; the caller answers for the scope (an alert's own events)."""
     if not ids:
         return []
     with open_reader() as reader:
-        return reader.events(queries.parts(), ids)  # type: ignore[no-any-return]
+        return reader.events(_parts(between), ids)  # type: ignore[no-any-return]
 
 
-def thread(session: str, *, feeds: Sequence[tuple[str, str]] | None) -> list[Event]:
-    """A conversation or trace in order, without the events that lie outside the feeds."""
+def thread(session: str, *, feeds: Sequence[tuple[str, str]] | None, between: Period | None = None) -> list[Event]:
+    """A conversation or trace in order, without the events that lie outside the feeds.
+
+    `between` spares reading the files of other times; it leaves out no event of the files that it touches.
+    """
     with open_reader() as reader:
-        events: list[Event] = reader.conversation(queries.parts(), session)
+        events: list[Event] = reader.conversation(_parts(between), session)
     if feeds is None:
         return events
     allowed = set(feeds)
     return [event for event in events if (event.get("source.id"), event.get("service.name") or "") in allowed]
+
+
+def _parts(between: Period | None) -> list[PartInfo]:
+    if between is None:
+        return queries.parts()
+    first, last = (int(moment.timestamp() * 1_000_000) for moment in between)
+    return queries.parts(start_us=first, end_us=last + 1)
 
 
 @lru_cache(maxsize=1)

@@ -63,7 +63,7 @@ class Alert(models.Model):
     signal_count = models.PositiveIntegerField(default=0)
     first_event_at = models.DateTimeField()
     last_event_at = models.DateTimeField()
-    created_at = models.DateTimeField(db_index=True)
+    created_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     is_demo = models.BooleanField(default=False)
@@ -72,6 +72,10 @@ class Alert(models.Model):
         ordering: ClassVar = ["-score", "-id"]
         indexes: ClassVar = [
             models.Index(fields=["state", "-score", "-id"]),
+            models.Index(fields=["-score", "-last_event_at", "id", "unit"]),  # the list as it opens
+            # The posture page counts from these alone, without reading a row.
+            models.Index(fields=["state", "unit", "severity"]),
+            models.Index(fields=["created_at", "unit"]),
             models.Index(fields=["group_key", "-id"]),
             models.Index(fields=["conversation_id"]),
             models.Index(fields=["trace_id"]),

@@ -1,7 +1,7 @@
 """What an alert stands on: its events, the conversation around them, and the text that matched, highlighted."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -14,6 +14,7 @@ from caiso.web.soc.models import Alert
 Spans = dict[str, list[tuple[int, int]]]
 LONGEST_TEXT = 20_000
 MOST_EVENTS = 60
+AROUND = timedelta(days=1)  # how far before and after the alert its conversation is looked for
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Moment:
 def evidence_of(alert: Alert, request: PageRequest) -> dict[str, Any]:
     """The template context of an alert's evidence; text is decrypted only when the reader asks for it and may."""
     causes = queries.event_ids(alert)
-    events = store.events_of_ids(causes)
+    # A microsecond may be lost between the event's integer and the database's moment.
+    events = store.events_of_ids(causes, between=_period(alert, timedelta(seconds=1)))
     around = _around(alert, events, request)
     may_read = request.viewer.may("soc.content", alert.unit.path)
     reads = may_read and request.GET.get("content") == "show"
@@ -75,13 +77,18 @@ def evidence_of(alert: Alert, request: PageRequest) -> dict[str, Any]:
     }
 
 
+def _period(alert: Alert, margin: timedelta) -> store.Period:
+    return alert.first_event_at - margin, alert.last_event_at + margin
+
+
 def _around(alert: Alert, events: list[store.Event], request: PageRequest) -> list[store.Event]:
     """The alert's own events within their conversation, as far as the reader may see it."""
     session = alert.conversation_id or alert.trace_id
     if not session:
         return events[:MOST_EVENTS]
     own = {str(event["event.id"]): event for event in events}
-    for event in store.thread(session, feeds=store.feeds_of(request.viewer)):
+    around = store.thread(session, feeds=store.feeds_of(request.viewer), between=_period(alert, AROUND))
+    for event in around:
         own.setdefault(str(event["event.id"]), event)
     return sorted(own.values(), key=lambda event: event["time"])[:MOST_EVENTS]
 
