@@ -27,6 +27,7 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         "assignment_end": {"pk": assignment.pk},
         "holding_end": {"pk": holding.pk},
         "delegation_end": {"pk": delegation.pk},
+        "role_attest": {"pk": role.pk, "check": "board-access"},
         "scenario_change_edit": {"pk": scenario.pk, "place": 0},
         "scenario_change_drop": {"pk": scenario.pk, "place": 0},
         "scenario_*": {"pk": scenario.pk},

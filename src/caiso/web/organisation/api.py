@@ -298,7 +298,7 @@ def show_scenario(row: Scenario) -> ScenarioOut:
         id=row.pk,
         name=row.name,
         description=row.description,
-        state=row.state,
+        state=row.state,  # type: ignore[arg-type]  # one of the model's choices
         unit=row.unit.slug,
         changes=row.changes,
         decided_by=row.decided_by,

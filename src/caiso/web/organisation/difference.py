@@ -29,8 +29,13 @@ class Names:
 
     @cached_property
     def _titles(self) -> Mapping[str, str]:
-        parts = (*self.organisation.duties, *self.organisation.roles, *self.organisation.competences)
-        return {**{one.id: one.title for one in parts}, **{one.id: one.name for one in self.organisation.people}}
+        whole = self.organisation
+        return {
+            **{one.id: one.title for one in whole.competences},
+            **{one.id: one.name for one in whole.people},
+            **{one.id: one.title for one in whole.duties},
+            **{one.id: one.title for one in whole.roles},
+        }
 
     @cached_property
     def _sight(self) -> set[str]:

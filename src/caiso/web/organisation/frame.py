@@ -31,6 +31,8 @@ def join_frame() -> None:
         navigation.Item("Crossover", "crossover", icon="circles", section=SECTION, order=50),
         navigation.Item("Deficiencies", "deficiencies", icon="grid-dots", section=SECTION, order=60),
         navigation.Item("Scenarios", "scenarios_list", icon="git-branch", section=SECTION, order=70),
+        navigation.Item("Reporting", "advisor", icon="arrows-split", section=SECTION, order=80),
+        navigation.Item("Authority", "authority", icon="gavel", section=SECTION, order=90),
     )
     search.register("duties", "Duties", _find_duties)
     search.register("roles", "Roles", _find_roles)

@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from caiso.web.base.register.pages import register_urls
 from caiso.web.organisation import registers
-from caiso.web.organisation.views import coverage, duties, exchange, figures, people, roles, scenarios
+from caiso.web.organisation.views import coverage, duties, exchange, figures, people, reporting, roles, scenarios
 
 urlpatterns: list[URLPattern] = [
     path("organisation/", coverage.coverage, name="coverage"),
@@ -28,6 +28,10 @@ urlpatterns: list[URLPattern] = [
     path("roles/<int:pk>/confirm/", roles.role_confirm, name="role_confirm"),
     path("holdings/<int:pk>/end/", roles.holding_end, name="holding_end"),
     path("delegations/<int:pk>/end/", roles.delegation_end, name="delegation_end"),
+    path("organisation/reporting/", reporting.advisor, name="advisor"),
+    path("organisation/authority/", reporting.authority, name="authority"),
+    path("roles/<int:pk>/authority/", reporting.role_authority, name="role_authority"),
+    path("roles/<int:pk>/authority/<slug:check>/", reporting.role_attest, name="role_attest"),
     path("scenarios/start/", scenarios.scenario_new, name="scenario_new"),
     path("scenarios/compare/", scenarios.scenario_compare, name="scenario_compare"),
     path("scenarios/<int:pk>/", scenarios.scenario_record, name="scenario_record"),

@@ -1,5 +1,6 @@
 """Forms of the scenario workspace: each operation shows the fields that it reads, and nothing else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -97,10 +98,8 @@ class Choices:
 class ChangeForm(forms.Form):
     """One change of a scenario, with the fields of its operation."""
 
-    def __init__(
-        self, op: str, choices: Choices, *args: Any, change: dict[str, Any] | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, initial=_initial(change or {}), **kwargs)
+    def __init__(self, op: str, choices: Choices, data: Any = None, *, change: dict[str, Any] | None = None) -> None:
+        super().__init__(data, initial=_initial(change or {}))
         self.op, self.choices, self.change = op, choices, change or {}
         for name in OPERATIONS[op][1].split():
             if name == "levels":
@@ -124,13 +123,13 @@ class ChangeForm(forms.Form):
         label = LABELS.get(self.op, {}).get(name)
         required = name not in OPTIONAL.get(self.op, set())
         nothing = [] if required and name != "unit" else [("", "none")]
-        choice = {
+        choice: dict[str, Callable[[], list[tuple[str, str]]]] = {
             "role": lambda: self.choices.roles(template=self.op == "add_role_from_template"),
             "to": lambda: self.choices.persons() if self.op == "delegate" else self.choices.roles(),
             "duty": self.choices.duties,
             "person": self.choices.persons,
             "competence": self.choices.competences,
-            "kind": lambda: list(Assignment.Kind.choices),
+            "kind": lambda: [(str(key), str(label)) for key, label in Assignment.Kind.choices],
             "line": lambda: [("solid", "Solid"), ("dotted", "Dotted")],
             "leave": lambda: list(LEAVE),
             "level": lambda: [(str(n), str(n)) for n in range(5)],

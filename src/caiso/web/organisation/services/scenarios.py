@@ -107,7 +107,7 @@ def discard_scenario(scenario: Scenario, *, reason: str, actor: User, now: datet
     row.state, row.reason, row.decided_at, row.recorded_by = Scenario.State.DISCARDED, reason, now, actor
     row.updated_at = now
     row.save()
-    changes = {"state": ["draft", "discarded"], "reason": [None, reason]}
+    changes: dict[str, list[Any]] = {"state": ["draft", "discarded"], "reason": [None, reason]}
     audit.record(actor=actor, verb="scenario.discard", subject=row, changes=changes, now=now)
 
 

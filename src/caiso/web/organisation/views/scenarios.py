@@ -331,7 +331,7 @@ def scenario_compare(request: PageRequest) -> HttpResponse:
     asked = [pk for pk in dict.fromkeys(request.GET.getlist("scenario")) if pk.isdecimal()]
     chosen = [row for row in drafts if str(row.pk) in asked]
     too_many = len(chosen) > MOST_COMPARED
-    columns = []
+    columns: list[dict[str, Any]] = []
     for row in chosen[:MOST_COMPARED]:
         found = _trial(row)
         names = _names(request, found)
