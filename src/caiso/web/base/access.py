@@ -24,6 +24,9 @@ OFFICER = VIEW | {
     "task.edit",
     "export",
     "report.view",
+    # What people can do is personnel data: officers see and attest it for the people of their units, nobody else.
+    "skill.view",
+    "skill.attest",
 }
 GRANTS: dict[str, frozenset[str]] = {
     AccessRole.CAISO: OFFICER
