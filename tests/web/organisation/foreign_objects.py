@@ -4,7 +4,7 @@ from caiso.web.base.models import Person, Unit
 from caiso.web.organisation.models import Assignment, Delegate, Duty, Holding, Role, Scenario, Tool
 from tests.web.conftest import NOW
 
-NOT_OBJECTS = {"organisation_figure"}  # a picture by its name
+NOT_OBJECTS = {"organisation_figure", "organisation_picture", "organisation_table_file"}  # by their name
 
 
 def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
@@ -32,7 +32,9 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         "scenario_change_drop": {"pk": scenario.pk, "place": 0},
         "scenario_*": {"pk": scenario.pk},
         "GET /organisation/scenarios/{number}/difference": {"number": scenario.pk},
-        "tool_record": {"pk": tool.pk},
+        "tool_*": {"pk": tool.pk},
+        "person_skills": {"slug": ada.slug},
+        "scorecard_attest": {"slug": ada.slug, "item": "skill-ai"},
         "tools": {"key": tool.pk},
         "* /duties/{slug}*": {"slug": duty.slug},
         "* /roles/{slug}*": {"slug": role.slug},

@@ -33,6 +33,8 @@ def join_frame() -> None:
         navigation.Item("Scenarios", "scenarios_list", icon="git-branch", section=SECTION, order=70),
         navigation.Item("Reporting", "advisor", icon="arrows-split", section=SECTION, order=80),
         navigation.Item("Authority", "authority", icon="gavel", section=SECTION, order=90),
+        navigation.Item("Skills", "skills", icon="certificate", section=SECTION, order=100, permission="skill.view"),
+        navigation.Item("Silos and tools", "silos", icon="adjustments", section=SECTION, order=110),
     )
     search.register("duties", "Duties", _find_duties)
     search.register("roles", "Roles", _find_roles)

@@ -25,6 +25,7 @@ from caiso.web.organisation.models import (
     ReportingLine,
     Role,
     Scenario,
+    Tool,
 )
 from caiso.web.organisation.stored import PROFILE_SETTING as PROFILE_SETTING
 from caiso.web.organisation.stored import stored_organisation
@@ -133,6 +134,11 @@ def role_or_404(viewer: Viewer, pk: int) -> Role:
 def visible_scenarios(viewer: Viewer) -> QuerySet[Scenario]:
     """Scenarios of the viewer's units."""
     return visible(Scenario.objects.select_related("unit", "owner", "recorded_by"), viewer)
+
+
+def visible_tools(viewer: Viewer) -> QuerySet[Tool]:
+    """Tools of the viewer's units."""
+    return visible(Tool.objects.select_related("unit", "owner"), viewer)
 
 
 def people(viewer: Viewer) -> QuerySet[Person]:

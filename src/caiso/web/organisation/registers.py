@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from caiso.engine.coverage.organisation.model import FAMILIES
 from caiso.web.base.access import Viewer
-from caiso.web.base.register import Button, Choice, Column, Flag, Moment, Number, Register, Tags, Text, declare
+from caiso.web.base.register import Button, Choice, Column, Day, Flag, Moment, Number, Register, Tags, Text, declare
 from caiso.web.organisation import queries
-from caiso.web.organisation.models import Assignment, Duty, Role, Scenario
+from caiso.web.organisation.models import Assignment, Duty, Role, Scenario, Tool
 
 STATE_TONES = {
     "covered": "good",
@@ -202,6 +202,35 @@ SCENARIOS = declare(
             Column("decided", "Decided by", value="decided_by", search=True),
             Column("unit", "Unit", value="unit.name", search=True, shown=False),
             Column("updated", "Changed", Moment(), value="updated_at", filter=True),
+        ),
+    )
+)
+
+
+TOOLS = declare(
+    Register(
+        name="tools",
+        one="tool",
+        many="Tools",
+        rows=queries.visible_tools,
+        url=lambda tool: tool.get_absolute_url(),
+        sort="title",
+        icon="adjustments",
+        lead="Security and governance tools: what they can do, what they cost, and how they were chosen.",
+        buttons=(Button("Add a tool", "tool_new", "organisation.edit", icon="plus"),),
+        empty_title="No tool yet",
+        empty_text="Add the tools you have; capabilities that none covers and that several cover then show.",
+        empty_url="/tools/add/",
+        empty_action="Add a tool",
+        columns=(
+            Column("title", "Tool", link=True, search=True, note=lambda tool: tool.decision[:140]),
+            Column("domain", "Domain", Choice(Tool.Domain.choices), filter=True),
+            Column("capabilities", "Can do", Tags(most=3), filter=True, sort=False),
+            Column("annual_cost", "Cost a year", Number(decimals=0), filter=True),
+            Column("owner", "Owner role", value="owner", lookup="owner__title", search=True),
+            Column("decided", "Chosen", Day(), value="decided_on", filter=True),
+            Column("unit", "Unit", value="unit.name", search=True, shown=False),
+            Column("id", "Id", Text(mono=True), value="slug", search=True, shown=False),
         ),
     )
 )

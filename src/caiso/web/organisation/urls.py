@@ -4,17 +4,31 @@ from django.urls import URLPattern, path
 
 from caiso.web.base.register.pages import register_urls
 from caiso.web.organisation import registers
-from caiso.web.organisation.views import coverage, duties, exchange, figures, people, reporting, roles, scenarios
+from caiso.web.organisation.views import (
+    coverage,
+    duties,
+    exchange,
+    figures,
+    measures,
+    people,
+    reporting,
+    roles,
+    scenarios,
+    skills,
+)
 
 urlpatterns: list[URLPattern] = [
     path("organisation/", coverage.coverage, name="coverage"),
     path("organisation/start/", coverage.organisation_start, name="organisation_start"),
     path("organisation/import/", exchange.organisation_import, name="organisation_import"),
     path("organisation/organisation.yaml", exchange.organisation_export, name="organisation_export"),
+    path("organisation/table/", exchange.organisation_table, name="organisation_table"),
+    path("organisation/table/<slug:collection>.csv", exchange.organisation_table_file, name="organisation_table_file"),
     path("organisation/chart/", figures.organisation_chart, name="organisation_chart"),
     path("organisation/crossover/", figures.crossover, name="crossover"),
     path("organisation/deficiencies/", figures.deficiency_map, name="deficiencies"),
     path("organisation/figures/<slug:name>.svg", figures.figure_file, name="organisation_figure"),
+    path("organisation/figures/<slug:name>.png", figures.figure_picture, name="organisation_picture"),
     path("my-duties/", people.my_duties, name="my_duties"),
     path("duties/<int:pk>/", duties.duty_record, name="duty_record"),
     path("duties/<int:pk>/assign/", duties.duty_assign, name="duty_assign"),
@@ -32,6 +46,14 @@ urlpatterns: list[URLPattern] = [
     path("organisation/authority/", reporting.authority, name="authority"),
     path("roles/<int:pk>/authority/", reporting.role_authority, name="role_authority"),
     path("roles/<int:pk>/authority/<slug:check>/", reporting.role_attest, name="role_attest"),
+    path("organisation/skills/", skills.skills, name="skills"),
+    path("organisation/scorecard/", skills.role_scorecard, name="scorecard"),
+    path("organisation/silos/", measures.silos, name="silos"),
+    path("people/<slug:slug>/skills/", skills.person_skills, name="person_skills"),
+    path("people/<slug:slug>/scorecard/<slug:item>/", skills.scorecard_attest, name="scorecard_attest"),
+    path("tools/add/", measures.tool_new, name="tool_new"),
+    path("tools/<int:pk>/", measures.tool_record, name="tool_record"),
+    path("tools/<int:pk>/change/", measures.tool_change, name="tool_change"),
     path("scenarios/start/", scenarios.scenario_new, name="scenario_new"),
     path("scenarios/compare/", scenarios.scenario_compare, name="scenario_compare"),
     path("scenarios/<int:pk>/", scenarios.scenario_record, name="scenario_record"),
@@ -43,5 +65,6 @@ urlpatterns: list[URLPattern] = [
     path("scenarios/<int:pk>/discard/", scenarios.scenario_discard, name="scenario_discard"),
     *register_urls(registers.DUTIES),
     *register_urls(registers.SCENARIOS),
+    *register_urls(registers.TOOLS),
     *register_urls(registers.ROLES),
 ]

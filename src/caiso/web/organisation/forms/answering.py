@@ -1,11 +1,12 @@
 """Forms that change who answers for what; every choice lies in the viewer's sight."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
 
+from caiso.engine.coverage.organisation.tables import TABLES
 from caiso.web.base.access import visible
 from caiso.web.base.guard import PageRequest
 from caiso.web.base.models import Person, Unit
@@ -152,3 +153,16 @@ class ImportForm(forms.Form):
         if sent.size > MOST_FILE_BYTES:
             raise forms.ValidationError("The file is larger than 5 MB.")
         return sent
+
+
+class TableForm(ImportForm):
+    """One collection of the organisation as a table."""
+
+    collection = forms.ChoiceField(choices=[(name, name.capitalize()) for name in TABLES], label="What the rows are")
+
+    field_order: ClassVar = ["collection", "file"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].label = "Table"
+        self.fields["file"].help_text = "CSV or Excel, at most 5 MB; the first row names the columns."

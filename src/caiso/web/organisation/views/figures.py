@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 from caiso.engine.coverage.deficiencies import Cell
 from caiso.engine.coverage.figures import Euler, Upset, chart_svg, euler_svg, heat_svg, upset_svg
 from caiso.web.base.guard import PageRequest, page
-from caiso.web.organisation import figures
+from caiso.web.organisation import figures, pictures
 from caiso.web.organisation.figures import Sight
 
 ROLES_AT_FIRST = 3
@@ -203,18 +203,34 @@ def _short(text: str, most: int = 24) -> str:
 @require_GET
 def figure_file(request: PageRequest, name: str) -> HttpResponse:
     """A figure as an SVG file that stands alone."""
+    return _attached(_figure(request, name), f"{name}.svg", "image/svg+xml")
+
+
+@page("view")
+@require_GET
+def figure_picture(request: PageRequest, name: str) -> HttpResponse:
+    """A figure as a PNG picture."""
+    drawn = pictures.png(_figure(request, name))
+    if drawn is None:
+        raise Http404
+    return _attached(drawn, f"{name}.png", "image/png")
+
+
+def _attached(content: str | bytes, name: str, kind: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _figure(request: PageRequest, name: str) -> str:
     seen = figures.sight(request.viewer, on=timezone.now().date())
     if name == "chart":
-        text = chart_svg(figures.chart_of(seen))
-    elif name == "deficiencies":
-        text = heat_svg(figures.deficiencies_of(seen))
-    elif name == "crossover":
-        drawn, columns = figures.overlap_figure(seen, _chosen(request, figures.carrying_roles(seen)))
-        if not drawn and not columns:
-            raise Http404
-        text = euler_svg(drawn) if drawn else upset_svg(columns or Upset((), ()))
-    else:
+        return chart_svg(figures.chart_of(seen))
+    if name == "deficiencies":
+        return heat_svg(figures.deficiencies_of(seen))
+    if name != "crossover":
         raise Http404
-    response = HttpResponse(text, content_type="image/svg+xml")
-    response["Content-Disposition"] = f'attachment; filename="{name}.svg"'
-    return response
+    drawn, columns = figures.overlap_figure(seen, _chosen(request, figures.carrying_roles(seen)))
+    if not drawn and not columns:
+        raise Http404
+    return euler_svg(drawn) if drawn else upset_svg(columns or Upset((), ()))
