@@ -63,20 +63,44 @@ def sightings(events: Iterable[Mapping[str, object]]) -> list[Sighting]:
     An app is its `service.name`; a hosted model's identity carries the provider, a tool's the app it was called in
     (two apps may each have a tool called `search`).
     """
-    seen: dict[tuple[str, str], Sighting] = {}
+    # Millions of events name a handful of things: collect the raw values first, make identities once for each.
+    times: dict[tuple[object, ...], list[int]] = {}
     for event in events:
-        service = _word(event.get("service.name"))
-        provider = _word(event.get("gen_ai.provider.name"))
-        at = int(str(event["time"]))
+        at, service, provider = event["time"], event.get("service.name"), event.get("gen_ai.provider.name")
+        assert isinstance(at, int)  # noqa: S101 - the normaliser's word
         if service:
-            identity = f"ai_system:{service.lower()}"
-            _see(seen, Sighting(AssetKind.AI_SYSTEM, service, identity, service, "", at, at))
+            _widen(times, (AssetKind.AI_SYSTEM, service, service, "", ""), at)
         for name_field, kind, relation in _PARTS:
-            name = _word(event.get(name_field))
+            name = event.get(name_field)
             if name:
-                identity = _identity(kind, name, service=service, provider=provider)
-                _see(seen, Sighting(kind, name, identity, service, relation, at, at, provider))
+                _widen(times, (kind, name, service, relation, provider), at)
+    seen: dict[tuple[str, str], Sighting] = {}
+    for (kind_, name_, service_, relation_, provider_), (first, last) in times.items():
+        one = _sighting(kind_, name_, service_, relation=relation_, provider=provider_)
+        if one is not None:
+            _see(seen, replace(one, first_us=first, last_us=last))
     return list(seen.values())
+
+
+def _widen(times: dict[tuple[object, ...], list[int]], key: tuple[object, ...], at: int) -> None:
+    span = times.get(key)
+    if span is None:
+        times[key] = [at, at]
+    elif at < span[0]:
+        span[0] = at
+    elif at > span[1]:
+        span[1] = at
+
+
+def _sighting(kind: object, name: object, service: object, *, relation: object, provider: object) -> Sighting | None:
+    """What a tuple of raw values means; None when the name is only blanks."""
+    word, app, maker = _word(name), _word(service), _word(provider)
+    if not word:
+        return None
+    if kind == AssetKind.AI_SYSTEM:
+        return Sighting(str(kind), word, f"ai_system:{word.lower()}", word, "", 0, 0)
+    identity = _identity(str(kind), word, service=app, provider=maker)
+    return Sighting(str(kind), word, identity, app, str(relation), 0, 0, maker)
 
 
 def record_traffic(found: Iterable[Sighting], *, unit: Unit, place: str, memory: TrafficMemory) -> list[Asset]:
