@@ -34,6 +34,8 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         "GET /organisation/scenarios/{number}/difference": {"number": scenario.pk},
         "tool_*": {"pk": tool.pk},
         "person_skills": {"slug": ada.slug},
+        "person_away": {"slug": ada.slug},
+        "person_back": {"slug": ada.slug},
         "scorecard_attest": {"slug": ada.slug, "item": "skill-ai"},
         "tools": {"key": tool.pk},
         "* /duties/{slug}*": {"slug": duty.slug},

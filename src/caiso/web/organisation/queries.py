@@ -26,6 +26,7 @@ from caiso.web.organisation.models import (
     Role,
     Scenario,
     Tool,
+    WorkingTime,
 )
 from caiso.web.organisation.stored import PROFILE_SETTING as PROFILE_SETTING
 from caiso.web.organisation.stored import stored_organisation
@@ -166,9 +167,30 @@ def latest_totals() -> dict[str, Any]:
 
 
 def roles_of(user: User, *, on: date) -> list[Role]:
-    """Roles that the login's person holds on the day."""
+    """Roles that the login's person holds on the day, and those held by people away for whom that person stands in."""
     rows = Holding.objects.filter(person__user=user).select_related("role", "role__unit")
-    return [row.role for row in rows if in_force(row, on)]
+    held = [row.role for row in rows if in_force(row, on)]
+    standing = Delegate.objects.filter(delegate__user=user).select_related("person", "role", "role__unit")
+    for row in standing:
+        if in_force(row, on) and not row.duties and row.role not in held and is_away(row.person, on=on):
+            held.append(row.role)
+    return held
+
+
+def is_away(person: Person, *, on: date) -> bool:
+    """Whether a recorded absence of the person holds on the day; both ends are included."""
+    time = WorkingTime.objects.filter(person=person).first()
+    day = on.isoformat()
+    return time is not None and any(
+        one.get("since_on", "") <= day <= (one.get("until_on") or "9999-12-31") for one in time.absences
+    )
+
+
+def stand_ins(person: Person, role_slug: str, *, on: date) -> list[Person]:
+    """Who stands in for a holder of the role on the day and is here."""
+    rows = Delegate.objects.filter(person=person, role__slug=role_slug, delegate__is_active=True)
+    found = [row.delegate for row in rows.select_related("delegate") if in_force(row, on) and not row.duties]
+    return [one for one in found if not is_away(one, on=on)]
 
 
 def holders_of(role_slug: str, *, on: date) -> list[Person]:

@@ -166,3 +166,12 @@ class TableForm(ImportForm):
         super().__init__(*args, **kwargs)
         self.fields["file"].label = "Table"
         self.fields["file"].help_text = "CSV or Excel, at most 5 MB; the first row names the columns."
+
+
+class AwayForm(forms.Form):
+    """When somebody is away."""
+
+    since_on = forms.DateField(widget=DayInput, initial=_today, label="Away from")
+    until_on = forms.DateField(
+        widget=DayInput, required=False, label="Last day away", help_text="Empty: until further notice."
+    )
