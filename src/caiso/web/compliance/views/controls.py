@@ -19,6 +19,7 @@ from caiso.web.compliance.registers import FAMILIES, STATE_TONES
 from caiso.web.compliance.services.evaluation import evaluate_control
 from caiso.web.compliance.services.judgement import LONGEST_REASON, declare, review_link
 from caiso.web.organisation.models import Role
+from caiso.web.organisation.routing import role_words
 
 CHANGES_SHOWN = 50
 CAUSES_SHOWN = 8
@@ -110,6 +111,7 @@ def _facts(control: Control, chosen: ControlAssessment | None) -> list[Fact]:
     facts = [
         Fact("Family", dict(FAMILIES).get(control.family, control.family)),
         Fact("Owner role", owner or control.owner_role, owner.get_absolute_url() if owner else ""),
+        Fact("Answers today", role_words(control.owner_role, on=timezone.now().date())),
         Fact("Lifecycle", ", ".join(control.lifecycle_stages)),
         Fact("ATLAS techniques", ", ".join(control.techniques)),
         Fact("Id", control.slug),

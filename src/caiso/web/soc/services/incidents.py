@@ -10,6 +10,7 @@ from caiso.errors import DomainError
 from caiso.web.base.models import Person, Task, Unit, User
 from caiso.web.base.services import audit, facts
 from caiso.web.inventory.models import Asset
+from caiso.web.organisation.routing import accountable_role
 from caiso.web.soc.models import Alert, Incident, IncidentEntry, IncidentFact
 from caiso.web.soc.models.alert import SEVERITIES
 from caiso.web.soc.presentation import said
@@ -38,6 +39,7 @@ PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Recovery", (State.RECOVERED,)),
     ("Lessons learned", (State.REVIEW, State.CLOSED)),
 )
+INCIDENT_DUTY = "ai-incident-management"
 FIRST_TASKS = (
     "Preserve the conversation, model, prompt and index versions concerned",
     "Scope: which users, sessions, data and systems are affected",
@@ -97,10 +99,12 @@ def open_incident(
     audit.record(actor=actor, verb="open", subject=incident, changes={"severity": [None, severity]}, unit=unit, now=now)
     _entry(incident, kind=IncidentEntry.Kind.STATE, text=f"Incident opened by {actor}", actor=actor, now=now)
     add_alerts(incident, alerts, actor=actor, now=now)
+    # Without a lead the first tasks go to whoever answers for incidents in the unit, else to the one who leads the AISOC.
+    role = "" if incident.lead else accountable_role(INCIDENT_DUTY, unit=unit.slug, on=now.date()) or "aisoc-lead"
     Task.objects.bulk_create(
         [
             Task(
-                title=title_, unit=unit, assignee=incident.lead, role_slug="" if incident.lead else "aisoc-lead",
+                title=title_, unit=unit, assignee=incident.lead, role_slug=role,
                 subject_type="Incident", subject_id=str(incident.pk), subject_url=incident.get_absolute_url(), created_at=now,
             )
             for title_ in FIRST_TASKS

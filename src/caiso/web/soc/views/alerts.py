@@ -13,12 +13,15 @@ from django.views.decorators.http import require_POST
 from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, record_context
+from caiso.web.organisation.routing import duty_words
 from caiso.web.soc import queries
 from caiso.web.soc.models import Alert
 from caiso.web.soc.registers import ALERT_TONES
 from caiso.web.soc.services import alerts as services
 from caiso.web.soc.services.incidents import add_alerts, open_incident
 from caiso.web.soc.views.evidence import evidence_of
+
+ALERT_DUTY = "aisoc-leadership"
 
 
 @page("soc.view")
@@ -75,6 +78,11 @@ def _badges(alert: Alert) -> list[Badge]:
     return badges
 
 
+def _system(alert: Alert) -> str | None:
+    """The AI system concerned, as the organisation's calculations call it."""
+    return f"system-{alert.asset.system_id or alert.asset.pk}" if alert.asset else None
+
+
 def _facts(alert: Alert) -> list[Fact]:
     facts = [
         Fact("Score", alert.score),
@@ -89,6 +97,7 @@ def _facts(alert: Alert) -> list[Fact]:
         Fact("Last event", alert.last_event_at, kind="moment"),
         Fact("Signals", alert.signal_count),
         Fact("Assignee", alert.assignee or "nobody"),
+        Fact("Goes to", duty_words(ALERT_DUTY, system=_system(alert), unit=alert.unit.slug, on=timezone.now().date())),
         Fact("User", alert.subject_user),
         Fact("API key", alert.api_key),
         Fact("Agent", alert.agent),
