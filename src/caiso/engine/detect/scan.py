@@ -201,7 +201,7 @@ class FieldScanner:
         if pattern.lookaround:
             text = text[:LOOKAROUND_TEXT_CHARS]
         elif re2 is not None and self.backend != "re":
-            return re2.search(pattern.re2, text) is not None
+            return _re2_pattern(pattern.re2).search(text) is not None
         return _python_pattern(pattern.python).search(text) is not None
 
 
@@ -233,11 +233,22 @@ def _python_pattern(expression: str) -> re.Pattern[str]:
     return found
 
 
+_compiled_re2: dict[str, Any] = {}
+
+
+def _re2_pattern(expression: str) -> Any:
+    """Compiled once: the module's own cache is asked with a lock and its options each time."""
+    found = _compiled_re2.get(expression)
+    if found is None:
+        found = _compiled_re2[expression] = re2.compile(expression)
+    return found
+
+
 def locate(pattern: Pattern, text: str) -> tuple[int, int] | None:
     """Where the first match lies, in characters, found by a linear-time engine where one can."""
     ready = valid(text)
     if pattern.lookaround or re2 is None:
         found = _python_pattern(pattern.python).search(ready[:LOOKAROUND_TEXT_CHARS])
         return found.span() if found else None
-    found = re2.search(pattern.re2, ready)
+    found = _re2_pattern(pattern.re2).search(ready)
     return found.span() if found else None
