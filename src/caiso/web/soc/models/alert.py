@@ -77,7 +77,11 @@ class Alert(models.Model):
             models.Index(fields=["state", "unit", "severity"]),
             models.Index(fields=["created_at", "unit"]),
             models.Index(fields=["group_key", "-id"]),
-            models.Index(fields=["conversation_id"]),
+            # Similar alerts, and how many rules fired about the same one: asked for each new alert.
+            models.Index(fields=["conversation_id", "-last_event_at"]),
+            models.Index(fields=["subject_user", "-last_event_at"]),
+            models.Index(fields=["agent", "-last_event_at"]),
+            models.Index(fields=["rule", "-last_event_at"]),
             models.Index(fields=["trace_id"]),
             models.Index(fields=["asset", "state"]),
         ]
