@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.running import CAISO, Platform, clean_environment, platform
+from tests.cli.test_supervisor import wait_for
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +58,56 @@ def caiso(data: Path, *arguments: str) -> Any:
     )
     assert done.returncode == 0, f"caiso {' '.join(arguments)}: {done.stderr}"
     return json.loads(done.stdout)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A prepared data directory that no process has used, with an ingest token and the first login."""
+
+    data: Path
+    token: str
+    login: dict[str, str]
+
+    def copy(self, target: Path) -> Path:
+        """The same installation in another folder: same keys, same token."""
+        return Path(shutil.copytree(self.data, target, symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Seed:
+    """What every journey that does not look at the first start begins from."""
+    data = tmp_path_factory.mktemp("seed") / "data"
+    data.mkdir(mode=0o700)
+    (data / "cache").symlink_to(compiled)
+    command = [sys.executable, "-m", "caiso.cli.platform.processes", "prepare"]
+    environment = clean_environment() | {"CAISO_DATA": str(data)}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    token = caiso(data, "token", "create", "load", "--scope", "ingest")["token"]
+    return Seed(data, str(token), json.loads(done.stdout)["logins"][0])
+
+
+def stored(data: Path) -> dict[str, Any]:
+    """What the installation holds, by its own reader."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.journeys.stored", str(data)],
+        cwd=ROOT,
+        env=clean_environment() | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def settle(data: Path, spans: set[str]) -> dict[str, Any]:
+    """Wait until everything acknowledged is there and nothing more comes."""
+
+    def quiet() -> dict[str, Any] | None:
+        found = stored(data)
+        if spans - set(found["spans"]):
+            return None
+        time.sleep(1.0)
+        return found if stored(data)["positions"] == found["positions"] else None
+
+    return dict(wait_for(quiet, seconds=180))

@@ -6,49 +6,22 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.running import Platform, clean_environment, platform, start
+from tests.cli.running import Platform, platform, start
 from tests.cli.test_supervisor import alive, wait_for
-from tests.journeys.conftest import caiso
+from tests.journeys.conftest import Seed, settle, stored
 from tests.journeys.stream import Sender, post
 
-ROOT = Path(__file__).parents[2]
 SENDERS = 3
 VICTIMS = ("detector", "web", "all", "worker")
-
-
-def stored(data: Path) -> dict[str, Any]:
-    """What the installation holds, by its own reader."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.journeys.stored", str(data)],
-        cwd=ROOT,
-        env=clean_environment() | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
-
-
-@pytest.fixture(scope="module")
-def seed(place: Callable[[str], Path]) -> tuple[Path, str]:
-    """A prepared data directory that no process has used yet, and an ingest token of it."""
-    data = place("seed")
-    command = [sys.executable, "-m", "caiso.cli.platform.processes", "prepare"]
-    subprocess.run(command, env=clean_environment() | {"CAISO_DATA": str(data)}, check=True, capture_output=True)
-    return data, str(caiso(data, "token", "create", "load", "--scope", "ingest")["token"])
 
 
 def kill(product: Platform, victim: str) -> None:
@@ -108,19 +81,6 @@ def disturbed(data: Path, token: str, *, kills: int, chance: random.Random) -> l
     return senders
 
 
-def settle(data: Path, spans: set[str]) -> dict[str, Any]:
-    """Wait until everything acknowledged is there and nothing more comes."""
-
-    def quiet() -> dict[str, Any] | None:
-        found = stored(data)
-        if spans - set(found["spans"]):
-            return None
-        time.sleep(1.0)
-        return found if stored(data)["positions"] == found["positions"] else None
-
-    return dict(wait_for(quiet, seconds=180))
-
-
 def undisturbed(data: Path, token: str, senders: list[Sender], *, also: set[str]) -> dict[str, Any]:
     """The same requests in the same order, and nothing is killed; `also` are stored without an acknowledgement."""
     with platform(data, "--no-demo") as product:
@@ -133,12 +93,12 @@ def undisturbed(data: Path, token: str, senders: list[Sender], *, also: set[str]
         return settle(data, spans)
 
 
-def survive(seed: tuple[Path, str], folder: Path, *, kills: int) -> None:
+def survive(seed: Seed, folder: Path, *, kills: int) -> None:
     """Kill at random moments, then compare with the run that was left in peace."""
     number = random.SystemRandom().randrange(1 << 30)
     sys.stderr.write(f"seed {number}\n")
-    prepared, token = seed
-    data, calm = (Path(shutil.copytree(prepared, folder / name, symlinks=True)) for name in ("killed", "calm"))
+    token = seed.token
+    data, calm = seed.copy(folder / "killed"), seed.copy(folder / "calm")
     senders = disturbed(data, token, kills=kills, chance=random.Random(number))  # noqa: S311 - moments of death
     found = stored(data)
     sent = Counter(span for sender in senders for request in sender.acknowledged for span in request.spans)
@@ -172,11 +132,11 @@ def report(senders: list[Sender], found: dict[str, Any], expected: dict[str, Any
     sys.stderr.write(f"{json.dumps(counts)}\n")
 
 
-def test_kills_lose_and_double_nothing(seed: tuple[Path, str], tmp_path: Path) -> None:
+def test_kills_lose_and_double_nothing(seed: Seed, tmp_path: Path) -> None:
     survive(seed, tmp_path, kills=3)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_thirty_kills_lose_and_double_nothing(seed: tuple[Path, str], tmp_path: Path) -> None:
+def test_thirty_kills_lose_and_double_nothing(seed: Seed, tmp_path: Path) -> None:
     survive(seed, tmp_path, kills=30)
