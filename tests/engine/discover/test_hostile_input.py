@@ -50,9 +50,9 @@ def test_laughing_yaml_stays_small() -> None:
     lines = ["a0: &a0 [model, model]"] + [
         f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 30)
     ]
-    begun = time.monotonic()
+    begun = time.process_time()
     result = scan_paths({"bomb.yaml": "\n".join(lines), "good.py": GOOD})
-    assert time.monotonic() - begun < 3
+    assert time.process_time() - begun < 3  # expanded, it would take longer than the universe has time
     assert [problem.path for problem in result.errors] == ["bomb.yaml"]
 
 
