@@ -6,10 +6,11 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django_htmx.middleware import HtmxDetails
 
 from caiso.web.base import guard
+from caiso.web.base.access import Viewer
 from tests.web.base.factories import make_unit, make_user
 
 
@@ -85,3 +86,37 @@ def test_every_decorated_view_states_its_rule() -> None:
 
     assert open_to_all.required_permission is None
     assert open_to_all.public_reason == "health"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("role", "address", "told"),
+    [
+        ("analyst", "/ai-systems/new/", False),
+        ("caiso", "/ai-systems/new/", True),
+        ("analyst", "/sources/", True),
+        ("board_member", "/sources/?state=silent", False),
+    ],
+)
+def test_a_page_is_known_to_open_before_a_link_leads_there(role: str, address: str, told: bool) -> None:
+    assert guard.opens(Viewer(make_user(role, make_unit("acme"))), address) is told
+
+
+@pytest.mark.django_db
+def test_an_empty_list_offers_only_what_the_viewer_may_do(client: Client) -> None:
+    unit = make_unit("acme")
+    for role, offered in (("analyst", False), ("caiso", True)):
+        client.force_login(make_user(role, unit))
+        assert ('href="/ai-systems/new/"' in client.get("/ai-systems/").content.decode()) is offered
+
+
+@pytest.mark.django_db
+def test_an_empty_list_names_its_next_step_by_route_or_address(client: Client) -> None:
+    client.force_login(make_user("administrator", make_unit("acme")))
+    assert 'href="/tokens/add/">Make a token' in client.get("/tokens/").content.decode()
+
+
+@pytest.mark.django_db
+def test_a_page_of_a_session_is_kept_by_no_shared_cache(client: Client) -> None:
+    client.force_login(make_user("analyst", make_unit("acme")))
+    assert client.get("/alerts/")["Cache-Control"] == "private, no-cache"

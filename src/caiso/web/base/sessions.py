@@ -28,3 +28,9 @@ class IdleSessionMiddleware(MiddlewareMixin):
             logout(request)
         elif "_auth_user_id" in request.session and (not isinstance(seen, int) or now - seen >= WRITE_EVERY):
             request.session[SEEN] = now
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Pages of a session are asked for again, so that the next person at the machine sees none of them."""
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "private, no-cache"
+        return response

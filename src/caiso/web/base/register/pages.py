@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from caiso.errors import DomainError
 from caiso.web.base import queries
-from caiso.web.base.guard import PageRequest, page
+from caiso.web.base.access import Viewer
+from caiso.web.base.guard import PageRequest, opens, page
 from caiso.web.base.models import SavedView
 from caiso.web.base.presentation import counted
 from caiso.web.base.register import editing, files
@@ -56,6 +57,8 @@ def _bound(register: Register, view: View) -> View:
         return view(request, register, **arguments)
 
     bound.__name__ = f"{register.name}_{view.__name__}"
+    if view is new:  # a page of its own right: whoever may not add gets 404
+        bound.opens_for = register.may_create  # type: ignore[attr-defined]  # read by guard.opens
     return bound
 
 
@@ -89,9 +92,16 @@ def list_context(request: PageRequest, listing: Listing) -> dict[str, Any]:
         "may_export": register.may_export(viewer),
         "may_import": register.may_import(viewer),
         "may_create": register.may_create(viewer),
+        "empty_url": _empty_url(register, viewer),
         "buttons": [button for button in register.buttons if viewer.may(button.permission)],
         "here": request.get_full_path(),
     }
+
+
+def _empty_url(register: Register, viewer: Viewer) -> str:
+    """Where an empty list sends a person, if that page opens to them."""
+    address = resolve_url(register.empty_url) if register.empty_url else ""
+    return address if address and opens(viewer, address) else ""
 
 
 def _views(request: PageRequest, listing: Listing) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Reporting clocks of an incident: computed from the facts that named persons determined, never from an alert."""
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +27,8 @@ from caiso.web.base.services import facts
 from caiso.web.config.environment import environment
 from caiso.web.soc.models import Incident, IncidentClock, IncidentEntry
 
+log = logging.getLogger(__name__)
+
 ATTRIBUTE_NAMES = tuple(field.name for field in dataclasses.fields(Attributes))
 ALARMS = ("overdue", "late")
 
@@ -37,7 +40,10 @@ class UnableToUnderstand(DomainError):
 @lru_cache(maxsize=1)
 def clock_library() -> ClockLibrary:
     """Shipped rules and those of CAISO_PACKS."""
-    return load_clocks(*environment().packs)
+    found = load_clocks(*environment().packs)
+    for problem in found.problems:
+        log.error("clock rule is not used: %s", problem)
+    return found
 
 
 def check_fact(name: str, value: object, *, now: datetime) -> object:
