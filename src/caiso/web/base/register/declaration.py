@@ -159,7 +159,7 @@ class Register:
     def _check_permissions(self) -> None:
         stated = [self.permission, self.edit_permission, self.export_permission]
         stated += [column.edit for column in self.columns if isinstance(column.edit, str)]
-        stated += [one.permission for one in (*self.actions, *self.buttons)]
+        stated += [action.permission for action in self.actions] + [button.permission for button in self.buttons]
         if unknown := {one for one in stated if one} - PERMISSIONS:
             raise ValueError(f"register {self.name}: no access role carries {sorted(unknown)}")
 
