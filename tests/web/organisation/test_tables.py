@@ -32,8 +32,8 @@ def test_people_are_checked_first_and_then_taken_in(client: Client, caiso: User,
 
 def test_roles_come_from_excel_with_their_competences(client: Client, caiso: User, officers: Unit) -> None:
     book = Workbook()
-    book.active.append(["id", "title", "capacity_hours", "competence:ai-security"])  # type: ignore[union-attr]
-    book.active.append(["data-officer", "Data officer", 20.0, 3])  # type: ignore[union-attr]
+    book.active.append(["id", "title", "capacity_hours", "competence:ai-security"])
+    book.active.append(["data-officer", "Data officer", 20.0, 3])
     out = BytesIO()
     book.save(out)
     assert _send(client, "roles", out.getvalue(), name="roles.xlsx").status_code == 302  # type: ignore[attr-defined]

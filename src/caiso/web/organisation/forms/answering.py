@@ -1,7 +1,7 @@
 """Forms that change who answers for what; every choice lies in the viewer's sight."""
 
 from datetime import date, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.utils import timezone
@@ -160,10 +160,9 @@ class TableForm(ImportForm):
 
     collection = forms.ChoiceField(choices=[(name, name.capitalize()) for name in TABLES], label="What the rows are")
 
-    field_order: ClassVar = ["collection", "file"]
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.order_fields(["collection", "file"])
         self.fields["file"].label = "Table"
         self.fields["file"].help_text = "CSV or Excel, at most 5 MB; the first row names the columns."
 

@@ -11,7 +11,7 @@ from caiso.web.base.guard import PageRequest
 from caiso.web.base.models import Unit
 from caiso.web.organisation import queries
 from caiso.web.organisation.forms.answering import DayInput
-from caiso.web.organisation.models import Competence, Tool
+from caiso.web.organisation.models import Competence, Role, Tool
 
 LEVELS = [
     (str(level), f"{level}: {words}")
@@ -42,7 +42,7 @@ class ToolForm(forms.Form):
     domain = forms.ChoiceField(choices=Tool.Domain.choices)
     capabilities = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     annual_cost = forms.FloatField(min_value=0, max_value=1e12, initial=0, label="Cost a year")
-    owner = forms.ModelChoiceField(queries.Role.objects.none(), required=False, label="Owner role")
+    owner = forms.ModelChoiceField(Role.objects.none(), required=False, label="Owner role")
     decision = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 2}), max_length=1000, required=False, label="Why it was chosen"
     )

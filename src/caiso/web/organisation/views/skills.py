@@ -19,6 +19,7 @@ from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.models import Person, Unit
 from caiso.web.organisation import queries
 from caiso.web.organisation.forms.skills import ItemForm, SkillForm
+from caiso.web.organisation.models import Skill
 from caiso.web.organisation.services import skills as services
 from caiso.web.organisation.views.form_page import run_form
 
@@ -112,7 +113,7 @@ def person_skills(request: PageRequest, slug: str) -> HttpResponse:
     person, may_attest = person_or_404(request, slug)
     if request.method == "POST" and not may_attest:
         raise PermissionDenied("Only the person or somebody who answers for the unit attests.")
-    rows = {row.competence_id: row for row in person.skills.select_related("competence")}
+    rows = Skill.objects.filter(person=person).select_related("competence").order_by("competence__title")
     organisation = queries.current_view(timezone.now().date()).snapshot.organisation
     anchors = {one.id: one.anchors for one in organisation.competences}
     form = SkillForm(request.POST or None)
@@ -139,7 +140,7 @@ def person_skills(request: PageRequest, slug: str) -> HttpResponse:
                 "anchor": anchors.get(row.competence.slug, ("",) * 5)[min(row.level, 4)],
                 "counts": bool(row.attested_by and row.attested_on),
             }
-            for row in sorted(rows.values(), key=lambda row: row.competence.title)
+            for row in rows
         ],
         "crumbs": [{"label": person.name, "url": reverse("person", args=[person.slug])}, {"label": "Skills"}],
     }
