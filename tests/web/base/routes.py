@@ -54,7 +54,10 @@ def operations() -> list[Route]:
                 plain = "/".join(
                     "{" + part[1:-1].split(":")[-1] + "}" if part.startswith("{") else part for part in path.split("/")
                 )
-                absent = {name: 987_654_321 if name in ("number", "pk") or name.endswith("_id") else "no-such-thing" for name in names}
+                absent = {
+                    name: 987_654_321 if name in ("number", "pk") or name.endswith("_id") else "no-such-thing"
+                    for name in names
+                }
                 found += [
                     Route(
                         name=f"{method} {plain}",

@@ -47,7 +47,8 @@ class Environment(BaseSettings):
         default=[], description="Folders of the server below which administrators and CAISOs may scan; none by default."
     )
     scan_private_addresses: bool = Field(
-        default=False, description="Let the server fetch repositories from private networks, such as a GitLab of your own."
+        default=False,
+        description="Let the server fetch repositories from private networks, such as a GitLab of your own.",
     )
     packs: list[Path] = Field(
         default=[], description="Folders with packs of your own, read beside the shipped content."
