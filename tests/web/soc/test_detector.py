@@ -248,3 +248,22 @@ def test_content_past_its_retention_cannot_be_read_again(
     assert len(readings) == 2
     assert not any(reading.segments for reading in readings)
     assert AuditRecord.objects.filter(verb="retention").exists()
+
+
+def test_one_event_that_trips_the_engine_does_not_blind_the_rest(
+    root: Unit, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(request(span("chat", 7, **{"gen_ai.operation.name": "chat", "user.id": "tripping"}), *ATTACK_SPANS))
+    detector = DetectorRun(clock=lambda: NOW)
+    assert detector.begin()
+    process = detector.detector.process
+
+    def trip(events: Any) -> Any:
+        if any(event.get("user.id") == "tripping" for event in events):
+            raise RuntimeError("a mistake of ours")
+        return process(events)
+
+    monkeypatch.setattr(detector.detector, "process", trip)
+    detector.step()
+    assert Alert.objects.filter(rule__slug="injected-instructions").count() == 1
+    assert Source.objects.get().events == 3

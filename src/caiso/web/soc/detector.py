@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.db import OperationalError, close_old_connections
@@ -18,6 +18,7 @@ from django.db import OperationalError, close_old_connections
 from caiso.connect.telemetry import parts as part_files
 from caiso.connect.telemetry.pump import Batch, Pump
 from caiso.engine.detect.detector import Detector, UnableToRestore
+from caiso.engine.detect.signal import Signal
 from caiso.web.base.models import Unit
 from caiso.web.base.services.leases import acquire_lease, process_owner, release_lease
 from caiso.web.config.environment import environment
@@ -143,7 +144,7 @@ class DetectorRun:
             self._leaving.append((now + storage.GRACE, gone))
 
     def _commit(self, batch: Batch) -> None:
-        signals = self.detector.process(batch.events)
+        signals = self._detect(batch.events)
         ingest.commit_batch(batch, signals, fence=self.fence, memory=self.memory, root=self.root, now=self.clock())
         self.pump.committed(batch)
         self.events += len(batch.events)
@@ -151,6 +152,24 @@ class DetectorRun:
         self._dirty = True
         if batch.part is not None:
             self._last_part = batch.part.number
+
+    def _detect(self, events: Sequence[Mapping[str, object]]) -> list[Signal]:
+        """The batch's signals. One event that trips a mistake of ours must not blind all detection: it is left out and logged.
+
+        In that case the events before it are seen a second time by correlations; a count may then be reached early,
+        which is the lesser harm.
+        """
+        try:
+            return self.detector.process(events)
+        except Exception:
+            log.exception("a batch of %s events could not be matched as a whole", len(events))
+        signals: list[Signal] = []
+        for event in events:
+            try:
+                signals += self.detector.process([event])
+            except Exception:
+                log.exception("event %s could not be matched and is left out of detection", event.get("event.id"))
+        return signals
 
     def save(self) -> None:
         """Keep the engine's memory beside the parts, so that a restart replays little and the log can be trimmed."""
