@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError, close_old_connections, connection
 
 from caiso.connect.telemetry import parts as part_files
 from caiso.connect.telemetry.pump import Batch, Pump
@@ -142,6 +142,9 @@ class DetectorRun:
         gone += storage.compact_hours(root, queries.parts(), snapshot=self._covered, fence=self.fence, now=now)
         if gone:
             self._leaving.append((now + storage.GRACE, gone))
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA optimize")  # without statistics the planner reads whole tables as they grow
 
     def _commit(self, batch: Batch) -> None:
         signals = self._detect(batch.events)
