@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from caiso.engine.coverage.crossover import CrossoverReport, carried_duties, crossover
@@ -13,7 +14,7 @@ from caiso.engine.coverage.figures.sets import UnableToDraw
 from caiso.engine.coverage.organisation.model import STAGES
 from caiso.engine.coverage.snapshot import Snapshot
 from caiso.engine.coverage.states import STATES, Coverage
-from caiso.web.base.access import Viewer
+from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import Unit
 from caiso.web.organisation import queries
 from caiso.web.organisation.models import Duty, Role
@@ -39,8 +40,9 @@ class Sight:
 def sight(viewer: Viewer, *, on: date) -> Sight:
     """What the viewer may see of the computed organisation."""
     view = queries.current_view(on)
-    roles = {role.slug: role for role in queries.visible_roles(viewer).prefetch_related(None)}
-    duties = {duty.slug: duty for duty in queries.visible_duties(viewer).prefetch_related(None)}
+    # Only what a figure shows of them; all fields of hundreds of duties would cost more than the figure.
+    roles = {role.slug: role for role in visible(Role.objects.only("slug", "title"), viewer)}
+    duties = {duty.slug: duty for duty in visible(Duty.objects.only("slug", "title"), viewer)}
     return Sight(view, roles, duties)
 
 
@@ -64,18 +66,42 @@ def carrying_roles(seen: Sight) -> list[str]:
 def overlap_figure(seen: Sight, roles: list[str]) -> tuple[Euler | None, Upset | None]:
     """Circles for two to four roles, columns for more; nothing when there is nothing to draw."""
     carried = carried_duties(seen.view.snapshot)
-    sets = {role: carried.get(role, frozenset()) & set(seen.duties) for role in roles}
+    sets = {role: carried.get(role, frozenset()) & frozenset(seen.duties) for role in roles}
     try:
         if 2 <= len(sets) <= MOST_IN_EULER:
-            return euler(sets), None
+            return _euler(tuple(sets.items())), None
         return None, upset(sets) if len(sets) > MOST_IN_EULER else None
     except UnableToDraw:
         return None, upset(sets)
 
 
+class _Kept:
+    """What was last computed from a view; a view is replaced as a whole whenever somebody changes the organisation."""
+
+    view: Coverage | None = None
+    report: DeficiencyReport | None = None
+    chart: Chart | None = None
+
+    def of(self, view: Coverage) -> "_Kept":
+        """What is kept about this view."""
+        if self.view is not view:
+            self.view, self.report, self.chart = view, None, None
+        return self
+
+
+_kept = _Kept()
+
+
+@lru_cache(maxsize=16)
+def _euler(sets: tuple[tuple[str, frozenset[str]], ...]) -> Euler:
+    """Placing the circles takes a search, so the last ones are kept."""
+    return euler(dict(sets))
+
+
 def deficiencies_of(seen: Sight) -> DeficiencyReport:
     """The matrix of the roles and AI security duties in sight."""
-    report = deficiencies(seen.view)
+    kept = _kept.of(seen.view)
+    report = kept.report = kept.report or deficiencies(seen.view)
     roles = tuple(role for role in report.roles if role in seen.roles)
     duties = tuple(duty for duty in report.duties if duty in seen.duties)
     cells = tuple(cell for cell in report.cells if cell.role in seen.roles and cell.duty in seen.duties)
@@ -89,7 +115,9 @@ def chart_of(seen: Sight) -> Chart:
     if len(seen.roles) < len(whole.roles):
         kept = tuple(role for role in whole.roles if role.id in seen.roles)
         return layout_chart(Snapshot(replace(whole, roles=kept), seen.view.as_of))
-    return layout_chart(seen.view.snapshot)
+    kept = _kept.of(seen.view)
+    kept.chart = kept.chart or layout_chart(seen.view.snapshot)
+    return kept.chart
 
 
 def coverage_counts(viewer: Viewer) -> dict[str, Any]:

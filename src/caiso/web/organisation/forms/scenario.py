@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
 from caiso.engine.coverage.organisation import Organisation
@@ -37,6 +39,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "change_duty": ("Change a duty", "duty title hours levels"),
     "remove_duty": ("Remove a duty", "duty"),
 }
+# Longer lists of people are typed into, with suggestions.
+MOST_IN_SELECT = 200
 LEAVE = (("C", "Consulted"), ("I", "Informed"), ("R", "Responsible"), ("none", "Nothing"))
 OPTIONAL = {
     "change_role": {"title", "authority", "hours", "annual_cost"},
@@ -125,7 +129,7 @@ class ChangeForm(forms.Form):
         nothing = [] if required and name != "unit" else [("", "none")]
         choice: dict[str, Callable[[], list[tuple[str, str]]]] = {
             "role": lambda: self.choices.roles(template=self.op == "add_role_from_template"),
-            "to": lambda: self.choices.persons() if self.op == "delegate" else self.choices.roles(),
+            "to": self.choices.persons if self.op == "delegate" else self.choices.roles,
             "duty": self.choices.duties,
             "person": self.choices.persons,
             "competence": self.choices.competences,
@@ -136,6 +140,13 @@ class ChangeForm(forms.Form):
             "unit": lambda: list(self.choices.units),
             "ai_security": lambda: [("yes", "AI security duties"), ("no", "Other duties")],
         }
+        if name in choice and len(self.choices.persons()) > MOST_IN_SELECT and choice[name] == self.choices.persons:
+            return forms.ChoiceField(
+                choices=self.choices.persons,
+                required=required,
+                label=label,
+                widget=forms.TextInput(attrs={"list": "people"}),
+            )
         if name in choice:
             if name == "leave":
                 label = "Who was accountable stays"
@@ -149,6 +160,15 @@ class ChangeForm(forms.Form):
             words = {"take_over": "Take over from who is accountable now", "acting": "Acting only"}[name]
             return forms.BooleanField(required=False, label=words)
         return _plain_field(name, required=required, label=label)
+
+    def suggestions(self) -> SafeString:
+        """People for the browser to suggest where they are too many for a list."""
+        if not any("list" in field.widget.attrs for field in self.fields.values()):
+            return SafeString()
+        return format_html(
+            '<datalist id="people">{}</datalist>',
+            format_html_join("", '<option value="{}">{}</option>', self.choices.persons()),
+        )
 
     def clean(self) -> dict[str, Any]:
         """What only both fields together can say."""

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from caiso.engine.coverage.deficiencies import Cell
-from caiso.engine.coverage.figures import Euler, Upset, chart_svg, euler_svg, heat_svg, upset_svg
+from caiso.engine.coverage.figures import Box, Euler, Upset, chart_svg, euler_svg, heat_svg, upset_svg
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.organisation import figures, pictures
 from caiso.web.organisation.figures import Sight
@@ -16,6 +17,8 @@ from caiso.web.organisation.figures import Sight
 ROLES_AT_FIRST = 3
 MOST_ROLES = 12
 HEAT_STEP = 5
+HEAT_ROLES = 25
+HEAT_DUTIES = 40
 FINDING_TONES = {"open": "bad", "strained": "warn", "closed": "good", "absent": "neutral"}
 
 
@@ -125,18 +128,23 @@ def deficiency_map(request: PageRequest) -> HttpResponse:
     seen = figures.sight(request.viewer, on=timezone.now().date())
     report = figures.deficiencies_of(seen)
     by_place = {(cell.role, cell.duty): cell for cell in report.cells}
+    roles = Paginator(report.roles, HEAT_ROLES).get_page(request.GET.get("roles"))
+    duties = Paginator(report.duties, HEAT_DUTIES).get_page(request.GET.get("duties"))
+    first = duties.start_index()
     context = {
         "heat": {
-            "columns": [str(number + 1) for number in range(len(report.duties))],
+            "columns": [str(first + number) for number in range(len(duties))],
             "rows": [
                 {
                     "label": seen.title(role),
-                    "cells": [_cell(by_place[role, duty], seen) for duty in report.duties],
+                    "cells": [_cell(by_place[role, duty], seen) for duty in duties],
                 }
-                for role in report.roles
+                for role in roles
             ],
         },
-        "duties": [{"number": number + 1, **_duty(slug, seen)} for number, slug in enumerate(report.duties)],
+        "roles_page": roles,
+        "duties_page": duties,
+        "duties": [{"number": first + number, **_duty(slug, seen)} for number, slug in enumerate(duties)],
         "findings": [
             {
                 "row": one,
@@ -174,25 +182,28 @@ def organisation_chart(request: PageRequest) -> HttpResponse:
         "box": f"{-margin} {-margin} {chart.width + 2 * margin:.0f} {chart.height + 2 * margin:.0f}",
         "width": f"{chart.width + 2 * margin:.0f}",
         "height": f"{chart.height + 2 * margin:.0f}",
-        "boxes": [
-            {
-                "row": box,
-                "url": seen.roles[box.role].get_absolute_url(),
-                "middle": box.x + box.width / 2,
-                "title_y": box.y + 22,
-                "holder_y": box.y + 39,
-                "title": _short(box.title),
-                "holders": _short(", ".join(box.holders)),
-            }
-            for box in chart.boxes
-            if box.role in seen.roles
-        ],
+        "boxes": [_box(box, seen) for box in chart.boxes if box.role in seen.roles],
         "lines": [
             {"row": line, "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in line.points)} for line in chart.links
         ],
         "crumbs": [{"label": "Organisation chart"}],
     }
     return render(request, "organisation/chart.html", context)
+
+
+def _box(box: Box, seen: Sight) -> dict[str, Any]:
+    holders = ", ".join(box.holders)
+    return {
+        "url": seen.roles[box.role].get_absolute_url(),
+        "label": f"{box.title}: {holders or 'vacant'}",
+        "vacant": not box.holders,
+        "frame": f"{box.x:.1f} {box.y:.1f} {box.width:.1f} {box.height:.1f}".split(),
+        "middle": f"{box.x + box.width / 2:.1f}",
+        "title_y": f"{box.y + 22:.1f}",
+        "holder_y": f"{box.y + 39:.1f}",
+        "title": _short(box.title),
+        "holders": _short(holders) or "vacant",
+    }
 
 
 def _short(text: str, most: int = 24) -> str:

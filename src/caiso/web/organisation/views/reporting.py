@@ -131,7 +131,10 @@ def _weights(advice: Advice, organisation: Organisation) -> list[dict[str, Any]]
 @require_GET
 def authority(request: PageRequest) -> HttpResponse:
     """The authority page of the CAISO, else of the security officer who stands in."""
-    roles = {role.slug: role for role in queries.visible_roles(request.viewer).filter(is_template=False)}
+    roles = {
+        role.slug: role
+        for role in queries.visible_roles(request.viewer).prefetch_related(None).filter(is_template=False)
+    }
     asked = request.GET.get("role", "")
     chosen = next((roles[slug] for slug in (asked, "caiso", "ciso", *roles) if slug in roles), None)
     if chosen is None:
@@ -147,7 +150,7 @@ def role_authority(request: PageRequest, pk: int) -> HttpResponse:
     seen = figures.sight(request.viewer, on=timezone.now().date())
     results = check_authority(seen.view, role.slug)
     rows = {row.slug: row for row in AuthorityRecord.objects.filter(role=role)}
-    others = queries.visible_roles(request.viewer).filter(is_template=False).order_by("title")
+    others = queries.visible_roles(request.viewer).prefetch_related(None).filter(is_template=False).order_by("title")
     context = {
         "role": role,
         "roles": [{"slug": one.slug, "title": one.title, "on": one.pk == role.pk} for one in others[:300]],

@@ -23,6 +23,7 @@ from caiso.web.base.queries import sees_whole
 from caiso.web.base.record import Badge, Deed, Fact, Page, Tab, record_context
 from caiso.web.organisation import figures, queries
 from caiso.web.organisation.difference import Names, change_words, shown_live, shown_outcome
+from caiso.web.organisation.figures import Sight
 from caiso.web.organisation.forms.scenario import (
     OPERATIONS,
     AdoptForm,
@@ -107,9 +108,18 @@ def _trial(row: Scenario) -> Trial:
 
 
 def _names(request: PageRequest, found: Trial) -> Names:
+    return _names_of(_sight(request), found)
+
+
+def _sight(request: PageRequest) -> tuple[Sight, frozenset[str]]:
     seen = figures.sight(request.viewer, on=timezone.now().date())
+    return seen, frozenset(queries.people(request.viewer).order_by().values_list("slug", flat=True))
+
+
+def _names_of(sight: tuple[Sight, frozenset[str]], found: Trial) -> Names:
+    seen, people = sight
     after = found.difference.applied.organisation if found.difference else seen.view.snapshot.organisation
-    return Names(seen, frozenset(queries.people(request.viewer).values_list("slug", flat=True)), after)
+    return Names(seen, people, after)
 
 
 def _shown(request: PageRequest, row: Scenario, found: Trial, names: Names) -> dict[str, Any] | None:
@@ -332,9 +342,10 @@ def scenario_compare(request: PageRequest) -> HttpResponse:
     chosen = [row for row in drafts if str(row.pk) in asked]
     too_many = len(chosen) > MOST_COMPARED
     columns: list[dict[str, Any]] = []
+    sight = _sight(request)
     for row in chosen[:MOST_COMPARED]:
         found = _trial(row)
-        names = _names(request, found)
+        names = _names_of(sight, found)
         shown = shown_live(found.difference, names) if found.difference else None
         columns.append({"row": row, "refusal": found.refusal, "shown": shown})
     context = {
