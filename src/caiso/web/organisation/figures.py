@@ -113,8 +113,8 @@ def chart_of(seen: Sight) -> Chart:
     """Boxes and lines of the roles in sight."""
     whole = seen.view.snapshot.organisation
     if len(seen.roles) < len(whole.roles):
-        kept = tuple(role for role in whole.roles if role.id in seen.roles)
-        return layout_chart(Snapshot(replace(whole, roles=kept), seen.view.as_of))
+        roles = tuple(role for role in whole.roles if role.id in seen.roles)
+        return layout_chart(Snapshot(replace(whole, roles=roles), seen.view.as_of))
     kept = _kept.of(seen.view)
     kept.chart = kept.chart or layout_chart(seen.view.snapshot)
     return kept.chart

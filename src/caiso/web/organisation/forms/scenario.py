@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
 from caiso.engine.coverage.organisation import Organisation
@@ -65,6 +66,19 @@ LABELS = {
     "remove_line": {"to": "Answers to"},
     "delegate": {"person": "For", "to": "Stands in", "role": "In the role", "duties": "Only for these duties"},
 }
+
+
+class ManySelect(forms.SelectMultiple):
+    """A list of hundreds, written at once: one template for each option took longer than the rest of the page."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = {str(one) for one in value or ()}
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            ((key, mark_safe(" selected") if key in chosen else "", title) for key, title in self.choices),
+        )
+        return format_html('<select name="{}"{} multiple>{}</select>', name, flatatt(attrs or {}), options)
 
 
 @dataclass(frozen=True)
@@ -155,7 +169,7 @@ class ChangeForm(forms.Form):
             )
         if name in ("duties", "families"):
             options = self.choices.duties() if name == "duties" else [(one, FAMILY_NAMES[one]) for one in FAMILIES]
-            return forms.MultipleChoiceField(choices=options, required=False, label=label)
+            return forms.MultipleChoiceField(choices=options, required=False, label=label, widget=ManySelect)
         if name in ("take_over", "acting"):
             words = {"take_over": "Take over from who is accountable now", "acting": "Acting only"}[name]
             return forms.BooleanField(required=False, label=words)
