@@ -111,3 +111,10 @@ def settle(data: Path, spans: set[str]) -> dict[str, Any]:
         return found if stored(data)["positions"] == found["positions"] else None
 
     return dict(wait_for(quiet, seconds=180))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole installations start, die and start again here; a slow machine may take its time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(900))
