@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,8 @@ from tests.conftest import CHROMIUM
 
 # Assets may be built again while the tests run; serve the files as they are, not as they were at start.
 settings.SERVESTATIC_AUTOREFRESH = True
-NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+# Pages read the real clock: a fixed day here would let deadlines pass as the calendar moves on.
+NOW = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
 

@@ -1,6 +1,7 @@
 """Security operations in a real browser: an alert is closed and an incident worked without leaving the page."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -138,7 +139,7 @@ def test_a_clock_starts_only_when_a_person_determines_awareness(visit: Visits, l
         page.locator(f"tr:has-text('{name}')").get_by_role("button", name="Record").click()
         page.get_by_text("Recorded under your name").wait_for()
     assert page.get_by_text("min left").count() == 0
-    page.get_by_label("When did the organisation become aware?").fill("2026-11-22T09:05")
+    page.get_by_label("When did the organisation become aware?").fill(f"{NOW + timedelta(minutes=5):%Y-%m-%dT%H:%M}")
     page.locator("#question-aware").get_by_role("button", name="Record").click()
     page.locator("#clock-gdpr-33-authority").get_by_text("Running").wait_for()
     clock = Incident.objects.get().clocks.get(rule="gdpr-33-authority")
