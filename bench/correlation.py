@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import random
 import statistics
@@ -10,78 +11,81 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from bench.matcher import made_events, made_rules
 
-from caiso.engine.detect.correlation import Correlator, Occurrence
+from caiso.engine.detect.batch import Columns
 from caiso.engine.detect.detector import Detector
 from caiso.engine.detect.loader import load_rules, read_rules, shipped_rules
-from caiso.engine.detect.rule import Correlation
 from caiso.engine.detect.ruleset import compile_ruleset
 
-RULES = "\n---\n".join(
-    json.dumps(document)
-    for document in [
-        {
-            "title": "base",
-            "name": "base",
-            "logsource": {"product": "ai"},
-            "detection": {"s": {"action": "x"}, "condition": "s"},
-        },
-        *(
-            {
-                "title": f"c{number}",
-                "name": f"c{number}",
-                "correlation": {
-                    "type": kind,
-                    "rules": ["base"],
-                    "group-by": ["user.id"],
-                    "timespan": "5m",
-                    "condition": {"gte": threshold, **({"field": "writer"} if kind == "value_count" else {})},
-                },
-            }
-            for number, (kind, threshold) in enumerate([("event_count", 20), ("event_count", 50), ("value_count", 8)])
-        ),
-    ]
+KINDS = (
+    {"type": "event_count", "condition": {"gte": 20}, "timespan": "5m"},
+    {"type": "event_count", "condition": {"gte": 50}, "timespan": "5m"},
+    {"type": "value_count", "condition": {"gte": 8, "field": "writer"}, "timespan": "5m"},
+    {"type": "value_sum", "condition": {"gte": 400, "field": "rows"}, "timespan": "5m"},
+    {"type": "temporal_ordered", "timespan": "30s"},
 )
 MICROSECONDS = 1_000_000
+BATCH = 10_000
 
 
-def occurrences(count: int, *, late_share: float) -> list[Occurrence]:
-    """Matches of 500 users over an hour; a share of them arrives up to two minutes late."""
+def correlation_rules() -> str:
+    """Ten correlations over five minutes per user: each kind twice, each over base rules of its own."""
+    documents: list[dict[str, Any]] = []
+    for number in range(10):
+        asked = KINDS[number % len(KINDS)]
+        names = [f"b{number}"] if "condition" in asked else [f"b{number}", f"b{number}x", f"b{number}y"]
+        for name in names:
+            detection = {"s": {"action": name}, "condition": "s"}
+            documents.append({"title": name, "name": name, "logsource": {"product": "ai"}, "detection": detection})
+        correlation = {**asked, "rules": names, "group-by": ["user.id"]}
+        documents.append({"title": f"c{number}", "name": f"c{number}", "correlation": correlation})
+    return "\n---\n".join(map(json.dumps, documents))
+
+
+def matches(count: int, base: int, *, late_share: float) -> list[tuple[Columns, tuple[Any, Any]]]:
+    """Batches of events of 500 users over an hour, each event matched by one base rule; some arrive two minutes late."""
     rng = random.Random(11)
-    made = []
+    times, users, writers, rows, rules = [], [], [], [], []
     for number in range(count):
         at = number * 3600 * MICROSECONDS // count
-        if rng.random() < late_share:
-            at = max(0, at - rng.randrange(120 * MICROSECONDS))
-        event = {"user.id": f"u{rng.randrange(500)}", "writer": f"w{rng.randrange(12)}"}
-        made.append(Occurrence(at, number, (f"e{number}",), {}, event, at))
-    return made
-
-
-def fed(correlators: list[Correlator], stream: list[Occurrence]) -> int:
-    """Firings when each correlator hears a third of the stream, as base matches are spread over rules."""
-    firings = 0
-    count = len(correlators)
-    for number, occurrence in enumerate(stream):
-        if correlators[number % count].feed(occurrence, ("base",)) is not None:
-            firings += 1
-    return firings
+        times.append(max(0, at - rng.randrange(120 * MICROSECONDS)) if rng.random() < late_share else at)
+        users.append(f"u{rng.randrange(500)}")
+        writers.append(f"w{rng.randrange(12)}")
+        rows.append(rng.randrange(20))
+        rules.append(rng.randrange(base))
+    batches = []
+    for start in range(0, count, BATCH):
+        end = min(start + BATCH, count)
+        columns: dict[str, list[object]] = {
+            "event.id": [f"e{number}" for number in range(start, end)], "time": times[start:end],
+            "user.id": users[start:end], "writer": writers[start:end], "rows": rows[start:end],
+        }  # fmt: skip
+        sources = {name: (lambda values=values: values) for name, values in columns.items()}
+        found = (np.arange(end - start), np.array(rules[start:end]))
+        batches.append((Columns(end - start, sources), found))
+    return batches
 
 
 def correlation(*, quick: bool) -> list[dict[str, Any]]:
-    """Feeding alone, in order and with a tenth of the events late."""
-    rules, _ = read_rules(RULES.encode(), path=Path("made.yaml"))
+    """Correlation alone, from known matches to firings, a snapshot after every tenth batch; a tenth of the events late."""
+    rules, problems = read_rules(correlation_rules().encode(), path=Path("made.yaml"))
+    assert not problems, problems  # noqa: S101
+    ruleset = compile_ruleset(rules, isolate=False)
     rows = []
     for share in (0.0, 0.1):
-        stream = occurrences(100_000 if quick else 300_000, late_share=share)
-        rates, firings = [], 0
+        rates, firings, count = [], 0, 200_000 if quick else 1_000_000
         for _ in range(3 if quick else 7):
-            correlators = [Correlator(rule, rule.logic) for rule in rules if isinstance(rule.logic, Correlation)]
+            detector, batches = Detector(ruleset), matches(count, len(ruleset.base), late_share=share)
             begun = time.process_time()
-            firings = fed(correlators, stream)
-            rates.append(len(stream) / (time.process_time() - begun))
-        rows.append(row(f"correlation, {share:.0%} late", rates, events=len(stream), found=firings))
+            firings = 0
+            for number, (batch, found) in enumerate(batches):
+                firings += len(detector.correlate(batch, found))
+                if number % 10 == 9:
+                    detector.snapshot()
+            rates.append(count / (time.process_time() - begun))
+        rows.append(row(f"correlation, {share:.0%} late", rates, events=count, found=firings))
     return rows
 
 
@@ -125,6 +129,8 @@ def row(what: str, rates: list[float], *, events: int, found: int) -> dict[str, 
 
 
 def main() -> None:
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 50)  # as the detector's process does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quick", action="store_true", help="under half a minute")

@@ -19,8 +19,9 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
+from caiso.engine.detect.batch import Events
 from caiso.engine.detect.loader import read_rules
-from caiso.engine.detect.matcher import Events, Matcher
+from caiso.engine.detect.matcher import Matcher
 from caiso.engine.detect.rule import Rule
 from caiso.engine.detect.ruleset import compile_ruleset
 
@@ -118,7 +119,7 @@ def ours(rules: Sequence[Rule], backend: Any) -> Run:
         found: Pairs = set()
         for start in range(0, len(events), BATCH):
             batch = events[start : start + BATCH]
-            for row, number in matcher.match(Events(batch)):
+            for row, number in zip(*matcher.match(Events(batch)), strict=True):
                 found.add((batch[row]["event.id"], ruleset.base[number].id))
         return found
 

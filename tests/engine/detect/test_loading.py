@@ -107,11 +107,16 @@ detection: {s: {action: z}, condition: s}
     ("correlation", "told"),
     [
         (
-            b"type: value_median, rules: [a], timespan: 1m, condition: {gte: 2, field: rows}",
-            "'value_median' is not supported",
+            b"type: value_percentile, rules: [a], timespan: 1m, condition: {gte: 2, field: rows, percentile: 101}",
+            "0 to 100",
         ),
-        (b"type: event_count, rules: [a], timespan: 1m, condition: {lt: 2}", "'lt', expected one of gte, gt"),
-        (b"type: temporal, rules: [a, b], timespan: 1m, condition: a or b", "extended correlation conditions"),
+        (b"type: value_sum, rules: [a], timespan: 1m, condition: {gte: 2, field: [rows, bytes]}", "expected one"),
+        (b"type: event_count, rules: [a], timespan: 1m, condition: {gte: 0}", "threshold 0, expected 1 to 2048"),
+        (b"type: event_count, rules: [a], timespan: 1m, condition: {gte: 5000}", "threshold 5000, expected 1 to 2048"),
+        (b"type: temporal, rules: [a, b], timespan: 1m, condition: not a and not b", "a rule that must match"),
+        (b"type: temporal, rules: [a, b], timespan: 1m, condition: a and not a and b", "can never hold"),
+        (b"type: temporal_ordered, rules: [a, b], timespan: 1m, condition: a or b", "a chain of rules"),
+        (b"type: temporal, rules: [a, b], timespan: 1m, condition: {gte: 3}", "3 of 2 rules"),
     ],
 )
 def test_unsupported_correlations_are_refused_by_name(correlation: bytes, told: str) -> None:

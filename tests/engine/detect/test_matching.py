@@ -12,14 +12,21 @@ import pyarrow as pa
 import pytest
 from sigma.rule import SigmaRule
 
+from caiso.engine.detect.batch import Batch, Columns, Events
 from caiso.engine.detect.loader import read_rules
-from caiso.engine.detect.matcher import Events, Matcher, Table
+from caiso.engine.detect.matcher import Matcher
 from caiso.engine.detect.ruleset import compile_ruleset
 from caiso.engine.detect.sigma_policy import POLICY
 from tests.engine.detect import random_rules, reference
 
 BACKENDS = ("hyperscan", "re2", "re")
 HERE = Path("made.yaml")
+
+
+def matches(matcher: Matcher, events: list[dict[str, Any]] | Batch) -> list[tuple[int, int]]:
+    batch = Events(events) if isinstance(events, list) else events
+    rows, rules = matcher.match(batch)
+    return list(zip(rows.tolist(), rules.tolist(), strict=True))
 
 
 def disagreements(seed: int, *, rules: int, events: int) -> tuple[int, list[Any]]:
@@ -40,7 +47,7 @@ def disagreements(seed: int, *, rules: int, events: int) -> tuple[int, list[Any]
         ruleset = compile_ruleset(loaded, backend=backend, isolate=False)
         got: dict[str, set[int]] = {rule.id: set() for rule in loaded}
         for start in range(0, events, 17):
-            for row, number in Matcher(ruleset).match(Events(stream[start : start + 17])):
+            for row, number in matches(Matcher(ruleset), stream[start : start + 17]):
                 got[ruleset.base[number].id].add(start + row)
         for name, rows in expected.items():
             for row in rows ^ got[name]:
@@ -76,7 +83,7 @@ def one_rule(detection: dict[str, Any]) -> Any:
 
 def rows_of(detection: dict[str, Any], events: list[dict[str, Any]], backend: str) -> list[int]:
     ruleset = compile_ruleset(one_rule(detection), backend=backend, isolate=False)  # type: ignore[arg-type]
-    return [row for row, _ in Matcher(ruleset).match(Events(events))]
+    return [row for row, _ in matches(Matcher(ruleset), events)]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -116,7 +123,7 @@ def test_a_match_never_crosses_from_one_event_to_the_next(backend: str) -> None:
 def test_a_text_that_matches_everywhere_is_scanned_in_bounded_steps() -> None:
     ruleset = compile_ruleset(one_rule({"a": {"content.user|re": "[ab]{2}"}, "condition": "a"}), isolate=False)
     events = [{"content.user": "ab" * 50_000}, {"content.user": "none"}, {"content.user": "xab"}]
-    assert [row for row, _ in Matcher(ruleset).match(Events(events))] == [0, 2]
+    assert [row for row, _ in matches(Matcher(ruleset), events)] == [0, 2]
     assert ruleset.scanners["content.user"].counters.floods == (1 if ruleset.backend == "hyperscan" else 0)
 
 
@@ -130,7 +137,7 @@ def test_an_arrow_table_gives_the_same_matches_as_mappings() -> None:
         for _ in range(50)
     ]
     matcher = Matcher(ruleset)
-    assert matcher.match(Table(pa.Table.from_pylist(events))) == matcher.match(Events(events))
+    assert matches(matcher, Columns.of_table(pa.Table.from_pylist(events))) == matches(matcher, events)
 
 
 def test_offsets_point_at_the_match_in_characters() -> None:

@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
-import msgspec
+import numpy as np
 
+from caiso.engine.detect.batch import Batch, Events, event_time
 from caiso.engine.detect.condition import value_of
 from caiso.engine.detect.correlation import (
-    LATENESS_US,
-    MAX_ENTRIES,
-    MAX_KEYS,
-    MAX_SHOWN_EVENTS,
-    CorrelationCounters,
+    LIMITS,
     Correlator,
-    Entry,
     Firing,
-    KeyState,
-    Occurrence,
+    Limits,
+    Sightings,
+    Stream,
+    correlator_for,
     key_part,
-    merged_entity,
 )
-from caiso.engine.detect.matcher import Batch, Events, Matcher
+from caiso.engine.detect.correlation.clocks import SourceClocks
+from caiso.engine.detect.correlation.occurrence import KINDS
+from caiso.engine.detect.matcher import Ints, Matcher
 from caiso.engine.detect.rule import Correlation, Rule
 from caiso.engine.detect.ruleset import Ruleset
 from caiso.engine.detect.schema import SESSION_ALIAS
 from caiso.engine.detect.signal import Signal, entity_of, signal_id
-from caiso.errors import DomainError
+from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, reader_of, write_snapshot
 
-SNAPSHOT_VERSION: Final = 1
+MAX_SHOWN_EVENTS: Final = 200
 _DEFAULT_DEDUP: Final = (SESSION_ALIAS, "user.id", "gen_ai.agent.name", "service.name", "source.id")
 
-
-_MAX_PLANS: Final = 10_000
-_Plan = list[tuple[Correlator, tuple[str, ...]]]
-
-
-class UnableToRestore(DomainError):
-    """The bytes are not a snapshot of this engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much state a correlation may hold, and how late an event may be."""
-
-    lateness_us: int = LATENESS_US
-    max_keys: int = MAX_KEYS
-    max_entries: int = MAX_ENTRIES
+__all__ = ["Detector", "Limits", "Metrics", "UnableToRestore", "group_key"]
 
 
 @dataclass(slots=True)
@@ -67,110 +49,99 @@ class Metrics:
 class Detector:
     """Runs a rule set over a stream. Equal streams give equal signals, however they are cut into batches."""
 
-    def __init__(self, ruleset: Ruleset, *, limits: Limits = Limits()) -> None:
+    def __init__(self, ruleset: Ruleset, *, limits: Limits = LIMITS) -> None:
         self.ruleset = ruleset
         self.metrics = Metrics()
         self._matcher = Matcher(ruleset)
-        self._number = 0
-        self._correlators = {
-            rule.id: Correlator(rule, rule.logic, limits.lateness_us, limits.max_keys, limits.max_entries)
-            for rule in ruleset.correlations
-            if isinstance(rule.logic, Correlation)
-        }
-        self._heard = {name for correlator in self._correlators.values() for name in correlator.logic.heard}
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._clocks = SourceClocks()
+        self._names = [rule.id for rule in ruleset.base]
+        self._loud = np.array([rule.emits for rule in ruleset.base], dtype=np.bool_)
+        self._correlators: dict[str, Correlator] = {}
+        for rule in ruleset.correlations:
+            if isinstance(rule.logic, Correlation):
+                correlator = self._correlators[rule.id] = correlator_for(rule, rule.logic, limits)
+                correlator.listen(self._names)
+        self._waiting = any(correlator.logic.waits for correlator in self._correlators.values())
+        self._heard = np.zeros(len(self._names), dtype=np.bool_)
+        for correlator in self._correlators.values():
+            self._heard |= correlator.listens
 
     def process(self, events: Sequence[Mapping[str, object]] | Batch) -> list[Signal]:
         """The signals that these events raise, in order of arrival."""
         batch: Batch = Events(events) if isinstance(events, Sequence) else events
-        found = self._matcher.match(batch)
-        start = self._number
-        self._number += len(batch)
+        rows, rules = self._matcher.match(batch)
         self.metrics.events += len(batch)
-        signals: list[Signal] = []
-        for row, pairs in groupby(found, key=itemgetter(0)):
-            self._event(batch.row(row), start + row, [rule for _, rule in pairs], signals)
-        return signals
+        for number, count in enumerate(np.bincount(rules, minlength=len(self._names)).tolist()):
+            if count:
+                self.metrics.hits[self._names[number]] += count
+        loud = self._loud[rules]
+        found = [
+            (row, -1, self._signal(rule, batch.row(row)))
+            for row, rule in zip(rows[loud].tolist(), rules[loud].tolist(), strict=True)
+        ]
+        found += self.correlate(batch, (rows, rules))
+        # At one event single-event rules come first, then correlations in the order in which they feed each other.
+        found.sort(key=lambda item: (item[0], item[1]))
+        return [signal for _, _, signal in found]
 
-    def _event(self, event: Mapping[str, object], number: int, matched: list[int], signals: list[Signal]) -> None:
-        base = self.ruleset.base
-        names = tuple([base[rule].id for rule in matched])
-        self.metrics.hits.update(names)
-        loud = [rule for rule in matched if base[rule].emits]
-        listening = not self._heard.isdisjoint(names)
-        if not loud and not listening:
-            return
-        time_us = event_time(event)
-        occurrence = Occurrence(time_us, number, (str(event.get("event.id", "")),), entity_of(event), event, time_us)
-        for rule in loud:
-            signals.append(self._signal(base[rule], occurrence, rule))
-        if listening:
-            self._correlate(occurrence, names, matched, signals)
+    def correlate(self, batch: Batch, matches: tuple[Ints, Ints]) -> list[tuple[int, int, Signal]]:
+        """Feeds correlations in feeding order, so that one firing can complete another on the same event.
 
-    def _correlate(
-        self, occurrence: Occurrence, names: tuple[str, ...], matched: list[int], signals: list[Signal]
-    ) -> None:
-        """Feeds correlations in feeding order, so that one firing can complete another on the same event."""
-        plan = self._plans.get(names)
-        if plan is None:
-            plan = self._plan(names)
-        fired: dict[str, Occurrence] = {}
-        for correlator, heard in plan:
-            inputs = [(occurrence, heard)] if heard else []
-            if fired:
-                inputs += [(fired[name], (name,)) for name in correlator.logic.heard if name in fired]
-            for source, own in inputs:
-                firing = correlator.feed(source, own)
-                if firing is None:
-                    continue
-                rule = correlator.rule
-                self.metrics.hits[rule.id] += 1
-                signal = self._correlated(rule, firing, occurrence, [base for base in matched if self._is(base, heard)])
-                fired[rule.id] = Occurrence(
-                    signal.time_us, occurrence.number, signal.event_ids, signal.entity, occurrence.event,
-                    signal.first_time_us,
-                )  # fmt: skip
-                if rule.emits:
-                    self.metrics.signals[rule.id] += 1
-                    signals.append(signal)
+        ``matches``: row and base rule number of every match, by row. Returns (row, order of the correlation, signal).
+        """
+        found: list[tuple[int, int, Signal]] = []
+        stream = Stream(batch, matches, self._names, self._clocks)
+        if self._waiting:
+            _ = stream.marks  # how time went on within the batch, before it is taken in as a whole
+        self._clocks.advance(batch, stream.times)
+        sightings = Sightings(batch, stream.heard_rows(self._heard) if self._correlators else ())
+        for order, (name, correlator) in enumerate(self._correlators.items()):
+            firings = correlator.feed(stream, sightings)
+            if not firings:
+                continue
+            self.metrics.hits[name] += len(firings)
+            stream.fired(name, firings)
+            if correlator.rule.emits:
+                for firing in firings:
+                    found.append((firing.row, order, self._correlated(correlator, firing, batch, matches)))
+        return found
 
-    def _plan(self, names: tuple[str, ...]) -> _Plan:
-        """Which correlations these matches concern, directly or through another's firing, with what each of them hears."""
-        plan: _Plan = []
-        reached = set(names)
-        for name, correlator in self._correlators.items():
-            if not reached.isdisjoint(correlator.logic.heard):
-                reached.add(name)
-                plan.append((correlator, tuple(heard for heard in correlator.logic.heard if heard in names)))
-        if len(self._plans) < _MAX_PLANS:
-            self._plans[names] = plan
-        return plan
-
-    def _is(self, base: int, names: tuple[str, ...]) -> bool:
-        return self.ruleset.base[base].id in names
-
-    def _signal(self, rule: Rule, occurrence: Occurrence, number: int) -> Signal:
+    def _signal(self, number: int, event: Mapping[str, object]) -> Signal:
+        rule = self.ruleset.base[number]
         self.metrics.signals[rule.id] += 1
-        key = group_key(rule, occurrence.event)
+        ids = (str(event.get("event.id", "")),)
+        time_us = event_time(event)
         return Signal(
-            id=signal_id(rule.id, "", occurrence.event_ids),
+            id=signal_id(rule.id, "", ids),
             rule_id=rule.id,
             rule_title=rule.title,
             severity=rule.severity.value,
             techniques=rule.techniques,
             owasp=rule.owasp,
             state=rule.state.value,
-            time_us=occurrence.time_us,
-            first_time_us=occurrence.time_us,
-            event_ids=occurrence.event_ids,
-            entity=occurrence.entity,
-            matches=self._matcher.spans(number, occurrence.event),
-            group_key=key,
+            time_us=time_us,
+            first_time_us=time_us,
+            event_ids=ids,
+            entity=entity_of(event),
+            matches=self._matcher.spans(number, event),
+            group_key=group_key(rule, event),
         )
 
-    def _correlated(self, rule: Rule, firing: Firing, occurrence: Occurrence, matched: list[int]) -> Signal:
-        ids = tuple(dict.fromkeys(name for entry in firing.entries for name in entry.event_ids))
-        spans = [span for number in matched for span in self._matcher.spans(number, occurrence.event)]
+    def _correlated(self, correlator: Correlator, firing: Firing, batch: Batch, matches: tuple[Ints, Ints]) -> Signal:
+        rule = correlator.rule
+        self.metrics.signals[rule.id] += 1
+        ids, occurrence = firing.event_ids(), firing.occurrence()
+        spans: list[tuple[str, int, int]] = []
+        key = f"{rule.id}|{firing.key}"
+        if firing.by_event:
+            event = batch.row(firing.row)
+            rows, rules = matches
+            first, last = np.searchsorted(rows, (firing.row, firing.row + 1))
+            here = rules[first:last]
+            for number in here[correlator.listens[here]].tolist():
+                spans += self._matcher.spans(number, event)
+            if rule.dedup:
+                key = group_key(rule, event)
         return Signal(
             id=signal_id(rule.id, firing.key, ids),
             rule_id=rule.id,
@@ -179,12 +150,12 @@ class Detector:
             techniques=rule.techniques,
             owasp=rule.owasp,
             state=rule.state.value,
-            time_us=max(entry.time_us for entry in firing.entries),
-            first_time_us=min(entry.first_time_us for entry in firing.entries),
+            time_us=firing.time_us,
+            first_time_us=occurrence.first_time_us,
             event_ids=ids[:MAX_SHOWN_EVENTS],
-            entity=merged_entity(firing.entries),
+            entity=occurrence.entity,
             matches=tuple(dict.fromkeys(spans)),
-            group_key=group_key(rule, occurrence.event) if rule.dedup else f"{rule.id}|{firing.key}",
+            group_key=key,
         )
 
     def counters(self) -> dict[str, Any]:
@@ -198,102 +169,47 @@ class Detector:
             "matches": self._matcher.counters.matches,
             "scan_floods": sum(scanner.counters.floods for scanner in self.ruleset.scanners.values()),
             "correlations": {
-                name: {**asdict(correlator.counters), "keys": len(correlator.keys)}
+                name: {**asdict(correlator.counters), "keys": len(correlator.states)}
                 for name, correlator in self._correlators.items()
             },
         }
 
     def snapshot(self) -> bytes:
         """All state as bytes, plain data only."""
-        return msgspec.msgpack.encode(
-            _Snapshot(
-                version=SNAPSHOT_VERSION,
-                number=self._number,
+        correlations = {
+            name: (_state_digest(correlator), correlator.save()) for name, correlator in self._correlators.items()
+        }
+        return write_snapshot(
+            Snapshot(
                 events=self.metrics.events,
                 hits=dict(self.metrics.hits),
                 signals=dict(self.metrics.signals),
-                correlations={
-                    name: _CorrelatorState(
-                        digest=_state_digest(correlator, self.ruleset),
-                        newest=correlator.newest,
-                        counters=asdict(correlator.counters),
-                        keys=[
-                            (
-                                key,
-                                (state.newest, state.quiet_from, state.quiet_until),
-                                state.excused,
-                                [_plain(kept) for kept in state.entries],
-                            )
-                            for key, state in correlator.keys.items()
-                        ],
-                    )
-                    for name, correlator in self._correlators.items()
-                },
+                clocks=asdict(self._clocks),
+                kinds=KINDS,
+                correlations=correlations,
             )
         )
 
     @classmethod
-    def restore(cls, ruleset: Ruleset, snapshot: bytes, *, limits: Limits = Limits()) -> Detector:
+    def restore(cls, ruleset: Ruleset, snapshot: bytes, *, limits: Limits = LIMITS) -> Detector:
         """A detector that goes on where the snapshot was taken; state of rules that changed since is dropped and counted."""
-        try:
-            saved = msgspec.msgpack.decode(snapshot, type=_Snapshot)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise UnableToRestore(f"not a snapshot of the detection engine: {error}") from None
-        if saved.version != SNAPSHOT_VERSION:
-            raise UnableToRestore(f"snapshot version {saved.version}, expected {SNAPSHOT_VERSION}")
+        saved = read_snapshot(snapshot)
         detector = cls(ruleset, limits=limits)
-        detector._number = saved.number
         detector.metrics = Metrics(saved.events, Counter(saved.hits), Counter(saved.signals))
-        for name, state in saved.correlations.items():
+        detector._clocks = SourceClocks(**saved.clocks)
+        taken = reader_of(saved.kinds)
+        for name, (digest, state) in saved.correlations.items():
             correlator = detector._correlators.get(name)
-            if correlator is None or _state_digest(correlator, ruleset) != state.digest:
+            if correlator is None or _state_digest(correlator) != digest:
                 detector.metrics.state_dropped += 1
                 continue
-            correlator.newest = state.newest
-            correlator.counters = CorrelationCounters(**state.counters)
-            correlator.keys = OrderedDict(
-                (key, KeyState(*times, [Entry(*entry) for entry in entries], excused))
-                for key, times, excused, entries in state.keys
-            )
+            correlator.load(state, taken)
         return detector
 
 
-_EntryTuple = tuple[int, int, int | str | float, tuple[str, ...], dict[str, str], int]
-
-
-class _CorrelatorState(msgspec.Struct):
-    digest: str
-    newest: int
-    counters: dict[str, int]
-    keys: list[tuple[str, tuple[int, int, int], list[int], list[_EntryTuple]]]
-
-
-class _Snapshot(msgspec.Struct):
-    version: int
-    number: int
-    events: int
-    hits: dict[str, int]
-    signals: dict[str, int]
-    correlations: dict[str, _CorrelatorState]
-
-
-def _plain(entry: Entry) -> _EntryTuple:
-    return (entry.time_us, entry.number, entry.what, entry.event_ids, dict(entry.entity), entry.first_time_us)
-
-
-def _state_digest(correlator: Correlator, ruleset: Ruleset) -> str:
+def _state_digest(correlator: Correlator) -> str:
     """Changes when the correlation changes; a base rule may be improved without losing what was seen."""
     return f"{correlator.rule.digest}:{','.join(correlator.logic.heard)}"
-
-
-def event_time(event: Mapping[str, object]) -> int:
-    """The event's own time in microseconds; where a clock ran ahead, the time at which the event arrived."""
-    names = ("ingest_time", "time") if event.get("time.marked") == "future" else ("time", "ingest_time")
-    for name in names:
-        value = event.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return int(value)
-    return 0
 
 
 def group_key(rule: Rule, event: Mapping[str, object]) -> str:

@@ -192,7 +192,7 @@ def _unknown_fields(rule: Rule, document: Document, path: Path) -> Problems:
         aliases = rule.logic.aliases
         names += [name for name in rule.logic.group_by if name not in aliases]
         names += [name for mapping in aliases.values() for name in mapping.values()]
-        names += [rule.logic.value_field] if rule.logic.value_field and rule.logic.value_field not in aliases else []
+        names += [name for name in rule.logic.value_fields if name not in aliases]
     else:
         for leaf in leaves(rule.logic):
             names.append(leaf.field)

@@ -4,84 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from caiso.engine.detect.batch import Batch
 from caiso.engine.detect.condition import value_of
 from caiso.engine.detect.ruleset import FieldIndex, Ruleset
 from caiso.engine.detect.scan import locate
-from caiso.engine.detect.schema import SESSION_ALIAS
 from caiso.engine.detect.text import fold, text_of, texts_of, valid
 
 Ints = npt.NDArray[np.int64]
+_NONE: Final = np.empty(0, dtype=np.int64)
 _MEMO_SIZE: Final = 20_000
 _MEMO_CHARS: Final = 256
 _SHOWN_MATCHES: Final = 20
-
-
-class Batch(Protocol):
-    """Events by column and by row."""
-
-    def __len__(self) -> int: ...
-
-    def fields(self) -> set[str]: ...
-
-    def column(self, name: str) -> Sequence[object]: ...
-
-    def row(self, number: int) -> Mapping[str, object]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """A batch of flat mappings."""
-
-    rows: Sequence[Mapping[str, object]]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def fields(self) -> set[str]:
-        """Every field that some event has, and the alias, which all may have."""
-        return {SESSION_ALIAS}.union(*self.rows)
-
-    def column(self, name: str) -> Sequence[object]:
-        if name == SESSION_ALIAS:
-            return [value_of(row, name) for row in self.rows]
-        return [row.get(name) for row in self.rows]
-
-    def row(self, number: int) -> Mapping[str, object]:
-        return self.rows[number]
-
-
-@dataclass(slots=True)
-class Table:
-    """A batch that is an Arrow table; columns become Python values only when a rule asks for them."""
-
-    table: Any  # pyarrow.Table
-    _columns: dict[str, list[object]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def fields(self) -> set[str]:
-        return {SESSION_ALIAS, *self.table.column_names}
-
-    def column(self, name: str) -> Sequence[object]:
-        found = self._columns.get(name)
-        if found is None:
-            if name == SESSION_ALIAS:
-                found = [value_of(self.row(number), name) for number in range(len(self))]
-            elif name in self.table.column_names:
-                found = self.table.column(name).to_pylist()
-            else:
-                found = [None] * len(self)
-            self._columns[name] = found
-        return found
-
-    def row(self, number: int) -> Mapping[str, object]:
-        return {name: self.column(name)[number] for name in self.table.column_names}
 
 
 @dataclass(slots=True)
@@ -100,17 +38,17 @@ class Matcher:
     ruleset: Ruleset
     counters: MatchCounters = field(default_factory=MatchCounters)
 
-    def match(self, batch: Batch) -> list[tuple[int, int]]:
-        """Pairs (event number, base rule number), by event and then by rule."""
+    def match(self, batch: Batch) -> tuple[Ints, Ints]:
+        """Event numbers and base rule numbers of all matches, by event and then by rule."""
         count = len(batch)
         self.counters.events += count
         if not count:
-            return []
+            return _NONE, _NONE
         rows, atoms = self._hits(batch)
-        candidate_rows, candidate_rules = self._candidates(rows, atoms, count)
-        self.counters.candidates += candidate_rows.size
-        found = self._evaluate(batch, (rows, atoms), (candidate_rows, candidate_rules))
-        self.counters.matches += len(found)
+        candidates = self._candidates(rows, atoms, count)
+        self.counters.candidates += candidates[0].size
+        found = self._evaluate(batch, (rows, atoms), candidates)
+        self.counters.matches += found[0].size
         return found
 
     def _hits(self, batch: Batch) -> tuple[Ints, Ints]:
@@ -151,25 +89,31 @@ class Matcher:
             pairs = np.sort(np.concatenate((pairs, everywhere)))
         return np.divmod(pairs, size)
 
-    def _evaluate(self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints]) -> list[tuple[int, int]]:
+    def _evaluate(self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
+        """The candidates that hold; only those of rules that say more than their gates are looked at one by one."""
+        kept = self.ruleset.exact[candidates[1]]
+        asked = np.flatnonzero(~kept)
+        if asked.size:
+            kept[asked] = self._hold(batch, hits, (candidates[0][asked], candidates[1][asked]))
+        return candidates[0][kept], candidates[1][kept]
+
+    def _hold(self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints]) -> list[bool]:
         rules = self.ruleset
         rows, atoms = hits
-        found: list[tuple[int, int]] = []
-        exact, holds = rules.exact, rules.holds
+        starts = np.searchsorted(rows, candidates[0]).tolist()
+        ends = np.searchsorted(rows, candidates[0], side="right").tolist()
+        found: list[bool] = []
         current = -1
         here = frozenset[int]()
         event: Mapping[str, object] = {}
         known: dict[int, bool] = {}
-        for row, rule in zip(candidates[0].tolist(), candidates[1].tolist(), strict=True):
-            if not exact[rule]:
-                if row != current:
-                    start, end = np.searchsorted(rows, (row, row + 1))
-                    here = frozenset(atoms[start:end].tolist())
-                    current, event, known = row, batch.row(row), {}
-                wrong = self._wrong(rules.doubtful[rule] & here, event, known)
-                if not holds[rule](here - wrong if wrong else here, event):
-                    continue
-            found.append((row, rule))
+        for row, rule, start, end in zip(candidates[0].tolist(), candidates[1].tolist(), starts, ends, strict=True):
+            if row != current:
+                here = frozenset(atoms[start:end].tolist())
+                current, event, known = row, batch.row(row), {}
+            doubtful = rules.doubtful[rule] & here if rules.doubtful[rule] else None
+            wrong = self._wrong(doubtful, event, known) if doubtful else None
+            found.append(rules.holds[rule](here - wrong if wrong else here, event))
         return found
 
     def _wrong(self, doubtful: frozenset[int], event: Mapping[str, object], known: dict[int, bool]) -> set[int]:

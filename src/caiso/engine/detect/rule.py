@@ -29,11 +29,14 @@ class DeployState(StrEnum):
 
 
 class CorrelationKind(StrEnum):
-    """How a correlation joins the matches of its base rules."""
+    """How a correlation joins the matches of its base rules (Sigma correlations 2.1)."""
 
     EVENT_COUNT = "event_count"
     VALUE_COUNT = "value_count"
     VALUE_SUM = "value_sum"
+    VALUE_AVG = "value_avg"
+    VALUE_PERCENTILE = "value_percentile"
+    VALUE_MEDIAN = "value_median"
     TEMPORAL = "temporal"
     TEMPORAL_ORDERED = "temporal_ordered"
 
@@ -46,8 +49,12 @@ class Correlation:
     rules: tuple[str, ...]
     span_us: int
     group_by: tuple[str, ...] = ()
-    threshold: float = 1  # reached when the count, or sum, is at least this
-    value_field: str = ""
+    relation: str = "gte"  # lt, lte, gt, gte, eq, neq: how the count, sum, mean … stands to the threshold
+    threshold: float = 1
+    value_fields: tuple[str, ...] = ()
+    percentile: float = 50
+    # For temporal: (rules that must be there, rules that must not), as bits in order of ``rules``; any of them will do.
+    terms: tuple[tuple[int, int], ...] = ()
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # alias -> rule id -> field
     generate: bool = False
     unless: tuple[str, ...] = ()  # a match of one of these under the same key, within the span before, keeps it silent
@@ -56,6 +63,21 @@ class Correlation:
     def heard(self) -> tuple[str, ...]:
         """All rules that it listens to."""
         return tuple(dict.fromkeys(self.rules + self.unless))
+
+    @property
+    def masks(self) -> tuple[int, ...]:
+        """For temporal: the sets of rules that must all be there."""
+        return tuple(must for must, _ in self.terms)
+
+    @property
+    def waits(self) -> bool:
+        """True when the answer is known only after the window has ended: what is missing, or what the mean was."""
+        if self.kind in (CorrelationKind.TEMPORAL, CorrelationKind.TEMPORAL_ORDERED):
+            return any(must_not for _, must_not in self.terms)
+        averaged = self.kind in (
+            CorrelationKind.VALUE_AVG, CorrelationKind.VALUE_PERCENTILE, CorrelationKind.VALUE_MEDIAN,
+        )  # fmt: skip
+        return averaged or self.relation not in ("gt", "gte")
 
 
 @dataclass(frozen=True, slots=True)

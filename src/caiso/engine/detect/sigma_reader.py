@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
+from collections.abc import Mapping
+from itertools import combinations
 from typing import Any, Final
 
 from sigma.conditions import (
@@ -12,7 +16,14 @@ from sigma.conditions import (
     ConditionOR,
     ConditionValueExpression,
 )
-from sigma.correlations import SigmaCorrelationCondition, SigmaCorrelationRule
+from sigma.correlations import (
+    CorrelationConditionNOT,
+    CorrelationConditionOR,
+    SigmaCorrelationCondition,
+    SigmaCorrelationRule,
+    SigmaExtendedCorrelationCondition,
+    SigmaRuleReference,
+)
 from sigma.rule import SigmaRule
 from sigma.types import (
     Placeholder,
@@ -44,6 +55,7 @@ from caiso.engine.detect.condition import (
     TextMatch,
     TimePart,
 )
+from caiso.engine.detect.correlation.bounds import MAX_ENTRIES
 from caiso.engine.detect.pattern import UnableToUsePattern, compile_pattern, escape
 from caiso.engine.detect.rule import Correlation, CorrelationKind
 from caiso.engine.detect.schema import EVENT_KINDS, FIELDS, TEXT_FIELDS, FieldType
@@ -52,6 +64,9 @@ from caiso.errors import DomainError
 
 PRODUCT: Final = "ai"
 MAX_LEAVES: Final = 5000
+MAX_STAGES: Final = 32
+MAX_TERMS: Final = 256
+_TEMPORAL: Final = (CorrelationKind.TEMPORAL, CorrelationKind.TEMPORAL_ORDERED)
 _FLAGS: Final = {"IGNORECASE": re.IGNORECASE, "MULTILINE": re.MULTILINE, "DOTALL": re.DOTALL}
 _RELATIONS: Final = {"LT": "lt", "LTE": "lte", "GT": "gt", "GTE": "gte", "NEQ": "ne"}
 
@@ -182,19 +197,12 @@ def _without_outer(parts: list[Any], many: Any) -> list[Any]:
 
 def correlation_of(rule: SigmaCorrelationRule) -> Correlation:
     """The correlation, or a refusal that names the unsupported kind or condition."""
-    name = rule.type.name.lower()
-    if name not in {kind.value for kind in CorrelationKind}:
-        expected = ", ".join(kind.value for kind in CorrelationKind)
-        raise UnableToReadRule(f"correlation type {name!r} is not supported, expected one of {expected}", hint=name)
-    kind = CorrelationKind(name)
-    threshold, value_field = _threshold(rule, kind)
-    return Correlation(
-        kind=kind,
-        rules=tuple(reference.reference for reference in rule.rules or ()),
+    kind = CorrelationKind(rule.type.name.lower())
+    asked = _asked(rule, kind)
+    return dataclasses.replace(
+        asked,
         span_us=rule.timespan.seconds * 1_000_000,
         group_by=tuple(rule.group_by or ()),
-        threshold=threshold,
-        value_field=value_field,
         aliases={
             alias.alias: {reference.reference: field for reference, field in alias.mapping.items()}
             for alias in rule.aliases
@@ -203,28 +211,96 @@ def correlation_of(rule: SigmaCorrelationRule) -> Correlation:
     )
 
 
-def _threshold(rule: SigmaCorrelationRule, kind: CorrelationKind) -> tuple[float, str]:
+def _asked(rule: SigmaCorrelationRule, kind: CorrelationKind) -> Correlation:
+    """Kind, rules and condition, each checked against what the kind can mean."""
     condition = rule.condition
-    temporal = kind in (CorrelationKind.TEMPORAL, CorrelationKind.TEMPORAL_ORDERED)
-    if not isinstance(condition, SigmaCorrelationCondition):
-        raise UnableToReadRule(
-            "extended correlation conditions are not supported, expected a list of rules", hint="condition"
+    rules = tuple(dict.fromkeys(reference.reference for reference in rule.rules or ()))
+    if isinstance(condition, SigmaExtendedCorrelationCondition):
+        return _extended(condition, kind, rules)
+    if len(rules) > MAX_STAGES and kind in _TEMPORAL:
+        raise UnableToReadRule(f"{len(rules)} rules, expected at most {MAX_STAGES}", hint="rules")
+    if kind in _TEMPORAL:
+        rules = tuple(reference.reference for reference in rule.rules or ())
+        if not rules:
+            raise UnableToReadRule(f"a {kind} correlation without rules, expected a list of rules", hint="correlation")
+        return Correlation(
+            kind=kind, rules=rules, span_us=0, terms=_terms(condition, kind, rules), threshold=len(rules)
         )
-    if temporal:
-        if not rule.rules:
-            raise UnableToReadRule("a temporal correlation without rules, expected a list of rules", hint="correlation")
-        return len(rule.rules), ""
+    return _measuring(condition, kind, rules)
+
+
+def _terms(condition: Any, kind: CorrelationKind, rules: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """The sets of rules that will do: all of them, or with a condition at least so many."""
     operation = condition.op.name.lower()
     if operation not in ("gte", "gt"):
-        # Anything that must see the window end would need a clock, which the engine has not.
-        raise UnableToReadRule(f"correlation condition {operation!r}, expected one of gte, gt", hint=operation)
-    whole = kind is not CorrelationKind.VALUE_SUM
-    threshold = condition.count + (1 if operation == "gt" and whole else 0)
-    if operation == "gt" and not whole:
-        raise UnableToReadRule("value_sum with gt, expected gte", hint="gt")
-    if whole and threshold < 1:
-        raise UnableToReadRule(f"threshold {condition.count}, expected at least 1", hint=operation)
-    value_field = condition.fieldref or ""
-    if isinstance(value_field, list):
-        raise UnableToReadRule("a list of fields to count over, expected one field", hint="field")
-    return threshold, value_field
+        raise UnableToReadRule(f"condition {operation!r} on a {kind} correlation, expected gte", hint=operation)
+    least = int(condition.count) + (operation == "gt")
+    if not 1 <= least <= len(rules) or (least < len(rules) and kind is CorrelationKind.TEMPORAL_ORDERED):
+        expected = f"1 to {len(rules)}" if kind is CorrelationKind.TEMPORAL else f"{len(rules)}: all of them, in order"
+        raise UnableToReadRule(f"{least} of {len(rules)} rules, expected {expected}", hint=operation)
+    if math.comb(len(rules), least) > MAX_TERMS:
+        raise UnableToReadRule(f"{least} of {len(rules)} rules are too many combinations", hint=operation)
+    return tuple((sum(1 << stage for stage in chosen), 0) for chosen in combinations(range(len(rules)), least))
+
+
+def _measuring(condition: Any, kind: CorrelationKind, rules: tuple[str, ...]) -> Correlation:
+    """A count, sum, mean or percentile that stands in some relation to a number."""
+    if not isinstance(condition, SigmaCorrelationCondition):
+        raise UnableToReadRule(f"a {kind} correlation needs a condition such as gte: 5", hint="correlation")
+    fieldref = condition.fieldref
+    fields = tuple(fieldref) if isinstance(fieldref, list) else (fieldref,) if fieldref else ()
+    if kind is not CorrelationKind.EVENT_COUNT and not fields:
+        raise UnableToReadRule(f"a {kind} correlation needs the field to look at", hint="condition")
+    if len(fields) > 1 and kind is not CorrelationKind.VALUE_COUNT:
+        raise UnableToReadRule(f"several fields for {kind}, expected one", hint="field")
+    rank = 50 if condition.percentile is None else condition.percentile
+    if not 0 <= rank <= 100:
+        raise UnableToReadRule(f"percentile {rank}, expected 0 to 100", hint="percentile")
+    relation, threshold = condition.op.name.lower(), float(condition.count)
+    if kind in (CorrelationKind.EVENT_COUNT, CorrelationKind.VALUE_COUNT):
+        if relation in ("gt", "gte"):
+            relation, threshold = "gte", math.floor(threshold) + 1 if relation == "gt" else math.ceil(threshold)
+        if relation == "gte" and not 1 <= threshold <= MAX_ENTRIES:
+            raise UnableToReadRule(f"threshold {condition.count}, expected 1 to {MAX_ENTRIES}", hint=relation)
+    return Correlation(
+        kind=kind, rules=rules, span_us=0, relation=relation, threshold=threshold, value_fields=fields, percentile=rank
+    )
+
+
+def _extended(
+    condition: SigmaExtendedCorrelationCondition, kind: CorrelationKind, given: tuple[str, ...]
+) -> Correlation:
+    """A boolean expression over rules, as the sets of rules that must and must not have matched."""
+    rules = tuple(dict.fromkeys((*given, *condition.get_referenced_rules())))
+    if kind not in _TEMPORAL:
+        raise UnableToReadRule(f"an expression over rules with {kind}, expected temporal", hint="condition")
+    if len(rules) > MAX_STAGES:
+        raise UnableToReadRule(f"{len(rules)} rules, expected at most {MAX_STAGES}", hint="condition")
+    terms = _disjuncts(condition.parsed, {name: 1 << stage for stage, name in enumerate(rules)}, positive=True)
+    everything = (1 << len(rules)) - 1
+    if kind is CorrelationKind.TEMPORAL_ORDERED and terms != ((everything, 0),):
+        raise UnableToReadRule("in order only a chain of rules joined by and can be asked for", hint="condition")
+    if not all(must for must, _ in terms):
+        raise UnableToReadRule("the expression may hold without any match, expected a rule that must match", hint="not")
+    return Correlation(kind=kind, rules=rules, span_us=0, terms=terms, threshold=len(rules))
+
+
+def _disjuncts(node: Any, bit: Mapping[str, int], *, positive: bool) -> tuple[tuple[int, int], ...]:
+    """Disjunctive normal form: (rules that must match, rules that must not)."""
+    if isinstance(node, SigmaRuleReference):
+        return ((bit[node.reference], 0),) if positive else ((0, bit[node.reference]),)
+    if isinstance(node, CorrelationConditionNOT):
+        return _disjuncts(node.args[0], bit, positive=not positive)
+    parts = [_disjuncts(part, bit, positive=positive) for part in node.args]
+    if isinstance(node, CorrelationConditionOR) == positive:
+        found = [term for part in parts for term in part]
+    else:
+        found = [(0, 0)]
+        for part in parts:
+            found = [(left | must, right | must_not) for left, right in found for must, must_not in part]
+            if len(found) > MAX_TERMS:
+                raise UnableToReadRule(f"the expression has more than {MAX_TERMS} alternatives", hint="condition")
+    possible = tuple(dict.fromkeys(term for term in found if not term[0] & term[1]))
+    if not possible:
+        raise UnableToReadRule("the expression can never hold", hint="condition")
+    return possible

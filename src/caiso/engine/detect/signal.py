@@ -19,7 +19,7 @@ ENTITY_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("source.id",),
     "dataset": ("dataset.id",),
 }
-_MAX_ENTITY_CHARS: Final = 256
+MAX_ENTITY_CHARS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,6 @@ def entity_of(event: Mapping[str, object]) -> dict[str, str]:
         for field in fields:
             value = event.get(field)
             if value:
-                entity[kind] = str(value)[:_MAX_ENTITY_CHARS]
+                entity[kind] = str(value)[:MAX_ENTITY_CHARS]
                 break
     return entity

@@ -1,0 +1,150 @@
+"""A batch of events by column and by row, however they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from caiso.engine.detect.condition import value_of
+from caiso.engine.detect.schema import SESSION_ALIAS, SESSION_SOURCES
+
+Event = Mapping[str, object]
+
+
+class Batch(Protocol):
+    """Events by column and by row; an absent value is None, a column that no event has is all None."""
+
+    def __len__(self) -> int: ...
+
+    def fields(self) -> set[str]: ...
+
+    def column(self, name: str) -> Sequence[object]: ...
+
+    def row(self, number: int) -> Event: ...
+
+
+class Events:
+    """A batch of flat mappings."""
+
+    def __init__(self, rows: Sequence[Event]) -> None:
+        self.rows = rows
+        self._columns: dict[str, list[object]] = {}
+        self._fields: set[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def fields(self) -> set[str]:
+        """Every field that some event has, and the alias, which all may have."""
+        if self._fields is None:
+            self._fields = {SESSION_ALIAS}.union(*self.rows)
+        return self._fields
+
+    def column(self, name: str) -> Sequence[object]:
+        found = self._columns.get(name)
+        if found is None:
+            if name == SESSION_ALIAS:
+                found = [value_of(row, name) for row in self.rows]
+            else:
+                found = [row.get(name) for row in self.rows]
+            self._columns[name] = found
+        return found
+
+    def row(self, number: int) -> Event:
+        return self.rows[number]
+
+
+@dataclass(slots=True)
+class _Row(Mapping[str, object]):
+    """One event of a columnar batch; a field is looked up only when it is asked for."""
+
+    batch: Columns
+    number: int
+
+    def get(self, name: str, default: Any = None) -> Any:
+        value = self.batch.column(name)[self.number]
+        return default if value is None else value
+
+    def __getitem__(self, name: str) -> object:
+        value = self.batch.column(name)[self.number]
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.batch.names if self.batch.column(name)[self.number] is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Columns:
+    """A batch whose columns become Python values only when a rule asks for them.
+
+    ``sources`` gives for each field a function of no arguments that makes its column.
+    """
+
+    def __init__(self, count: int, sources: Mapping[str, Callable[[], Sequence[object]]]) -> None:
+        self._count = count
+        self._sources = sources
+        self._made: dict[str, Sequence[object]] = {}
+        self._absent = [None] * count
+
+    @classmethod
+    def of_table(cls, table: Any) -> Columns:
+        """A batch that is a ``pyarrow.Table``."""
+        return cls(int(table.num_rows), {name: table.column(name).to_pylist for name in table.column_names})
+
+    @property
+    def names(self) -> Sequence[str]:
+        return list(self._sources)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def fields(self) -> set[str]:
+        return {SESSION_ALIAS, *self._sources}
+
+    def column(self, name: str) -> Sequence[object]:
+        found = self._made.get(name)
+        if found is None:
+            source = self._sources.get(name)
+            found = source() if source is not None else self._absent
+            if name == SESSION_ALIAS:
+                found = self._sessions(found)
+            self._made[name] = found
+        return found
+
+    def _sessions(self, given: Sequence[object]) -> Sequence[object]:
+        """As ``session_of`` does it for a mapping."""
+        if all(given):
+            return given
+        others = [self.column(name) for name in SESSION_SOURCES]
+        return [
+            str(value) if (value := next((found for found in values if found), None)) else None
+            for values in zip(given, *others, strict=True)
+        ]
+
+    def row(self, number: int) -> Event:
+        return _Row(self, number)
+
+
+def event_time(event: Event) -> int:
+    """The event's own time in microseconds; where a clock ran ahead, the time at which the event arrived."""
+    return _time(event.get("time"), event.get("ingest_time"), event.get("time.marked"))
+
+
+def event_times(batch: Batch) -> Sequence[int]:
+    """``event_time`` of every event."""
+    times, marks = batch.column("time"), batch.column("time.marked")
+    if "future" not in marks and set(map(type, times)) <= {int}:
+        return times  # type: ignore[return-value]  # just checked
+    return [_time(*values) for values in zip(times, batch.column("ingest_time"), marks, strict=True)]
+
+
+def _time(sent: object, arrived: object, mark: object) -> int:
+    for value in (arrived, sent) if mark == "future" else (sent, arrived):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return int(value)
+    return 0

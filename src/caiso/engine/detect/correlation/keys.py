@@ -1,0 +1,82 @@
+"""Values as keys: which entries belong together, and which values are the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from caiso.engine.detect.batch import Batch
+from caiso.engine.detect.condition import value_of
+from caiso.engine.detect.schema import is_content
+from caiso.engine.detect.text import fold, texts_of
+
+_KEY_CHARS: Final = 200
+_SEPARATOR: Final = "\x1f"
+
+
+def key_part(name: str, value: object) -> str | None:
+    """A value as part of a key; content is reduced to a fingerprint so that no text is kept in state or alerts."""
+    texts = texts_of(value)
+    if not texts:
+        return None
+    text = texts[0] if len(texts) == 1 else _SEPARATOR.join(sorted(texts))
+    if is_content(name) or len(text) > _KEY_CHARS:
+        shape = " ".join(fold(text).split())
+        return hashlib.blake2b(shape.encode("utf-8", "replace"), digest_size=12).hexdigest() if shape else None
+    return text or None
+
+
+def event_key(event: Mapping[str, object], names: Sequence[str]) -> str | None:
+    """The key of one event over several fields; None when it lacks one of them."""
+    parts = [key_part(name, value_of(event, name)) for name in names]
+    return None if None in parts else _SEPARATOR.join(part for part in parts if part is not None)
+
+
+class Keys:
+    """The keys of one batch, made once for all correlations that group by the same fields."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._parts: dict[str, Sequence[str | None]] = {}
+        self._keys: dict[tuple[str, ...], Sequence[str | None]] = {}
+
+    def of(self, names: tuple[str, ...]) -> Sequence[str | None]:
+        """A key for every row, None where a field is missing."""
+        found = self._keys.get(names)
+        if found is None:
+            parts = [self.parts(name) for name in names]
+            if len(parts) == 1:
+                found = parts[0]
+            elif not parts:
+                found = [""] * len(self._batch)
+            else:
+                found = [None if None in row else _SEPARATOR.join(row) for row in zip(*parts, strict=True)]
+            self._keys[names] = found
+        return found
+
+    def parts(self, name: str) -> Sequence[str | None]:
+        """One field's values as parts of a key; most are short texts and stay what they are."""
+        if name not in self._parts:
+            self._parts[name] = _parts(name, self._batch.column(name))
+        return self._parts[name]
+
+
+def _parts(name: str, column: Sequence[object]) -> Sequence[str | None]:
+    if is_content(name):
+        return [_part(name, value) for value in column]
+    if _all_short(column):
+        return column  # type: ignore[return-value]  # just checked
+    return [value if type(value) is str and 0 < len(value) <= _KEY_CHARS else _part(name, value) for value in column]
+
+
+def _all_short(column: Sequence[object]) -> bool:
+    """Whether every value is a text that can stand in a key as it is; said without looking at them in Python."""
+    if set(map(type, column)) != {str}:
+        return False
+    lengths = list(map(len, column))  # type: ignore[arg-type]  # texts
+    return min(lengths) > 0 and max(lengths) <= _KEY_CHARS
+
+
+def _part(name: str, value: object) -> str | None:
+    return None if value is None or value == [] else key_part(name, value)

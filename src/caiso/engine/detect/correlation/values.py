@@ -1,0 +1,120 @@
+"""Values within the span: how many different ones, or how much they add up to."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from caiso.engine.detect.condition import number_of, value_of
+from caiso.engine.detect.correlation.bounds import Limits
+from caiso.engine.detect.correlation.correlator import Correlator, KeyState, What
+from caiso.engine.detect.correlation.keys import event_key
+from caiso.engine.detect.correlation.stream import Heard, Stream
+from caiso.engine.detect.correlation.windows import around, distinct, reached
+from caiso.engine.detect.rule import Correlation, Rule
+
+_SLACK = 1e-6  # a running sum is rounded at every step: what comes this near is added up exactly
+_LARGE = 1e6  # times the threshold: values whose rounding could hide a sum that reaches it are never run along
+
+
+def value_column(correlator: Correlator, stream: Stream, heard: Heard, *, numeric: bool) -> list[What | None]:
+    """The value that each entry has for a correlation over values; None where it has none."""
+    fields = correlator.logic.value_fields
+    if any(field in correlator.logic.aliases for field in fields):
+        found = [
+            _value(stream, row, [correlator.field_of(field, rules) for field in fields], numeric=numeric)
+            for row, rules in zip(heard.rows, heard.rules, strict=True)
+        ]
+    elif numeric:
+        column = stream.batch.column(fields[0])
+        found = [number_of(column[row]) for row in heard.rows]
+    else:
+        keys = stream.keys.of(fields)
+        found = [keys[row] for row in heard.rows]
+    if heard.moved or correlator.logic.unless:
+        for place, rules in enumerate(heard.rules):
+            if place in heard.moved or not correlator.counts(rules):
+                found[place] = None
+    return found
+
+
+def _value(stream: Stream, row: int, fields: Sequence[str], *, numeric: bool) -> What | None:
+    event = stream.batch.row(row)
+    return number_of(value_of(event, fields[0])) if numeric else event_key(event, fields)
+
+
+class _Values(Correlator):
+    numeric = False
+
+    def _whats(self, stream: Stream, heard: Heard) -> Sequence[What | None]:
+        return value_column(self, stream, heard, numeric=self.numeric)
+
+
+class Distinct(_Values):
+    """``value_count`` of at least a threshold."""
+
+    def __init__(self, rule: Rule, logic: Correlation, limits: Limits) -> None:
+        super().__init__(rule, logic, limits)
+        self.least = self._threshold = int(logic.threshold)
+
+    def _advance(self, state: KeyState, time_us: int, what: What) -> bool:
+        times, since = state.times, time_us - self.span_us
+        start = state.start
+        if start < 0:
+            start = bisect_left(times, since)
+            counts = state.tally = {}
+            for value in state.whats[start:]:
+                counts[value] = counts.get(value, 0) + 1
+        else:
+            counts = state.tally
+            counts[what] = counts.get(what, 0) + 1
+            while times[start] < since:
+                gone = state.whats[start]
+                left = counts[gone] - 1
+                if left:
+                    counts[gone] = left
+                else:
+                    del counts[gone]
+                start += 1
+        state.start = start
+        return len(counts) >= self._threshold
+
+    def _check(self, state: KeyState, position: int) -> list[int] | None:
+        if len(state.times) < self._threshold:
+            return None
+        near = around(state.times, position, self.span_us)
+        return distinct(state.times, state.whats, near, self._threshold, self.span_us)
+
+
+class Total(_Values):
+    """``value_sum`` of at least a threshold."""
+
+    numeric = True
+
+    def __init__(self, rule: Rule, logic: Correlation, limits: Limits) -> None:
+        super().__init__(rule, logic, limits)
+        scale = max(1.0, abs(logic.threshold))
+        self._nearly = logic.threshold - _SLACK * scale
+        self._large = _LARGE * scale
+
+    def _advance(self, state: KeyState, time_us: int, what: What) -> bool:
+        times, values, since = state.times, state.whats, time_us - self.span_us
+        start = state.start
+        large = abs(what) > self._large  # type: ignore[arg-type]  # numeric
+        if start < 0:
+            start = bisect_left(times, since)
+            total = math.fsum(values[start:])
+            large = large or any(abs(value) > self._large for value in values[start:])
+        else:
+            total = state.tally + what
+            while times[start] < since:
+                total -= values[start]
+                start += 1
+        state.start, state.tally = (-1 if large else start), total
+        return bool(total >= self._nearly)
+
+    def _check(self, state: KeyState, position: int) -> list[int] | None:
+        near = around(state.times, position, self.span_us)
+        strict = self.logic.relation == "gt"
+        return reached(state.times, state.whats, near, self.logic.threshold, self.span_us, strict=strict)
