@@ -166,7 +166,7 @@ def run_pump(data: Path, pipe: Connection, expected: int) -> None:
         now = time.time()
         pump.committed(batch)
         done += len(batch.events)
-        lags += [now - int(str(event["ingest_time"])) / 1e6 for event in batch.events]
+        lags += [now - int(str(arrived)) / 1e6 for arrived in batch.events.column("ingest_time")]
         if batch.part:
             parts += 1
             content += batch.part.size

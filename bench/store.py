@@ -248,6 +248,7 @@ def _coverage(world: World, systems: list[Asset]) -> None:
 
 def _events(data: Path, world: World, sizes: Sizes) -> None:
     from caiso.connect.telemetry import parts
+    from caiso.connect.telemetry.table import to_table
     from caiso.web.soc.models import Feed
     from caiso.web.soc.services.storage import keep_part
 
@@ -259,7 +260,7 @@ def _events(data: Path, world: World, sizes: Sizes) -> None:
         events = list(_hour(begin, number, sizes.events_per_part))
         number += len(events)
         hour = parts.hour_of(int(begin.timestamp() * 1_000_000))
-        info = parts.write_part(root, part + 1, events, hour=hour, ranges=[])
+        info = parts.write_part(root, part + 1, to_table(events), hour=hour, ranges=[])
         keep_part(info, fence=1, now=begin)
     _write(
         Feed(source=source, service=f"service-{n}", unit=source.unit, events=100, last_event_at=world.now)

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from caiso.engine.detect.batch import Events
 from caiso.engine.discover import Asset as Finding
 from caiso.engine.discover import Evidence, Relation, ScanProblem, ScanResult, Status
 from caiso.web.base.models import Person, Unit, User
@@ -111,7 +112,7 @@ def inventory(officer: User, acme: Unit) -> Asset:
             "gen_ai.request.model": "whisper-1",
         },
     ]
-    record_traffic(sightings(seen), unit=acme, place="gateway", memory=TrafficMemory())
+    record_traffic(sightings(Events(seen))[""], unit=acme, place="gateway", memory=TrafficMemory())
     assert other.pk
     return system
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caiso.connect.telemetry import parts
 from caiso.connect.telemetry.meaning.names import RENAMES
 from caiso.connect.telemetry.normalise import merge_content, normalise
 from caiso.connect.telemetry.otlp import check_request, decode_request, inflate
 from caiso.connect.telemetry.records import Encoding, RawRecord, Refusal, Signal, UnableToAccept, UnableToDecode
+from caiso.connect.telemetry.table import to_events, to_table
 from caiso.engine.detect.schema import FIELDS, is_content
 from tests.connect.telemetry.samples import NOW_US, json_traces, logs, span, traces
 
@@ -86,7 +86,7 @@ def check_event(record: RawRecord) -> None:
     assert not [name for name in found.event if is_content(name)]
     assert all(isinstance(segment.text, str) and segment.text for segment in found.segments)
     assert abs(int(str(found.event["time"])) - NOW_US) <= 7 * 86_400 * 1_000_000
-    assert parts.to_events(parts.to_table([found.event])) == [found.event]
+    assert to_events(to_table([found.event])) == [found.event]
     merge_content(found.event, found.segments)
 
 
@@ -263,4 +263,4 @@ def test_a_count_beyond_64_bits_does_not_stop_the_part(number: object) -> None:
     (record,) = decode_request(Signal.EVENTS, Encoding.NDJSON, body)
     assert isinstance(record, RawRecord)
     event = normalise(record, source_id="s", ingest_us=NOW_US).event
-    assert parts.to_events(parts.to_table([event])) == [event]
+    assert to_events(to_table([event])) == [event]

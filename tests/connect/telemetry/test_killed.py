@@ -17,6 +17,7 @@ from caiso.connect.telemetry import parts
 from caiso.connect.telemetry.keys import KeyRing
 from caiso.connect.telemetry.pump import Pump
 from caiso.connect.telemetry.records import Encoding, Envelope, Signal, pack_envelope
+from caiso.connect.telemetry.table import to_events
 from caiso.connect.telemetry.wal import WalWriter, segment_numbers
 from tests.connect.telemetry.killable import Database, ThirdAttack, drain, restart
 from tests.connect.telemetry.samples import otel_messages, span, traces
@@ -137,7 +138,7 @@ def undisturbed(data: Path, senders: list[Sender]) -> tuple[set[str], Counter[st
 def stored(data: Path, database: Database) -> Counter[str]:
     found: Counter[str] = Counter()
     for part in database.parts():
-        found.update(str(event["event.id"]) for event in parts.read_part(data / "events", part.path))
+        found.update(str(event["event.id"]) for event in to_events(parts.read_part(data / "events", part.path)))
     return found
 
 
@@ -187,7 +188,7 @@ def verify(data: Path, calm: Path, senders: list[Sender]) -> None:
     assert max(sent.values()) == 1
     held: Counter[str] = Counter()
     for part in database.parts():
-        held.update(str(event["span_id"]) for event in parts.read_part(data / "events", part.path))
+        held.update(str(event["span_id"]) for event in to_events(parts.read_part(data / "events", part.path)))
     assert [name for name in sent if name not in held] == [], "acknowledged and lost"
     assert [name for name, count in held.items() if count > 1] == [], "stored twice"
     # Only a sender's very last request may have been stored without an acknowledgement that arrived.

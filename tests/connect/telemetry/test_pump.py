@@ -11,6 +11,7 @@ from caiso.connect.telemetry.keys import KeyRing
 from caiso.connect.telemetry.normalise import Normalised, normalise
 from caiso.connect.telemetry.pump import Batch, Pump, PumpSettings, UnableToContinue
 from caiso.connect.telemetry.records import Encoding, Envelope, RawRecord, Signal, pack_envelope
+from caiso.connect.telemetry.table import to_events, to_table
 from caiso.connect.telemetry.wal import Position, WalReader, WalWriter, segment_numbers
 from tests.connect.telemetry.killable import Database, ThirdAttack, drain, restart
 from tests.connect.telemetry.samples import NOW_US, logs, otel_messages, span, traces
@@ -66,7 +67,7 @@ class Bench:
         return [
             str(e["span_id"])
             for part in self.database.parts()
-            for e in parts.read_part(self.data / "events", part.path)
+            for e in to_events(parts.read_part(self.data / "events", part.path))
         ]
 
 
@@ -80,7 +81,7 @@ def test_a_batch_holds_events_with_content_and_its_part_without(bench: Bench) ->
     batch = bench.batch()
     assert [event["content.user"] for event in batch.events] == ["attack 1", "attack 2"]
     assert batch.part is not None
-    (written, _) = parts.read_part(bench.pump.events_root, batch.part.path)
+    (written, _) = to_events(parts.read_part(bench.pump.events_root, batch.part.path))
     assert "content.user" not in written
     (segment,) = bench.pump.content.read(str(written["content.ref"]), str(written["event.id"]))
     assert (segment.field, segment.text, segment.role) == ("content.user", "attack 1", "user")
@@ -97,7 +98,7 @@ def test_a_crash_before_the_transaction_gives_the_same_part_again(bench: Bench) 
     (orphan,) = recovery.orphans
     assert orphan.orphan
     assert orphan.part == first.part
-    assert orphan.events == first.events
+    assert orphan.events.events() == first.events.events()
     assert orphan.offsets == first.offsets
     again.committed(orphan)
     following = again.next_batch()
@@ -148,7 +149,7 @@ def test_replay_gives_every_field_that_the_first_run_had(bench: Bench) -> None:
     bench.commit(batch)
     again = Pump(bench.data)
     ((_, events),) = again.recover(bench.database.parts(), bench.database.offsets()).replay
-    assert events == batch.events
+    assert events.events() == batch.events.events()
 
 
 def test_a_clients_retry_is_dropped_and_counted_also_after_a_restart(bench: Bench) -> None:
@@ -214,23 +215,41 @@ def test_a_request_of_refused_records_alone_moves_on_without_a_part(bench: Bench
     assert bench.pump.next_batch() is None
 
 
-def test_a_mistake_of_ours_refuses_the_record_and_not_the_batch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from caiso.connect.telemetry import pump as pump_module
+@pytest.fixture
+def stumbling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fast way has a mistake, so that every span goes the slow one."""
 
-    real = pump_module.normalise
+    def trip(*_: object) -> None:
+        raise KeyError("boom")
+
+    monkeypatch.setattr("caiso.connect.telemetry.draft.normalise_spans", trip)
+
+
+@pytest.mark.usefixtures("stumbling")
+def test_a_mistake_in_the_fast_way_costs_nothing(bench: Bench) -> None:
+    bench.chat(1, 2)
+    batch = bench.batch()
+    assert [event["content.user"] for event in batch.events] == ["attack 1", "attack 2"]
+    assert batch.rejects == ()
+
+
+@pytest.mark.usefixtures("stumbling")
+def test_a_mistake_of_ours_refuses_the_record_and_not_the_batch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = normalise
 
     def trip(record, **options):  # type: ignore[no-untyped-def]
         if record.name == "trips":
             raise KeyError("boom")
         return real(record, **options)
 
-    monkeypatch.setattr(pump_module, "normalise", trip)
+    monkeypatch.setattr("caiso.connect.telemetry.draft.normalise", trip)
     bench.send(traces([span({}, name="trips"), span({})]).SerializeToString())
     batch = bench.batch()
     assert len(batch.events) == 1
     assert batch.rejects[0].reason == "internal error: KeyError"
 
 
+@pytest.mark.usefixtures("stumbling")
 def test_an_event_that_no_part_can_hold_is_refused_and_not_the_batch(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +259,7 @@ def test_an_event_that_no_part_can_hold_is_refused_and_not_the_batch(
             found.event["gen_ai.usage.input_tokens"] = 10**30
         return found
 
-    monkeypatch.setattr("caiso.connect.telemetry.pump.normalise", with_huge_number)
+    monkeypatch.setattr("caiso.connect.telemetry.draft.normalise", with_huge_number)
     bench.chat(1, 2, 3)
     batch = bench.batch()
     bench.commit(batch)
@@ -328,7 +347,7 @@ def test_a_part_that_does_not_follow_is_set_aside_and_its_records_are_read_again
     bench.commit(bench.batch())
     bench.chat(2)
     stray = parts.write_part(
-        bench.pump.events_root, 2, [{"event.id": "f" * 32, "time": 1}], hour="2026-11-18T00",
+        bench.pump.events_root, 2, to_table([{"event.id": "f" * 32, "time": 1}]), hour="2026-11-18T00",
         ranges=[parts.Range(bench.writer.name, Position(9, 9), Position(9, 99))],
     )  # fmt: skip
     bench.again()

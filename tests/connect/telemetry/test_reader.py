@@ -10,6 +10,7 @@ import pytest
 from caiso.connect.telemetry import parts
 from caiso.connect.telemetry.parts import PartInfo
 from caiso.connect.telemetry.reader import EventFilter, EventReader, UnableToQuery
+from caiso.connect.telemetry.table import to_table
 
 HOUR = 3_600_000_000
 START = 1_795_000_000_000_000 // HOUR * HOUR
@@ -41,7 +42,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[PartInf
     events = [event(number) for number in range(300)]
     random.Random(5).shuffle(events)  # noqa: S311  order of arrival is not order of time
     infos = [
-        parts.write_part(root, n + 1, events[n * 60 : n * 60 + 60], hour=f"2026-11-18T0{n}", ranges=[])
+        parts.write_part(root, n + 1, to_table(events[n * 60 : n * 60 + 60]), hour=f"2026-11-18T0{n}", ranges=[])
         for n in range(5)
     ]
     return root, infos
@@ -179,7 +180,7 @@ def test_questions_over_a_million_events_take_less_than_a_tenth_of_a_second(tmp_
     infos = []
     for hour in range(25):
         events = [event(hour * 40_000 + number) for number in range(40_000)]
-        infos.append(parts.write_part(root, hour + 1, events, hour=f"2026-11-18T{hour % 24:02d}", ranges=[]))
+        infos.append(parts.write_part(root, hour + 1, to_table(events), hour=f"2026-11-18T{hour % 24:02d}", ranges=[]))
     with EventReader(root) as reader:
         questions = (
             lambda: reader.page(infos, EventFilter()),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from caiso.engine.detect.batch import Events
 from caiso.engine.discover import ScanResult
 from caiso.web.base.models import AuditRecord, FactTouch, Unit
 from caiso.web.inventory.identity import clean, inventory_identity, place_of
@@ -119,7 +120,7 @@ def test_traffic_and_scan_meet_in_one_asset(claims_scan: ScanResult, bank: Unit)
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-5",
     }
-    added = record_traffic(sightings([event]), unit=bank, place="gateway", memory=TrafficMemory())
+    added = record_traffic(sightings(Events([event]))[""], unit=bank, place="gateway", memory=TrafficMemory())
     assert [asset.kind for asset in added] == ["ai_system"]
     model = Asset.objects.get(kind="hosted_model")
     assert (model.state, model.telemetry_last_seen_at) == ("candidate", LATER)

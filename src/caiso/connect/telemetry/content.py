@@ -96,20 +96,41 @@ class ContentStore:
         return next(self.read_many([(ref, event_id)]))
 
     def read_many(self, wanted: Iterable[tuple[str, str]]) -> Iterator[list[Segment]]:
-        """Yield the segments of (reference, event id) pairs in order, opening each pack once."""
-        opened: dict[tuple[str, str], tuple[AESGCM, BinaryIO]] = {}
+        """Yield the segments of (reference, event id) pairs in order; raises as ``read`` does."""
+        for found in self.try_many(wanted):
+            if isinstance(found, DomainError):
+                raise found
+            yield found
+
+    def try_many(self, wanted: Iterable[tuple[str, str]]) -> Iterator[list[Segment] | DomainError]:
+        """Yield the segments of (reference, event id) pairs in order, or why they cannot be read; opens each pack once."""
+        opened: dict[tuple[str, str], tuple[AESGCM, BinaryIO] | DomainError] = {}
         try:
             for ref, event_id in wanted:
-                place = _parse(ref)
-                where = (place.source_id, place.day)
-                if where not in opened:
-                    opened[where] = self._open(place)
-                cipher, file = opened[where]
-                file.seek(place.offset)
-                yield _decrypt(cipher, file.read(place.length), place, event_id)
+                try:
+                    place = _parse(ref)
+                    where = (place.source_id, place.day)
+                    if where not in opened:
+                        opened[where] = self._tried(place)
+                    pack = opened[where]
+                    if isinstance(pack, DomainError):
+                        yield pack
+                        continue
+                    cipher, file = pack
+                    file.seek(place.offset)
+                    yield _decrypt(cipher, file.read(place.length), place, event_id)
+                except UnableToReadContent as error:
+                    yield error
         finally:
-            for _, file in opened.values():
-                file.close()
+            for pack in opened.values():
+                if not isinstance(pack, DomainError):
+                    pack[1].close()
+
+    def _tried(self, place: _Place) -> tuple[AESGCM, BinaryIO] | DomainError:
+        try:
+            return self._open(place)
+        except (ContentGone, UnableToUseKey) as error:
+            return error
 
     def _open(self, place: _Place) -> tuple[AESGCM, BinaryIO]:
         try:

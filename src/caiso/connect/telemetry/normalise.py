@@ -23,8 +23,9 @@ LATE_US: Final = 7 * 24 * 3600 * 1_000_000
 FUTURE_US: Final = 5 * 60 * 1_000_000
 UNKNOWN_KIND: Final = "other"  # a span that has nothing to do with AI; kept, matched by no rule that names a kind
 
-_LONG_TEXT: Final = 1024  # an unknown attribute longer than this is treated as content
-_LONG_VALUE: Final = 8192
+LONG_TEXT: Final = 1024  # an unknown attribute longer than this is treated as content
+LONG_VALUE: Final = 8192
+SCOPE_CHARS: Final = 1024
 _BETWEEN: Final = "\n"
 _NOT_AGAIN: Final = frozenset({"content.untrusted", "content.history", "content.output", "content.system"})
 _KINDS: Final = frozenset(EVENT_KINDS)
@@ -52,6 +53,7 @@ _SIGNS: Final = (
     ("gen_ai.agent.id", "agent"), ("gen_ai.agent.name", "agent"), ("model.id", "ml_inference"),
     ("artifact.uri", "registry"), ("dataset.id", "data_access"), ("config.target", "config"),
 )  # fmt: skip
+KIND_SIGNS: Final = tuple(name for name, _ in _SIGNS)
 _FIELD_KINDS: Final = {
     "content.output": "inference", "content.user": "inference", "content.documents": "retrieval",
     "content.memory": "memory", "gen_ai.tool.call.arguments": "tool",
@@ -70,17 +72,16 @@ def normalise(record: RawRecord, *, source_id: str, ingest_us: int) -> Normalise
     event: dict[str, object] = {}
     content: dict[str, object] = {}
     if record.resource:
-        _sort_attributes(record.resource, event, content)
-    _sort_attributes(record.attributes, event, content)
+        sort_attributes(record.resource, event, content)
+    sort_attributes(record.attributes, event, content)
     name = record.name or str(event.get("event.name") or "")
     if record.signal is not Signal.TRACES and isinstance(record.body, dict) and not gather.is_message_event(name):
-        _sort_attributes(record.body, event, content)
+        sort_attributes(record.body, event, content)
     for span_event in record.events:
         _merge_span_event(span_event.name, span_event.attributes, event, content)
-    kind = _kind(event, name)
+    kind = kind_of(event, name)
     segments = gather.segments(record, name, kind, event, content)
-    if not kind:
-        kind = next((_FIELD_KINDS[s.field] for s in segments if s.field in _FIELD_KINDS), UNKNOWN_KIND)
+    kind = kind or kind_by_content(segments)
     _envelope(event, record, name=name, kind=kind, source_id=source_id, ingest_us=ingest_us)
     _derive(event, kind, segments)
     return Normalised(event, segments)
@@ -105,24 +106,26 @@ def segment_places(segments: Iterable[Segment]) -> list[dict[str, int]]:
 
 def merge_content(event: dict[str, object], segments: Iterable[Segment]) -> dict[str, object]:
     """Return the event as rules see it: every segment's text under its field, untrusted text also under its own."""
+    return {**event, **texts_by_field(segments)}
+
+
+def texts_by_field(segments: Iterable[Segment]) -> dict[str, str]:
+    """Return the text of each field that rules see."""
     texts: dict[str, list[str]] = {}
     for segment in segments:
         for field in merged_fields(segment):
             texts.setdefault(field, []).append(segment.text)
-    merged = dict(event)
-    for field, pieces in texts.items():
-        merged[field] = pieces[0] if len(pieces) == 1 else _BETWEEN.join(pieces)
-    return merged
+    return {field: pieces[0] if len(pieces) == 1 else _BETWEEN.join(pieces) for field, pieces in texts.items()}
 
 
-def _sort_attributes(attributes: dict[str, object], event: dict[str, object], content: dict[str, object]) -> None:
+def sort_attributes(attributes: dict[str, object], event: dict[str, object], content: dict[str, object]) -> None:
     """Put every attribute under today's name into the event, or aside where it is content."""
     for key, value in attributes.items():
         meaning = known_meanings.get(key)
         if meaning is None:
             meaning = meaning_of(key)
         if meaning is _PLAIN:
-            if value.__class__ in _SIMPLE or (value.__class__ is str and len(value) <= _LONG_TEXT):
+            if value.__class__ in _SIMPLE or (value.__class__ is str and len(value) <= LONG_TEXT):
                 event[key] = value
             else:
                 _keep(key, value, event, content)
@@ -149,12 +152,12 @@ def _keep(key: str, value: object, event: dict[str, object], content: dict[str, 
     if value is None:
         return
     if isinstance(value, str):
-        if len(value) > _LONG_TEXT:
+        if len(value) > LONG_TEXT:
             content[key] = value
             return
     elif isinstance(value, list | dict) and not _is_numeric(value):
         written = dump(value)
-        if len(written) > _LONG_VALUE:
+        if len(written) > LONG_VALUE:
             content[key] = written
             return
     event[key] = value
@@ -194,7 +197,7 @@ def _merge_span_event(
             event.setdefault("error.type", attributes["exception.type"])
     elif name.startswith(("gen_ai.", "aisoc.", "guardrail")):
         own: dict[str, object] = {}
-        _sort_attributes(attributes, own, content)
+        sort_attributes(attributes, own, content)
         for key, value in own.items():
             event.setdefault(key, value)
     elif name:
@@ -203,7 +206,7 @@ def _merge_span_event(
             names.append(name[:128])
 
 
-def _kind(event: dict[str, object], name: str) -> str:
+def kind_of(event: dict[str, object], name: str) -> str:
     for candidate in (event.get("event.kind"), name.removeprefix("aisoc.") if name.startswith("aisoc.") else None):
         if isinstance(candidate, str) and candidate in _KINDS:
             return candidate
@@ -225,6 +228,11 @@ def _kind(event: dict[str, object], name: str) -> str:
     if event.get("mcp.method.name") == "tools/call":
         return "tool"
     return next((kind for sign, kind in _SIGNS if sign in event), "")
+
+
+def kind_by_content(segments: Iterable[Segment]) -> str:
+    """The kind of an event whose attributes do not tell."""
+    return next((_FIELD_KINDS[s.field] for s in segments if s.field in _FIELD_KINDS), UNKNOWN_KIND)
 
 
 def _envelope(
@@ -249,7 +257,7 @@ def _envelope(
     event["trace_id"] = record.trace_id
     event["span_id"] = record.span_id
     event["parent_span_id"] = record.parent_span_id
-    event["event.name"] = name[:_LONG_TEXT]
+    event["event.name"] = name[:LONG_TEXT]
     event["time.marked"] = mark
     event.setdefault("service.name", "")
     event.setdefault("deployment.environment.name", "")
@@ -259,7 +267,7 @@ def _envelope(
         event["status"] = record.status
         event.setdefault("error.type", "error")
     if record.scope:
-        event["otel.scope.name"] = record.scope[:_LONG_TEXT]
+        event["otel.scope.name"] = record.scope[:SCOPE_CHARS]
     if record.severity:
         event["severity"] = record.severity
 
@@ -269,9 +277,10 @@ def event_id(record: RawRecord, source_id: str, event: dict[str, object]) -> str
 
     A span's start and name are part of it: a sender whose random numbers repeat must not lose different spans.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{source_id}\x1f{record.signal}\x1f{record.trace_id}\x1f{record.span_id}\x1f".encode())
-    digest.update(f"{record.start_ns}\x1f{record.name}".encode("utf-8", "surrogatepass"))
+    place = (
+        f"{source_id}\x1f{record.signal}\x1f{record.trace_id}\x1f{record.span_id}\x1f{record.start_ns}\x1f{record.name}"
+    )
+    digest = hashlib.blake2b(place.encode("utf-8", "surrogatepass"), digest_size=16)
     if record.signal is not Signal.TRACES:
         given = record.attributes.get("event.id")
         told = [given] if isinstance(given, str) and given else [record.body, record.attributes, record.resource]
@@ -290,30 +299,39 @@ def _stable(value: object) -> bytes:
 
 def _derive(event: dict[str, object], kind: str, segments: list[Segment]) -> None:
     if kind == "inference":
-        event["content.missing"] = not any(s.field.startswith("content.") for s in segments)
+        event["content.missing"] = is_missing(segments)
     if event.get("aisoc.content.trust") == "untrusted":
-        for segment in segments:
-            segment.trust = "untrusted"
-    _derive_tool(event, kind, segments)
+        distrust(segments)
+    name = event.get("gen_ai.tool.name")
+    if kind in ("tool", "mcp") and isinstance(name, str):
+        found = tool_facts(name, segments, event.get("aisoc.tool.impact"), event.get("aisoc.egress.host"))
+        for key, value in zip(("aisoc.tool.impact", "aisoc.egress.host"), found, strict=True):
+            if value:
+                event[key] = value
+            else:
+                event.pop(key, None)
     if not event.get("aisoc.session"):
         event["aisoc.session"] = str(
             event.get("gen_ai.conversation.id") or event.get("mcp.session.id") or event["trace_id"]
         )
 
 
-def _derive_tool(event: dict[str, object], kind: str, segments: list[Segment]) -> None:
-    name = event.get("gen_ai.tool.name")
-    if kind not in ("tool", "mcp") or not isinstance(name, str):
-        return
-    arguments = next((s.text for s in segments if s.field == "gen_ai.tool.call.arguments"), "")
-    found = event.get("aisoc.tool.impact")
-    if found not in TOOL_IMPACTS:
-        found = impact.infer_impact(name, arguments)
-        if found:
-            event["aisoc.tool.impact"] = found
-        else:
-            event.pop("aisoc.tool.impact", None)
-    if not event.get("aisoc.egress.host") and isinstance(found, str):
-        host = impact.egress_host(arguments, found)
-        if host:
-            event["aisoc.egress.host"] = host
+def is_missing(segments: Iterable[Segment]) -> bool:
+    """Whether a model call came without its texts."""
+    return not any(segment.field.startswith("content.") for segment in segments)
+
+
+def distrust(segments: Iterable[Segment]) -> None:
+    """Mark texts whose sender says that they come from outside."""
+    for segment in segments:
+        segment.trust = "untrusted"
+
+
+def tool_facts(
+    name: str, segments: Iterable[Segment], impact_given: object, host_given: object
+) -> tuple[object, object]:
+    """What a tool call can do, and where it sends: as the sender says, else inferred from name and arguments."""
+    arguments = next((segment.text for segment in segments if segment.field == "gen_ai.tool.call.arguments"), "")
+    found = impact_given if impact_given in TOOL_IMPACTS else impact.infer_impact(name, arguments)
+    host = host_given or (impact.egress_host(arguments, found) if isinstance(found, str) else "")
+    return found, host

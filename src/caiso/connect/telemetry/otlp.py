@@ -175,7 +175,7 @@ def _salvaged(signal: Signal, body: bytes, limits: Limits) -> Iterator[tuple[Con
 
 def _resource(resource: Any, limits: Limits) -> tuple[dict[str, object], str]:
     try:
-        return _attributes(resource.attributes, limits), ""
+        return attributes_of(resource.attributes, limits), ""
     except UnableToAccept as refusal:
         return {}, f"resource: {refusal}"
 
@@ -209,7 +209,7 @@ def _span_structure(item: Any, limits: Limits) -> str:
     return ""
 
 
-def _attributes(pairs: Any, limits: Limits) -> dict[str, object]:
+def attributes_of(pairs: Any, limits: Limits) -> dict[str, object]:
     """Decode key-value pairs; a string, the common case, costs three field reads and a look-up of its key."""
     out: dict[str, object] = {}
     measure = limits.check_sizes
@@ -222,7 +222,7 @@ def _attributes(pairs: Any, limits: Limits) -> dict[str, object]:
         if not text:
             # The second commonest kinds before the general case, because naming the kind costs as much as reading it.
             number = value.int_value
-            out[key] = number if number else _value(value, limits, 0)
+            out[key] = number if number else value_of(value, limits, 0)
         elif measure and len(text) > limits.text_chars:
             raise UnableToAccept(f"attribute {key!r} has {len(text)} characters, at most {limits.text_chars} are taken")
         else:
@@ -230,7 +230,7 @@ def _attributes(pairs: Any, limits: Limits) -> dict[str, object]:
     return out
 
 
-def _value(value: Any, limits: Limits, depth: int) -> object:
+def value_of(value: Any, limits: Limits, depth: int) -> object:
     kind = value.WhichOneof("value")
     if kind is None:
         return None
@@ -253,8 +253,8 @@ def _nested(values: Any, kind: str, limits: Limits, depth: int) -> object:
     if len(values) > limits.items:
         raise UnableToAccept(f"a value has {len(values)} items, at most {limits.items} are taken")
     if kind == "array_value":
-        return [_value(item, limits, depth) for item in values]
-    return {pair.key[: limits.key_chars]: _value(pair.value, limits, depth) for pair in values}
+        return [value_of(item, limits, depth) for item in values]
+    return {pair.key[: limits.key_chars]: value_of(pair.value, limits, depth) for pair in values}
 
 
 def finite(number: float) -> object:
@@ -267,7 +267,7 @@ def finite(number: float) -> object:
 def _read_span(item: Any, context: Context, limits: Limits) -> RawRecord:
     return RawRecord(
         Signal.TRACES,
-        _attributes(item.attributes, limits),
+        attributes_of(item.attributes, limits),
         context.resource,
         name=item.name[: limits.text_chars],
         trace_id=item.trace_id.hex(),
@@ -275,7 +275,7 @@ def _read_span(item: Any, context: Context, limits: Limits) -> RawRecord:
         parent_span_id=item.parent_span_id.hex(),
         start_ns=item.start_time_unix_nano,
         end_ns=item.end_time_unix_nano,
-        events=[SpanEvent(event.name, _attributes(event.attributes, limits)) for event in item.events],
+        events=[SpanEvent(event.name, attributes_of(event.attributes, limits)) for event in item.events],
         scope=context.scope,
         status="error" if item.status.code == _STATUS_ERROR else "",
     )
@@ -284,14 +284,14 @@ def _read_span(item: Any, context: Context, limits: Limits) -> RawRecord:
 def _read_log(item: Any, context: Context, limits: Limits) -> RawRecord:
     return RawRecord(
         Signal.LOGS,
-        _attributes(item.attributes, limits),
+        attributes_of(item.attributes, limits),
         context.resource,
         name=item.event_name[: limits.text_chars],
         trace_id=item.trace_id.hex(),
         span_id=item.span_id.hex(),
         start_ns=item.time_unix_nano or item.observed_time_unix_nano,
         end_ns=item.observed_time_unix_nano,
-        body=_value(item.body, limits, 0),
+        body=value_of(item.body, limits, 0),
         scope=context.scope,
         severity=item.severity_number,
     )

@@ -1,8 +1,7 @@
 """Parquet parts: one file per batch by hour of arrival, numbered, with the log ranges that they hold in their metadata.
 
 A part's appearance under its name is what fixes the order of events; it is written aside, synced, linked and the
-folder synced. Fixed columns hold the fields that people filter by, ``attributes`` holds the rest as JSON, and no
-column ever holds content. Reading a part gives back exactly the events that were written.
+folder synced. The columns are those of ``table``; none ever holds content.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from caiso.connect.telemetry.keys import make_folder, sync_folder
+from caiso.connect.telemetry.table import ATTRIBUTES, INTEGERS, RESOURCE, TEXT_COLUMNS
 from caiso.connect.telemetry.wal import Position
 from caiso.errors import DomainError
 
@@ -30,38 +30,14 @@ _COMPACT = re.compile(r"compact-(\d{10})-(\d{10})\.parquet")
 _HOUR = re.compile(r"hour=(\d{4}-\d{2}-\d{2}T\d{2})")
 _ROW_GROUP: Final = 65_536
 
-TEXT_COLUMNS: Final = (
-    "event.id", "event.kind", "event.name", "source.id", "schema.version", "trace_id", "span_id", "parent_span_id",
-    "service.name", "deployment.environment.name", "time.marked", "aisoc.session", "gen_ai.conversation.id", "user.id",
-    "api_key.id", "client.address", "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model",
-    "gen_ai.response.model", "gen_ai.response.id", "gen_ai.agent.id", "gen_ai.agent.name", "gen_ai.tool.name",
-    "gen_ai.tool.call.id", "gen_ai.data_source.id", "mcp.method.name", "mcp.session.id", "aisoc.tool.impact",
-    "aisoc.egress.host", "error.type", "guardrail.verdict", "model.id", "action", "artifact.uri", "dataset.id",
-    "content.ref",
-)  # fmt: skip
-INT_COLUMNS: Final = (
-    "time", "observed_time", "ingest_time", "duration_us", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens",
-)  # fmt: skip
-BOOL_COLUMNS: Final = ("content.missing",)
-ATTRIBUTES: Final = "attributes"
-
-_COLUMNS: Final = (
-    *((name, str, pa.string()) for name in TEXT_COLUMNS),
-    *((name, int, pa.int64()) for name in INT_COLUMNS),
-    *((name, bool, pa.bool_()) for name in BOOL_COLUMNS),
-)
-SCHEMA: Final = pa.schema([*((name, kind) for name, _, kind in _COLUMNS), (ATTRIBUTES, pa.string())])
 # Ids are all different: a dictionary of them costs time and saves nothing.
 _UNIQUE: Final = frozenset(
     {"event.id", "span_id", "parent_span_id", "gen_ai.response.id", "gen_ai.tool.call.id", "content.ref"}
 )
-_DICTIONARY: Final = [name for name in TEXT_COLUMNS if name not in _UNIQUE]
-
-Event = dict[str, object]
-
-
-class UnableToStoreEvents(DomainError):
-    """Some event of a batch holds a value that neither a column nor JSON can."""
+_DICTIONARY: Final = [
+    *(name for name in TEXT_COLUMNS if name not in _UNIQUE),
+    RESOURCE, f"{ATTRIBUTES}.key_value.key", f"{INTEGERS}.key_value.key",
+]  # fmt: skip
 
 
 class UnableToWritePart(DomainError):
@@ -134,67 +110,10 @@ def hour_of(time_us: int) -> str:
     return moment.strftime("%Y-%m-%dT%H")
 
 
-def to_table(events: Sequence[Event]) -> pa.Table:
-    """Return events as the columns of a part; a value of a wrong type for its column stays in ``attributes``.
-
-    Raises ``UnableToStoreEvents`` where a value fits neither; ``unstorable`` names the events.
-    """
-    try:
-        return _table(events)
-    except (OverflowError, TypeError, ValueError) as error:  # also those of Arrow and of the JSON writer
-        raise UnableToStoreEvents(f"{type(error).__name__}: {error}") from error
-
-
-def unstorable(events: Sequence[Event]) -> dict[int, str]:
-    """Return the places of the events that no part can hold, each with the reason."""
-    found: dict[int, str] = {}
-    for index, event in enumerate(events):
-        try:
-            _table([event])
-        except (OverflowError, TypeError, ValueError) as error:
-            found[index] = f"{type(error).__name__}: {error}"
-    return found
-
-
-def _table(events: Sequence[Event]) -> pa.Table:
-    count = len(events)
-    columns: dict[str, tuple[type, list[object]]] = {name: (kind, [None] * count) for name, kind, _ in _COLUMNS}
-    rest: list[str | None] = [None] * count
-    for index, event in enumerate(events):
-        other: Event = {}
-        for name, value in event.items():
-            column = columns.get(name)
-            if column is not None and value.__class__ is column[0]:
-                column[1][index] = value
-            else:
-                other[name] = value
-        if other:
-            rest[index] = orjson.dumps(other).decode()
-    arrays = [pa.array(columns[name][1], arrow) for name, _, arrow in _COLUMNS]
-    arrays.append(pa.array(rest, pa.string()))
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
-
-
-def to_events(table: pa.Table) -> list[Event]:
-    """Return the events of a part's columns, as they were before ``to_table``."""
-    names = [name for name in table.column_names if name != ATTRIBUTES]
-    columns = [table.column(name).to_pylist() for name in names]
-    attributes = table.column(ATTRIBUTES).to_pylist()
-    events: list[Event] = []
-    for index, written in enumerate(attributes):
-        event: Event = {
-            name: column[index] for name, column in zip(names, columns, strict=True) if column[index] is not None
-        }
-        if written:
-            event.update(orjson.loads(written))
-        events.append(event)
-    return events
-
-
 def write_part(
     root: Path,
     number: int,
-    events: Sequence[Event],
+    table: pa.Table,
     *,
     hour: str,
     ranges: Sequence[Range],
@@ -202,23 +121,20 @@ def write_part(
     duplicates: int = 0,
 ) -> PartInfo:
     """Write a part durably under a number that nobody has taken; raises ``UnableToWritePart``."""
-    times = [time for event in events if isinstance(time := event.get("time"), int)]
-    kinds: dict[str, int] = {}
-    for event in events:
-        kind = str(event.get("event.kind") or "")
-        kinds[kind] = kinds.get(kind, 0) + 1
+    times = pc.min_max(table.column("time")).as_py()
+    kinds = {pair["values"] or "": pair["counts"] for pair in pc.value_counts(table.column("event.kind")).to_pylist()}
     meta = _Meta(
         number=number,
         last_number=number,
         hour=hour,
-        first_time_us=min(times, default=0),
-        last_time_us=max(times, default=0),
+        first_time_us=times["min"] or 0,
+        last_time_us=times["max"] or 0,
         ranges=[(r.writer, r.start.segment, r.start.offset, r.end.segment, r.end.offset) for r in ranges],
         rejects=list(rejects),
         duplicates=duplicates,
         kinds=kinds,
     )
-    return _write(root, f"part-{number:010d}.parquet", to_table(events), meta)
+    return _write(root, f"part-{number:010d}.parquet", table, meta)
 
 
 def _write(root: Path, name: str, table: pa.Table, meta: _Meta) -> PartInfo:
@@ -278,10 +194,10 @@ def read_info(root: Path, path: str) -> PartInfo:
     return _info(meta, path, found.num_rows, file.stat().st_size)
 
 
-def read_part(root: Path, path: str) -> list[Event]:
+def read_part(root: Path, path: str) -> pa.Table:
     """Return a part's events in their fixed order."""
     try:
-        return to_events(pq.read_table(root / path, partitioning=None))
+        return pq.read_table(root / path, partitioning=None).replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid) as error:
         raise UnableToReadPart(f"{root / path}: {error}") from error
 

@@ -32,29 +32,24 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
+import msgspec
+import pyarrow as pa
+
 from caiso.connect.telemetry import parts as part_files
-from caiso.connect.telemetry.content import ContentGone, ContentStore, UnableToReadContent
+from caiso.connect.telemetry.content import ContentStore
+from caiso.connect.telemetry.draft import Draft
 from caiso.connect.telemetry.keys import KeyRing, make_folder
 from caiso.connect.telemetry.meaning.messages import Segment
-from caiso.connect.telemetry.normalise import Normalised, merge_content, normalise
-from caiso.connect.telemetry.otlp import decode_request
-from caiso.connect.telemetry.parts import Event, PartInfo, Range, Reject
-from caiso.connect.telemetry.records import (
-    LIMITS,
-    Envelope,
-    Limits,
-    Refusal,
-    Signal,
-    UnableToAccept,
-    UnableToDecode,
-    unpack_envelope,
-)
+from caiso.connect.telemetry.normalise import texts_by_field
+from caiso.connect.telemetry.parts import PartInfo, Range, Reject
+from caiso.connect.telemetry.records import LIMITS, Envelope, Limits, UnableToDecode, unpack_envelope
 from caiso.connect.telemetry.state import Snapshot, StateStore
+from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.wal import Damage, Frame, Position, WalReader
 from caiso.errors import DomainError
 
@@ -81,7 +76,7 @@ class Batch:
     """One step: the part (None when nothing was accepted), its events with their content, and the offsets after it."""
 
     part: PartInfo | None
-    events: list[Event]
+    events: EventBatch
     rejects: tuple[Reject, ...]
     offsets: dict[str, Position]
     duplicates: int = 0
@@ -93,19 +88,9 @@ class Recovery:
     """What a restarted detector does, in this order: restore the snapshot, process ``replay``, commit each orphan."""
 
     snapshot: Snapshot | None
-    replay: Iterator[tuple[PartInfo, list[Event]]]
+    replay: Iterator[tuple[PartInfo, EventBatch]]
     orphans: list[Batch]
     warnings: list[str]
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A batch while it is being read."""
-
-    events: list[Event] = field(default_factory=list)
-    segments: list[list[Segment]] = field(default_factory=list)
-    rejects: list[tuple[Reject, str]] = field(default_factory=list)  # with the record's beginning
-    duplicates: int = 0
 
 
 class _Window:
@@ -116,8 +101,16 @@ class _Window:
         self._order: deque[int] = deque()
         self._known: set[int] = set()
 
-    def __contains__(self, key: int) -> bool:
-        return key in self._known
+    def is_new(self, event_id: str) -> bool:
+        """Whether an id is not among them; it then becomes the latest."""
+        key = _key(event_id)
+        if key in self._known:
+            return False
+        self._known.add(key)
+        self._order.append(key)
+        if len(self._order) > self._size:
+            self._known.discard(self._order.popleft())
+        return True
 
     def add(self, keys: Sequence[int]) -> None:
         self._order.extend(keys)
@@ -128,6 +121,21 @@ class _Window:
 
 def _key(event_id: str) -> int:
     return int(event_id[:16], 16)
+
+
+class _Texts:
+    """The texts that rules see, by field and row."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.by_field: dict[str, list[str | None]] = {}
+
+    def put(self, row: int, segments: Sequence[Segment]) -> None:
+        for name, text in texts_by_field(segments).items():
+            column = self.by_field.get(name)
+            if column is None:
+                column = self.by_field[name] = [None] * self._count
+            column[row] = text
 
 
 class Pump:
@@ -211,20 +219,18 @@ class Pump:
             )
         return found
 
-    def _read_back(self, part: PartInfo) -> list[Event]:
+    def _read_back(self, part: PartInfo) -> EventBatch:
         """Return a part's events with the content that is still readable."""
-        events = part_files.read_part(self.events_root, part.path)
-        merged: list[Event] = []
-        for event in events:
-            ref = event.get("content.ref")
-            segments: list[Segment] = []
-            if isinstance(ref, str):
-                try:
-                    segments = self.content.read(ref, str(event["event.id"]))
-                except (ContentGone, UnableToReadContent) as error:
-                    log.warning("event %s is replayed without its content: %s", event["event.id"], error)
-            merged.append(merge_content(event, segments))
-        return merged
+        table = part_files.read_part(self.events_root, part.path)
+        texts = _Texts(table.num_rows)
+        ids, refs = table.column("event.id").to_pylist(), table.column("content.ref").to_pylist()
+        rows = [row for row, ref in enumerate(refs) if ref is not None]
+        for row, found in zip(rows, self.content.try_many([(refs[row], ids[row]) for row in rows]), strict=True):
+            if isinstance(found, DomainError):
+                log.warning("event %s is replayed without its content: %s", ids[row], found)
+            else:
+                texts.put(row, found)
+        return EventBatch(table, texts.by_field)
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -239,9 +245,8 @@ class Pump:
             self._damage.clear()
             return None  # offsets stay: a part's ranges must begin where the last transaction ended
         self._ready = False  # should anything below fail, only ``recover`` knows how far it came
-        draft = _Draft()
-        for frame, envelope in envelopes:
-            self._take(frame, envelope, draft)
+        draft = Draft(self._seen.is_new, self._settings.limits)
+        draft.take(envelopes)
         batch = self._write(draft, ranges, envelopes[0][1].ingest_us if envelopes else 0)
         self._open = batch
         self._ready = True
@@ -291,124 +296,52 @@ class Pump:
         ends = {frame.writer: frame.end for frame, _ in kept}
         return [Range(r.writer, r.start, ends[r.writer]) for r in ranges if r.writer in ends]
 
-    def _take(self, frame: Frame, envelope: Envelope, draft: _Draft) -> None:
-        repeats: dict[str, int] = {}
-        try:
-            for index, item in enumerate(
-                decode_request(envelope.signal, envelope.encoding, envelope.body, self._settings.limits)
-            ):
-                if isinstance(item, Refusal):
-                    self._reject(frame, envelope, item, draft)
-                    continue
-                try:
-                    found = normalise(item, source_id=envelope.source_id, ingest_us=envelope.ingest_us)
-                except UnableToAccept as error:
-                    self._reject(frame, envelope, Refusal(index, str(error), repr(item)[:2000]), draft)
-                except Exception as error:  # one record that trips a mistake of ours must not stop all detection
-                    log.exception("record %s of a request of %s could not be normalised", index, envelope.source_id)
-                    self._reject(
-                        frame,
-                        envelope,
-                        Refusal(index, f"internal error: {type(error).__name__}", repr(item)[:2000]),
-                        draft,
-                    )
-                else:
-                    self._accept(found, envelope.signal, repeats, draft)
-        except UnableToDecode as error:  # the edge took it, so this is damage or another version's request
-            self._reject(frame, envelope, Refusal(0, str(error)), draft)
-
-    def _accept(self, found: Normalised, signal: Signal, repeats: dict[str, int], draft: _Draft) -> None:
-        event_id = str(found.event["event.id"])
-        if signal is not Signal.TRACES:
-            count = repeats[event_id] = repeats.get(event_id, 0) + 1
-            if count > 1:
-                event_id = hashlib.blake2b(f"{event_id}/{count}".encode(), digest_size=16).hexdigest()
-                found.event["event.id"] = event_id
-        key = _key(event_id)
-        if key in self._seen:
-            draft.duplicates += 1
-            return
-        self._seen.add((key,))
-        draft.events.append(found.event)
-        draft.segments.append(found.segments)
-
-    def _reject(self, frame: Frame, envelope: Envelope, refusal: Refusal, draft: _Draft) -> None:
-        place = f"{frame.writer}/{frame.start.segment}/{frame.start.offset}/{refusal.index}"
-        reject = Reject(
-            id=hashlib.blake2b(place.encode(), digest_size=16).hexdigest(),
-            source_id=envelope.source_id,
-            signal=envelope.signal.value,
-            ingest_us=envelope.ingest_us,
-            index=refusal.index,
-            reason=refusal.reason[:500],
-        )
-        draft.rejects.append((reject, refusal.excerpt))
-
-    def _write(self, draft: _Draft, ranges: list[Range], hour_us: int) -> Batch:
+    def _write(self, draft: Draft, ranges: list[Range], hour_us: int) -> Batch:
         hour = part_files.hour_of(hour_us)
-        day, damaged = date.fromisoformat(hour[:10]), self._damaged()
-        rejects = self._store(draft, day) + damaged
+        table, segments = draft.events()
+        table, rejects = self._store(table, segments, draft.rejects, date.fromisoformat(hour[:10]))
+        rejects += self._damaged()
         offsets = {**self._offsets, **{r.writer: r.end for r in ranges}}
-        try:
-            part = self._part(draft, hour, ranges, rejects)
-        except part_files.UnableToStoreEvents:
-            self._drop(draft, part_files.unstorable(draft.events))
-            rejects = self._store(draft, day) + damaged
-            part = self._part(draft, hour, ranges, rejects)
-        events = [merge_content(event, segments) for event, segments in zip(draft.events, draft.segments, strict=True)]
-        return Batch(part, events, rejects, offsets, draft.duplicates)
-
-    def _part(self, draft: _Draft, hour: str, ranges: list[Range], rejects: tuple[Reject, ...]) -> PartInfo | None:
-        if not draft.events:
-            return None
-        return part_files.write_part(
-            self.events_root,
-            self._last_part + 1,
-            draft.events,
-            hour=hour,
-            ranges=ranges,
-            rejects=rejects,
-            duplicates=draft.duplicates,
-        )
-
-    def _drop(self, draft: _Draft, unstorable: Mapping[int, str]) -> None:
-        """Refuse events that no part can hold: one of them would otherwise come again with every restart."""
-        for index, reason in unstorable.items():
-            event = draft.events[index]
-            log.error("event %s cannot be stored: %s", event["event.id"], reason)
-            reject = Reject(
-                id=str(event["event.id"]),
-                source_id=str(event["source.id"]),
-                signal="",
-                ingest_us=int(str(event["ingest_time"])),
-                index=0,
-                reason=f"internal error: {reason}"[:500],
+        part = None
+        if table.num_rows:
+            part = part_files.write_part(
+                self.events_root,
+                self._last_part + 1,
+                table,
+                hour=hour,
+                ranges=ranges,
+                rejects=rejects,
+                duplicates=draft.duplicates,
             )
-            draft.rejects.append((reject, repr(event)[:2000]))
-        draft.events = [event for index, event in enumerate(draft.events) if index not in unstorable]
-        draft.segments = [segments for index, segments in enumerate(draft.segments) if index not in unstorable]
+        texts = _Texts(table.num_rows)
+        for row, own in enumerate(segments):
+            texts.put(row, own)
+        return Batch(part, EventBatch(table, texts.by_field), rejects, offsets, draft.duplicates)
 
-    def _store(self, draft: _Draft, day: date) -> tuple[Reject, ...]:
-        """Append content and the beginnings of refused records; returns the rejects with their references."""
-        by_source: dict[str, list[tuple[str, Sequence[Segment], Event | int]]] = {}
-        for event, segments in zip(draft.events, draft.segments, strict=True):
-            if segments:
-                by_source.setdefault(str(event["source.id"]), []).append((str(event["event.id"]), segments, event))
-        for index, (reject, excerpt) in enumerate(draft.rejects):
+    def _store(
+        self, table: pa.Table, segments: list[list[Segment]], refused: list[tuple[Reject, str]], day: date
+    ) -> tuple[pa.Table, tuple[Reject, ...]]:
+        """Append content and the beginnings of refused records; both come back with their references."""
+        by_source: dict[str, list[tuple[str, Sequence[Segment], int]]] = {}
+        sources, ids = table.column("source.id").to_pylist(), table.column("event.id").to_pylist()
+        for row, own in enumerate(segments):
+            if own:
+                by_source.setdefault(sources[row], []).append((ids[row], own, row))
+        for number, (reject, excerpt) in enumerate(refused):
             if excerpt:
-                by_source.setdefault(reject.source_id, []).append((reject.id, [Segment("reject", excerpt)], index))
-        rejects = [reject for reject, _ in draft.rejects]
+                own = [Segment("reject", excerpt)]
+                by_source.setdefault(reject.source_id, []).append((reject.id, own, -1 - number))
+        refs: list[str | None] = [None] * table.num_rows
+        rejects = [reject for reject, _ in refused]
         for source_id, items in by_source.items():
-            refs = self.content.append(source_id, day, [(name, segments) for name, segments, _ in items])
-            for ref, (_, _, target) in zip(refs, items, strict=True):
-                if isinstance(target, int):
-                    found = rejects[target]
-                    rejects[target] = Reject(
-                        found.id, found.source_id, found.signal, found.ingest_us, found.index, found.reason, ref
-                    )
+            found = self.content.append(source_id, day, [(name, own) for name, own, _ in items])
+            for ref, (_, _, target) in zip(found, items, strict=True):
+                if target >= 0:
+                    refs[target] = ref
                 else:
-                    target["content.ref"] = ref
-        return tuple(rejects)
+                    rejects[-1 - target] = msgspec.structs.replace(rejects[-1 - target], ref=ref)
+        place = table.schema.get_field_index("content.ref")
+        return table.set_column(place, table.schema.field(place), pa.array(refs, pa.string())), tuple(rejects)
 
     def _damaged(self) -> tuple[Reject, ...]:
         """Report log bytes that could not be read; a torn end was never acknowledged and is only logged."""

@@ -13,9 +13,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import orjson
 
-from caiso.connect.telemetry.parts import ATTRIBUTES, INT_COLUMNS, TEXT_COLUMNS, Event, PartInfo
+from caiso.connect.telemetry.parts import PartInfo
+from caiso.connect.telemetry.table import (
+    ATTRIBUTES,
+    INT_COLUMNS,
+    INTEGERS,
+    OTHERS,
+    RESOURCE,
+    TEXT_COLUMNS,
+    Event,
+    to_event,
+)
 from caiso.errors import DomainError
 
 MAX_PAGE: Final = 1000
@@ -32,7 +41,7 @@ MENUS: Final = tuple(
 )
 _SEARCHED: Final = (
     "event.name", "service.name", "gen_ai.conversation.id", "trace_id", "user.id", "gen_ai.tool.name",
-    "gen_ai.agent.name", "gen_ai.request.model", "aisoc.egress.host", ATTRIBUTES,
+    "gen_ai.agent.name", "gen_ai.request.model", "aisoc.egress.host", ATTRIBUTES, INTEGERS, OTHERS, RESOURCE,
 )  # fmt: skip
 
 
@@ -130,12 +139,12 @@ class EventReader:
     def event(self, parts: Sequence[PartInfo], event_id: str) -> Event | None:
         """Return one event by its id."""
         rows = self._rows(parts, _select("*", f"{_quoted('event.id')} = ?", "LIMIT 1"), [event_id])
-        return _event(rows[0]) if rows else None
+        return to_event(rows[0]) if rows else None
 
     def events(self, parts: Sequence[PartInfo], event_ids: Sequence[str]) -> list[Event]:
         """Return events by id, in time order; those of an alert."""
         sql = _select("*", f"list_contains(?, {_quoted('event.id')})", f"ORDER BY {_quoted('time')}")
-        return [_event(row) for row in self._rows(parts, sql, [list(event_ids)[:_MAX_CONVERSATION]])]
+        return [to_event(row) for row in self._rows(parts, sql, [list(event_ids)[:_MAX_CONVERSATION]])]
 
     def conversation(self, parts: Sequence[PartInfo], session: str, *, limit: int = 2000) -> list[Event]:
         """Return one conversation, MCP session or trace in the order of its events."""
@@ -216,7 +225,7 @@ class EventReader:
         names = [column[0] for column in result.description]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
         found = {(row.pop("filename"), row.pop("file_row_number")): row for row in rows}
-        return [_event(found[hit.file, hit.row]) for hit in hits]
+        return [to_event(found[hit.file, hit.row]) for hit in hits]
 
     def _rows(self, parts: Sequence[PartInfo], sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         result = self._run(parts, sql, values)
@@ -323,13 +332,8 @@ def _where(wanted: EventFilter) -> tuple[str, list[Any]]:
     if wanted.marked is not None:
         conditions.append(f"{_quoted('time.marked')} {'<>' if wanted.marked else '='} ''")
     if wanted.text:
-        conditions.append("(" + " OR ".join(f"contains(lower({_quoted(name)}), ?)" for name in _SEARCHED) + ")")
+        conditions.append(
+            "(" + " OR ".join(f"contains(lower({_quoted(name)}::VARCHAR), ?)" for name in _SEARCHED) + ")"
+        )
         values += [wanted.text.lower()[:200]] * len(_SEARCHED)
     return " AND ".join(conditions), values
-
-
-def _event(row: dict[str, Any]) -> Event:
-    event: Event = {name: value for name, value in row.items() if value is not None and name != ATTRIBUTES}
-    if row.get(ATTRIBUTES):
-        event.update(orjson.loads(row[ATTRIBUTES]))
-    return event

@@ -10,13 +10,14 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.db import OperationalError, close_old_connections, connection
 
 from caiso.connect.telemetry import parts as part_files
 from caiso.connect.telemetry.pump import Batch, Pump
+from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.detector import Detector, UnableToRestore
 from caiso.engine.detect.signal import Signal
 from caiso.web.base.models import Unit
@@ -156,7 +157,7 @@ class DetectorRun:
         if batch.part is not None:
             self._last_part = batch.part.number
 
-    def _detect(self, events: Sequence[Mapping[str, object]]) -> list[Signal]:
+    def _detect(self, events: EventBatch) -> list[Signal]:
         """The batch's signals. One event that trips a mistake of ours must not blind all detection: it is left out and logged.
 
         In that case the events before it are seen a second time by correlations; a count may then be reached early,

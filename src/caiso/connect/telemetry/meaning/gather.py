@@ -38,7 +38,7 @@ _RESULTS: Final = ("gen_ai.tool.call.result", "mcp.tool.result", "gen_ai.tool.me
 _BODY_KEYS: Final = ("content", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion", "message", "body")
 _DOCUMENT_TEXT: Final = ("content", "text", "page_content", "chunk", "snippet", "body", "document")
 _TOOL_CALL: Final = frozenset({"gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.definitions"})
-_CHAT: Final = _TOOL_CALL | {"gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"}
+CHAT: Final = _TOOL_CALL | {"gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"}
 _MAX_DOCUMENTS: Final = 256
 _METADATA_CHARS: Final = 256
 _WRITING_MEMORY: Final = ("create", "update", "upsert", "delete", "write", "store", "add", "save")
@@ -55,8 +55,8 @@ def segments(
     """Return the content of a record in reading order; puts document metadata into the event."""
     if not content and record.body is None and not is_message_event(name):
         return []
-    if content.keys() <= _CHAT and not isinstance(record.body, str | list) and not is_message_event(name):
-        return [segment for segment in _chat(content) if segment.text]
+    if content.keys() <= CHAT and not isinstance(record.body, str | list) and not is_message_event(name):
+        return [segment for segment in chat(content) if segment.text]
     out: list[Segment] = []
     if is_message_event(name):
         out += _message_event(name, record.body, content)
@@ -73,7 +73,7 @@ def segments(
     return [segment for segment in out if segment.text]
 
 
-def _chat(content: dict[str, object]) -> Iterator[Segment]:
+def chat(content: dict[str, object]) -> Iterator[Segment]:
     """The carriers of nearly all records, without looking for any of the others."""
     if not _TOOL_CALL.isdisjoint(content):
         yield from _tool(content)

@@ -1,12 +1,13 @@
 """What telemetry shows of AI that is running: apps, models, agents, tools and MCP servers, as observations of assets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
+from caiso.engine.detect.batch import Batch
 from caiso.web.base.models import Unit
 from caiso.web.inventory.identity import known_assets
 from caiso.web.inventory.models import Asset, AssetKind, AssetState, Observation, ObservationSource, Relation
@@ -57,39 +58,34 @@ class TrafficMemory:
         self.written_us[sighting.identity, sighting.service] = sighting.last_us
 
 
-def sightings(events: Iterable[Mapping[str, object]]) -> list[Sighting]:
-    """The distinct things that these events prove, with the first and last time of each.
+def sightings(batch: Batch) -> dict[str, list[Sighting]]:
+    """The distinct things that a batch of events proves, by source id, with the first and last time of each.
 
     An app is its `service.name`; a hosted model's identity carries the provider, a tool's the app it was called in
     (two apps may each have a tool called `search`).
     """
-    # Millions of events name a handful of things: collect the raw values first, make identities once for each.
-    times: dict[tuple[object, ...], list[int]] = {}
-    for event in events:
-        at, service, provider = event["time"], event.get("service.name"), event.get("gen_ai.provider.name")
-        assert isinstance(at, int)  # noqa: S101 - the normaliser's word
-        if service:
-            _widen(times, (AssetKind.AI_SYSTEM, service, service, "", ""), at)
-        for name_field, kind, relation in _PARTS:
-            name = event.get(name_field)
-            if name:
-                _widen(times, (kind, name, service, relation, provider), at)
-    seen: dict[tuple[str, str], Sighting] = {}
-    for (kind_, name_, service_, relation_, provider_), (first, last) in times.items():
-        one = _sighting(kind_, name_, service_, relation=relation_, provider=provider_)
-        if one is not None:
-            _see(seen, replace(one, first_us=first, last_us=last))
-    return list(seen.values())
-
-
-def _widen(times: dict[tuple[object, ...], list[int]], key: tuple[object, ...], at: int) -> None:
-    span = times.get(key)
-    if span is None:
-        times[key] = [at, at]
-    elif at < span[0]:
-        span[0] = at
-    elif at > span[1]:
-        span[1] = at
+    # Millions of events name a handful of things: the raw values are told apart first, identities made once for each.
+    times = batch.column("time")
+    order = sorted(range(len(batch)), key=times.__getitem__)  # type: ignore[arg-type]  # the normaliser's word
+    found: dict[str, dict[tuple[str, str], Sighting]] = {}
+    for name_field, kind, relation in (("service.name", AssetKind.AI_SYSTEM, ""), *_PARTS):
+        if name_field not in batch.fields():
+            continue
+        words = [
+            [value if type(value) is str or value is None else str(value) for value in map(column.__getitem__, order)]
+            for column in map(batch.column, ("source.id", name_field, "service.name", "gen_ai.provider.name"))
+        ]
+        keys = list(zip(*words, strict=True))
+        moments = [times[row] for row in order]
+        last = dict(zip(keys, moments, strict=True))  # in order of time, so the last one stays
+        first = dict(zip(reversed(keys), reversed(moments), strict=True))
+        for key, last_us in last.items():
+            source, name, service, provider = key
+            one = _sighting(kind, name, service, relation=relation, provider=provider)
+            if one is not None:
+                begun, ended = int(str(first[key])), int(str(last_us))
+                _see(found.setdefault(str(source or ""), {}), replace(one, first_us=begun, last_us=ended))
+    return {source: list(seen.values()) for source, seen in found.items()}
 
 
 def _sighting(kind: object, name: object, service: object, *, relation: object, provider: object) -> Sighting | None:

@@ -97,7 +97,7 @@ def _keep_rejects(rejects: Sequence[RefusedRecord], *, sources: dict[str, Source
 def _see(batch: Batch, *, sources: dict[str, Source], memory: TrafficMemory, root: Unit) -> list[Asset]:
     """New apps, models, agents and tools become unmanaged assets in the unit of the source that showed them."""
     added = []
-    for slug, source in sources.items():
-        mine = [event for event in batch.events if event.get("source.id") == slug]
-        added += record_traffic(sightings(mine), unit=source.unit or root, place=slug, memory=memory)
+    for slug, seen in sightings(batch.events).items():
+        if slug in sources:
+            added += record_traffic(seen, unit=sources[slug].unit or root, place=slug, memory=memory)
     return added

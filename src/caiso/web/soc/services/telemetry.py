@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import numpy as np
 from django.db.models import F
 
+from caiso.connect.telemetry.table import EventBatch
 from caiso.web.base.models import ApiToken, Unit
 from caiso.web.inventory.models import Asset
 from caiso.web.soc.models import Feed, Source
@@ -24,25 +26,26 @@ class Tally:
     last_us: int = 0
     fields: set[str] = field(default_factory=set)
 
-    def add(self, event: Mapping[str, object]) -> None:
-        self.events += 1
-        if event.get("event.kind") == "inference":
-            self.inferences += 1
-            self.content_missing += bool(event.get("content.missing"))
-        self.last_us = max(self.last_us, int(str(event["time"])))
-        self.fields.update(event)
 
-
-def tally(events: Iterable[Mapping[str, object]]) -> dict[tuple[str, str], Tally]:
+def tally(batch: EventBatch) -> dict[tuple[str, str], Tally]:
     """{(source id, service name): counts} of a batch."""
-    tallies: dict[tuple[str, str], Tally] = {}
-    for event in events:
-        key = (str(event.get("source.id", "")), str(event.get("service.name") or "")[:200])
-        one = tallies.get(key)
-        if one is None:
-            one = tallies[key] = Tally()
-        one.add(event)
-    return tallies
+    keys = [
+        (str(source or ""), str(service or "")[:200])
+        for source, service in zip(batch.column("source.id"), batch.column("service.name"), strict=True)
+    ]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    groups = np.array([numbers[key] for key in keys], dtype=np.int64)
+    inference = np.array([kind == "inference" for kind in batch.column("event.kind")], dtype=np.bool_)
+    missing = np.array([found is True for found in batch.column("content.missing")], dtype=np.bool_)
+    latest = np.zeros(len(numbers), dtype=np.int64)
+    np.maximum.at(latest, groups, np.array(batch.column("time"), dtype=np.int64))
+    counts = [np.bincount(groups[chosen], minlength=len(numbers)) for chosen in (inference, inference & missing)]
+    events = np.bincount(groups, minlength=len(numbers))
+    fields = batch.fields_by_group(groups, len(numbers))
+    return {
+        key: Tally(int(events[n]), int(counts[0][n]), int(counts[1][n]), int(latest[n]), fields[n])
+        for key, n in numbers.items()
+    }
 
 
 def sources_named(slugs: Iterable[str], *, root: Unit) -> dict[str, Source]:

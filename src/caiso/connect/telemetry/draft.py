@@ -1,0 +1,233 @@
+"""A batch while it is being read: requests become events, in the order of the log, and what is refused is kept aside.
+
+Requests of spans in protobuf, which nearly all of a busy stream are, go through the columnar normaliser together;
+everything else, and the spans that it leaves out, goes one record at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from caiso.connect.telemetry.bulk import normalise_spans
+from caiso.connect.telemetry.bulk.normalise import Bulk, Sent
+from caiso.connect.telemetry.decode.spans import read_spans
+from caiso.connect.telemetry.meaning.messages import Segment
+from caiso.connect.telemetry.normalise import Normalised, normalise
+from caiso.connect.telemetry.otlp import decode_request
+from caiso.connect.telemetry.parts import Reject
+from caiso.connect.telemetry.records import (
+    Encoding,
+    Envelope,
+    Limits,
+    RawRecord,
+    Refusal,
+    Signal,
+    UnableToAccept,
+    UnableToDecode,
+)
+from caiso.connect.telemetry.table import SCHEMA, Event, UnableToStoreEvents, to_table, unstorable
+from caiso.connect.telemetry.wal import Frame
+
+log = logging.getLogger(__name__)
+
+Item = tuple[Frame, Envelope]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Events in their order, each with its segments."""
+
+    table: pa.Table
+    segments: list[list[Segment]]
+
+
+@dataclass(slots=True)
+class Draft:
+    """``is_new`` says whether an event id has not been accepted before, and remembers it."""
+
+    is_new: Callable[[str], bool]
+    limits: Limits
+    rejects: list[tuple[Reject, str]] = field(default_factory=list)  # with the record's beginning
+    duplicates: int = 0
+    _pieces: list[_Piece] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+    _segments: list[list[Segment]] = field(default_factory=list)
+
+    def take(self, items: Sequence[Item]) -> None:
+        """Take requests in, in the order of the log."""
+        together: list[Item] = []
+        for frame, envelope in items:
+            if envelope.signal is Signal.TRACES and envelope.encoding is Encoding.PROTOBUF:
+                together.append((frame, envelope))
+                continue
+            self._take_spans(together)
+            together = []
+            self._take_each(frame, envelope)
+        self._take_spans(together)
+        self._settle()
+
+    def events(self) -> tuple[pa.Table, list[list[Segment]]]:
+        """All accepted events as one table, and each one's segments."""
+        if not self._pieces:
+            return SCHEMA.empty_table(), []
+        table = pa.concat_tables([piece.table for piece in self._pieces])
+        return table, [segments for piece in self._pieces for segments in piece.segments]
+
+    # -- spans, many at once ------------------------------------------------------------------------------------
+
+    def _take_spans(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        spans = read_spans([envelope.body for _, envelope in items])
+        if spans is None:  # one of them is damaged: find out which
+            if len(items) == 1:
+                self._take_each(*items[0])
+                return
+            middle = len(items) // 2
+            self._take_spans(items[:middle])
+            self._take_spans(items[middle:])
+            return
+        sent = Sent([envelope.source_id for _, envelope in items], [envelope.ingest_us for _, envelope in items])
+        try:
+            bulk = normalise_spans(spans, sent, self.limits)
+        except Exception:  # a mistake of ours in the fast way must not stop all detection: there is the slow one
+            log.exception("%s requests could not be normalised together", len(items))
+            for item in items:
+                self._take_each(*item)
+            return
+        self._settle()
+        slowly = self._leftovers(items, bulk, spans.requests.tolist()) if len(bulk.slow) else []
+        self._pieces.append(self._new_only(self._woven(bulk, slowly)))
+
+    def _leftovers(self, items: Sequence[Item], bulk: Bulk, requests: list[int]) -> list[tuple[int, Normalised]]:
+        """The spans that the fast way left out, with their places; those that are refused are noted."""
+        wanted: dict[int, dict[int, int]] = {}  # request -> number of the record in it -> place
+        begins = {request: place for place, request in reversed(list(enumerate(requests)))}
+        for place in bulk.slow.tolist():
+            wanted.setdefault(requests[place], {})[place - begins[requests[place]]] = place
+        found: list[tuple[int, Normalised]] = []
+        for request, places in wanted.items():
+            frame, envelope = items[request]
+            for index, event in self._each(frame, envelope, only=places.keys()):
+                found.append((places[index], event))
+        return found
+
+    # -- records, one at a time ---------------------------------------------------------------------------------
+
+    def _take_each(self, frame: Frame, envelope: Envelope) -> None:
+        repeats: dict[str, int] = {}
+        for _, found in self._each(frame, envelope):
+            event_id = str(found.event["event.id"])
+            if envelope.signal is not Signal.TRACES:
+                count = repeats[event_id] = repeats.get(event_id, 0) + 1
+                if count > 1:
+                    event_id = hashlib.blake2b(f"{event_id}/{count}".encode(), digest_size=16).hexdigest()
+                    found.event["event.id"] = event_id
+            if not self.is_new(event_id):
+                self.duplicates += 1
+                continue
+            self._events.append(found.event)
+            self._segments.append(found.segments)
+
+    def _each(
+        self, frame: Frame, envelope: Envelope, *, only: Container[int] | None = None
+    ) -> Iterator[tuple[int, Normalised]]:
+        try:
+            for index, item in enumerate(
+                decode_request(envelope.signal, envelope.encoding, envelope.body, self.limits)
+            ):
+                if only is not None and index not in only:
+                    continue
+                found = self._normalised(item, frame, envelope, index)
+                if found is not None:
+                    yield index, found
+        except UnableToDecode as error:  # the edge took it, so this is damage or another version's request
+            self._reject(frame, envelope, Refusal(0, str(error)))
+
+    def _normalised(self, item: RawRecord | Refusal, frame: Frame, envelope: Envelope, index: int) -> Normalised | None:
+        if isinstance(item, Refusal):
+            self._reject(frame, envelope, item)
+            return None
+        try:
+            return normalise(item, source_id=envelope.source_id, ingest_us=envelope.ingest_us)
+        except UnableToAccept as error:
+            self._reject(frame, envelope, Refusal(index, str(error), repr(item)[:2000]))
+        except Exception as error:  # one record that trips a mistake of ours must not stop all detection
+            log.exception("record %s of a request of %s could not be normalised", index, envelope.source_id)
+            reason = f"internal error: {type(error).__name__}"
+            self._reject(frame, envelope, Refusal(index, reason, repr(item)[:2000]))
+        return None
+
+    def _reject(self, frame: Frame, envelope: Envelope, refusal: Refusal) -> None:
+        place = f"{frame.writer}/{frame.start.segment}/{frame.start.offset}/{refusal.index}"
+        reject = Reject(
+            id=hashlib.blake2b(place.encode(), digest_size=16).hexdigest(),
+            source_id=envelope.source_id,
+            signal=envelope.signal.value,
+            ingest_us=envelope.ingest_us,
+            index=refusal.index,
+            reason=refusal.reason[:500],
+        )
+        self.rejects.append((reject, refusal.excerpt))
+
+    # -- pieces -------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Make a piece of the events that came one by one."""
+        if self._events:
+            self._pieces.append(_Piece(*self._storable(self._events, self._segments)[:2]))
+            self._events, self._segments = [], []
+
+    def _storable(
+        self, events: Sequence[Event], segments: Sequence[list[Segment]]
+    ) -> tuple[pa.Table, list[list[Segment]], list[int]]:
+        """The events as a table, their segments and their numbers; those that no table can hold are refused."""
+        try:
+            return to_table(events), list(segments), list(range(len(events)))
+        except UnableToStoreEvents:
+            wrong = unstorable(events)
+        for index, reason in wrong.items():  # one of them would otherwise come again with every restart
+            self._reject_event(events[index], reason)
+        kept = [index for index in range(len(events)) if index not in wrong]
+        return to_table([events[index] for index in kept]), [segments[index] for index in kept], kept
+
+    def _reject_event(self, event: Event, reason: str) -> None:
+        log.error("event %s cannot be stored: %s", event["event.id"], reason)
+        reject = Reject(
+            id=str(event["event.id"]),
+            source_id=str(event["source.id"]),
+            signal="",
+            ingest_us=int(str(event["ingest_time"])),
+            index=0,
+            reason=f"internal error: {reason}"[:500],
+        )
+        self.rejects.append((reject, repr(event)[:2000]))
+
+    def _woven(self, bulk: Bulk, slowly: Sequence[tuple[int, Normalised]]) -> _Piece:
+        """The events of both ways, in the order of their spans."""
+        if not slowly:
+            return _Piece(bulk.table, bulk.segments)
+        own, segments, kept = self._storable(
+            [found.event for _, found in slowly], [found.segments for _, found in slowly]
+        )
+        table = pa.concat_tables([bulk.table, own])
+        places = np.concatenate([bulk.rows, np.array([slowly[index][0] for index in kept], dtype=np.int64)])
+        order = np.argsort(places, kind="stable")
+        everything = [*bulk.segments, *segments]
+        return _Piece(table.take(pa.array(order)), [everything[number] for number in order.tolist()])
+
+    def _new_only(self, piece: _Piece) -> _Piece:
+        """Leave out the events that were accepted before: a client that missed our answer sent them again."""
+        is_new = self.is_new
+        kept = [is_new(event_id) for event_id in piece.table.column("event.id").to_pylist()]
+        if all(kept):
+            return piece
+        self.duplicates += kept.count(False)
+        segments = [segments for segments, new in zip(piece.segments, kept, strict=True) if new]
+        return _Piece(piece.table.filter(pa.array(kept)), segments)
