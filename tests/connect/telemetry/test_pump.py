@@ -92,6 +92,7 @@ def test_a_batch_holds_events_with_content_and_its_part_without(bench: Bench) ->
 def test_a_crash_before_the_transaction_gives_the_same_part_again(bench: Bench) -> None:
     bench.chat(1, 2, 3)
     first = bench.batch()
+    first.wait()
     bench.chat(4)
     again = Pump(bench.data)
     recovery = again.recover(bench.database.parts(), bench.database.offsets())
@@ -362,9 +363,11 @@ def test_two_detectors_cannot_write_the_same_part(bench: Bench) -> None:
     second = Pump(bench.data)
     second.recover([], {})
     bench.chat(1)
-    bench.batch()
+    bench.batch().wait()
+    later = second.next_batch()
+    assert later is not None
     with pytest.raises(parts.UnableToWritePart):
-        second.next_batch()
+        later.wait()
     with pytest.raises(UnableToContinue, match="recover"):
         second.next_batch()
     assert len(second.recover([], {}).orphans) == 1

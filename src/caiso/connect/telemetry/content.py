@@ -25,9 +25,13 @@ from caiso.errors import DomainError
 
 _NONCE: Final = 12
 _MAX_BLOB: Final = 64 * 1024 * 1024
-_REF = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})/(\d{4}-\d{2}-\d{2})/(\d{1,15})/(\d{1,9})")
+_PAGE_EVENTS: Final = 64
+_PAGE_CHARS: Final = 256 * 1024
+_REF = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})/(\d{4}-\d{2}-\d{2})/(\d{1,15})/(\d{1,9})/(\d{1,4})")
+Item = tuple[str, Sequence[Segment]]  # event id and its segments
+_Page = list[tuple[str, list[Segment]]]
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Segment])
+_decoder = msgspec.msgpack.Decoder(_Page)
 
 
 class ContentGone(DomainError):
@@ -59,7 +63,7 @@ class ContentStore:
     def _key(self, source_id: str, day: str) -> Path:
         return self._keys / source_id / f"{day}.key"
 
-    def append(self, source_id: str, day: date, items: Sequence[tuple[str, Sequence[Segment]]]) -> list[str]:
+    def append(self, source_id: str, day: date, items: Sequence[Item]) -> list[str]:
         """Encrypt each event's segments and return their references, in order, once all are on disk."""
         name = day.isoformat()
         key_path = self._key(source_id, name)
@@ -73,11 +77,10 @@ class ContentStore:
         file = os.open(self._pack(source_id, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             offset = os.fstat(file).st_size
-            nonces = secrets.token_bytes(_NONCE * len(items))
-            for number, (event_id, segments) in enumerate(items):
-                nonce = nonces[number * _NONCE : (number + 1) * _NONCE]
-                blob = nonce + cipher.encrypt(nonce, _encoder.encode(segments), _place(source_id, name, event_id))
-                refs.append(f"{source_id}/{name}/{offset}/{len(blob)}")
+            for page in _pages(items):
+                nonce = secrets.token_bytes(_NONCE)
+                blob = nonce + cipher.encrypt(nonce, _encoder.encode(page), _where(source_id, name, offset))
+                refs += [f"{source_id}/{name}/{offset}/{len(blob)}/{index}" for index in range(len(page))]
                 pieces.append(blob)
                 offset += len(blob)
             view = memoryview(b"".join(pieces))
@@ -103,28 +106,44 @@ class ContentStore:
             yield found
 
     def try_many(self, wanted: Iterable[tuple[str, str]]) -> Iterator[list[Segment] | DomainError]:
-        """Yield the segments of (reference, event id) pairs in order, or why they cannot be read; opens each pack once."""
+        """Yield the segments of (reference, event id) pairs in order, or why they cannot be read.
+
+        Each pack is opened once; neighbours in a page are decrypted once.
+        """
         opened: dict[tuple[str, str], tuple[AESGCM, BinaryIO] | DomainError] = {}
+        last: tuple[_Place, _Page | DomainError] | None = None
         try:
             for ref, event_id in wanted:
                 try:
-                    place = _parse(ref)
-                    where = (place.source_id, place.day)
-                    if where not in opened:
-                        opened[where] = self._tried(place)
-                    pack = opened[where]
-                    if isinstance(pack, DomainError):
-                        yield pack
-                        continue
-                    cipher, file = pack
-                    file.seek(place.offset)
-                    yield _decrypt(cipher, file.read(place.length), place, event_id)
+                    place, index = _parse(ref)
                 except UnableToReadContent as error:
                     yield error
+                    continue
+                if last is None or last[0] != place:
+                    last = (place, self._page(place, opened))
+                yield _own(last[1], index, event_id)
         finally:
             for pack in opened.values():
                 if not isinstance(pack, DomainError):
                     pack[1].close()
+
+    def _page(
+        self, place: _Place, opened: dict[tuple[str, str], tuple[AESGCM, BinaryIO] | DomainError]
+    ) -> _Page | DomainError:
+        where = (place.source_id, place.day)
+        if where not in opened:
+            opened[where] = self._tried(place)
+        pack = opened[where]
+        if isinstance(pack, DomainError):
+            return pack
+        cipher, file = pack
+        file.seek(place.offset)
+        blob = file.read(place.length)
+        try:
+            plain = cipher.decrypt(blob[:_NONCE], blob[_NONCE:], _where(place.source_id, place.day, place.offset))
+            return _decoder.decode(plain)
+        except (InvalidTag, ValueError, msgspec.DecodeError):
+            return UnableToReadContent(f"the content of {place.source_id} on {place.day} cannot be decrypted")
 
     def _tried(self, place: _Place) -> tuple[AESGCM, BinaryIO] | DomainError:
         try:
@@ -170,20 +189,36 @@ class ContentStore:
         return gone
 
 
-def _place(source_id: str, day: str, event_id: str) -> bytes:
-    return f"{source_id}/{day}/{event_id}".encode()
+def _pages(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Runs of neighbours, small enough that reading one event does not mean decrypting much."""
+    page: list[Item] = []
+    size = 0
+    for item in items:
+        page.append(item)
+        size += sum(len(segment.text) for segment in item[1])
+        if len(page) >= _PAGE_EVENTS or size >= _PAGE_CHARS:
+            yield page
+            page, size = [], 0
+    if page:
+        yield page
 
 
-def _parse(ref: str) -> _Place:
+def _where(source_id: str, day: str, offset: int) -> bytes:
+    """A page's place is authenticated with it, so that pages cannot be moved unseen."""
+    return f"{source_id}/{day}/{offset}".encode()
+
+
+def _parse(ref: str) -> tuple[_Place, int]:
     match = _REF.fullmatch(ref)
     if match is None or int(match[4]) > _MAX_BLOB:
         raise UnableToReadContent(f"{ref[:200]!r} is not a content reference")
-    return _Place(match[1], match[2], int(match[3]), int(match[4]))
+    return _Place(match[1], match[2], int(match[3]), int(match[4])), int(match[5])
 
 
-def _decrypt(cipher: AESGCM, blob: bytes, place: _Place, event_id: str) -> list[Segment]:
-    try:
-        plain = cipher.decrypt(blob[:_NONCE], blob[_NONCE:], _place(place.source_id, place.day, event_id))
-        return _decoder.decode(plain)
-    except (InvalidTag, ValueError, msgspec.DecodeError) as error:
-        raise UnableToReadContent(f"the content of event {event_id[:64]} cannot be decrypted") from error
+def _own(page: _Page | DomainError, index: int, event_id: str) -> list[Segment] | DomainError:
+    """An event's part of its page; a reference never opens another event's content."""
+    if isinstance(page, DomainError):
+        return page
+    if index >= len(page) or page[index][0] != event_id:
+        return UnableToReadContent(f"the content of event {event_id[:64]} is not where its reference points")
+    return page[index][1]

@@ -113,8 +113,12 @@ def texts_by_field(segments: Iterable[Segment]) -> dict[str, str]:
     """Return the text of each field that rules see."""
     texts: dict[str, list[str]] = {}
     for segment in segments:
-        for field in merged_fields(segment):
-            texts.setdefault(field, []).append(segment.text)
+        field = segment.field
+        for name in merged_fields(segment) if segment.trust else (field,):
+            if name in texts:
+                texts[name].append(segment.text)
+            else:
+                texts[name] = [segment.text]
     return {field: pieces[0] if len(pieces) == 1 else _BETWEEN.join(pieces) for field, pieces in texts.items()}
 
 

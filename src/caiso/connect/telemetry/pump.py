@@ -2,7 +2,8 @@
 
 One batch goes through these steps, and a crash between any two is repaired by ``recover``:
 
-1. ``next_batch`` reads frames after the offsets, normalises, appends content (synced), writes part N (synced, linked).
+1. ``next_batch`` reads frames after the offsets, normalises, and lets a thread append content (synced) and write part N
+   (synced, linked); ``Batch.wait`` says when.
    The part's appearance fixes which events there are and their order; its metadata holds the log ranges it used up
    and the refused records. A crash before it leaves only blobs in the content store that nothing refers to.
 2. The caller matches ``batch.events`` and commits signals, the part's row and ``batch.offsets`` in ONE transaction.
@@ -32,6 +33,7 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -71,16 +73,49 @@ class PumpSettings:
     limits: Limits = LIMITS
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One step: the part (None when nothing was accepted), its events with their content, and the offsets after it."""
+Written = tuple[PartInfo | None, tuple[Reject, ...]]
 
-    part: PartInfo | None
-    events: EventBatch
-    rejects: tuple[Reject, ...]
-    offsets: dict[str, Position]
-    duplicates: int = 0
-    orphan: bool = False
+
+class Batch:
+    """One step: its events with their content, the offsets after it, and the part, which a thread may still write.
+
+    ``part`` (None when nothing was accepted) and ``rejects`` wait for that thread; while it compresses and syncs, the
+    events can be matched already.
+    """
+
+    def __init__(
+        self,
+        written: Future[Written],
+        events: EventBatch,
+        offsets: dict[str, Position],
+        *,
+        duplicates: int = 0,
+        orphan: bool = False,
+    ) -> None:
+        self.written = written
+        self.events = events
+        self.offsets = offsets
+        self.duplicates = duplicates
+        self.orphan = orphan
+
+    @classmethod
+    def of_part(cls, part: PartInfo | None, events: EventBatch, offsets: dict[str, Position]) -> Batch:
+        """A batch whose part was written in an earlier life."""
+        written: Future[Written] = Future()
+        written.set_result((part, part.rejects if part else ()))
+        return cls(written, events, offsets, duplicates=part.duplicates if part else 0, orphan=part is not None)
+
+    def wait(self) -> None:
+        """Return when the part is durable; raises what kept it from becoming so."""
+        self.written.result()
+
+    @property
+    def part(self) -> PartInfo | None:
+        return self.written.result()[0]
+
+    @property
+    def rejects(self) -> tuple[Reject, ...]:
+        return self.written.result()[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +173,11 @@ class _Texts:
             column[row] = text
 
 
+def _with_refs(table: pa.Table, refs: Sequence[str | None]) -> pa.Table:
+    place = table.schema.get_field_index("content.ref")
+    return table.set_column(place, table.schema.field(place), pa.array(refs, pa.string()))
+
+
 class Pump:
     """Moves the log into parts, one batch at a time. Call ``recover`` first; then loop over ``next_batch``."""
 
@@ -153,6 +193,7 @@ class Pump:
         self._seen = _Window(self._settings.dedup_window)
         self._last_part = 0
         self._open: Batch | None = None
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="part")
         self._ready = False
 
     # -- restart ------------------------------------------------------------------------------------------------
@@ -169,6 +210,8 @@ class Pump:
         self._offsets = dict(offsets)
         self._last_part = max((part.last_number for part in ordered), default=0)
         self._last_part = last_committed = max(self._last_part, last_part)
+        if self._open is not None:
+            wait([self._open.written])  # whatever became of it, nothing writes any more
         self._open = None
         self._after_part = {self._last_part: dict(offsets)}
         warnings = [
@@ -214,9 +257,7 @@ class Pump:
             self._offsets.update({r.writer: r.end for r in part.ranges})
             self._last_part = part.number
             self._seen.add([_key(event_id) for event_id in part_files.read_ids(self.events_root, part.path)])
-            found.append(
-                Batch(part, self._read_back(part), part.rejects, dict(self._offsets), part.duplicates, orphan=True)
-            )
+            found.append(Batch.of_part(part, self._read_back(part), dict(self._offsets)))
         return found
 
     def _read_back(self, part: PartInfo) -> EventBatch:
@@ -230,7 +271,7 @@ class Pump:
                 log.warning("event %s is replayed without its content: %s", ids[row], found)
             else:
                 texts.put(row, found)
-        return EventBatch(table, texts.by_field)
+        return EventBatch(_with_refs(table, [None] * table.num_rows), texts.by_field)  # as the first run saw it
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -297,26 +338,40 @@ class Pump:
         return [Range(r.writer, r.start, ends[r.writer]) for r in ranges if r.writer in ends]
 
     def _write(self, draft: Draft, ranges: list[Range], hour_us: int) -> Batch:
-        hour = part_files.hour_of(hour_us)
         table, segments = draft.events()
-        table, rejects = self._store(table, segments, draft.rejects, date.fromisoformat(hour[:10]))
-        rejects += self._damaged()
-        offsets = {**self._offsets, **{r.writer: r.end for r in ranges}}
-        part = None
-        if table.num_rows:
-            part = part_files.write_part(
-                self.events_root,
-                self._last_part + 1,
-                table,
-                hour=hour,
-                ranges=ranges,
-                rejects=rejects,
-                duplicates=draft.duplicates,
-            )
+        written = self._writing.submit(
+            self._write_out, table, segments, draft, ranges, part_files.hour_of(hour_us), self._damaged()
+        )
         texts = _Texts(table.num_rows)
         for row, own in enumerate(segments):
             texts.put(row, own)
-        return Batch(part, EventBatch(table, texts.by_field), rejects, offsets, draft.duplicates)
+        offsets = {**self._offsets, **{r.writer: r.end for r in ranges}}
+        return Batch(written, EventBatch(table, texts.by_field), offsets, duplicates=draft.duplicates)
+
+    def _write_out(  # noqa: PLR0917 - all of a batch, handed over to the writing thread
+        self,
+        table: pa.Table,
+        segments: list[list[Segment]],
+        draft: Draft,
+        ranges: list[Range],
+        hour: str,
+        damaged: tuple[Reject, ...],
+    ) -> Written:
+        """Content first, then the part that refers to it; each is synced."""
+        table, rejects = self._store(table, segments, draft.rejects, date.fromisoformat(hour[:10]))
+        rejects += damaged
+        if not table.num_rows:
+            return None, rejects
+        part = part_files.write_part(
+            self.events_root,
+            self._last_part + 1,
+            table,
+            hour=hour,
+            ranges=ranges,
+            rejects=rejects,
+            duplicates=draft.duplicates,
+        )
+        return part, rejects
 
     def _store(
         self, table: pa.Table, segments: list[list[Segment]], refused: list[tuple[Reject, str]], day: date
@@ -340,8 +395,7 @@ class Pump:
                     refs[target] = ref
                 else:
                     rejects[-1 - target] = msgspec.structs.replace(rejects[-1 - target], ref=ref)
-        place = table.schema.get_field_index("content.ref")
-        return table.set_column(place, table.schema.field(place), pa.array(refs, pa.string())), tuple(rejects)
+        return _with_refs(table, refs), tuple(rejects)
 
     def _damaged(self) -> tuple[Reject, ...]:
         """Report log bytes that could not be read; a torn end was never acknowledged and is only logged."""

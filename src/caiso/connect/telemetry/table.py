@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from caiso.engine.detect.batch import Columns
-from caiso.engine.detect.schema import FIELDS, FieldType
+from caiso.engine.detect.schema import FIELDS, SESSION_ALIAS, FieldType
 from caiso.errors import DomainError
 
 Event = dict[str, object]
@@ -169,6 +169,12 @@ class EventBatch(Columns):
         """A batch of events that came one by one."""
         return cls(to_table(events), texts)
 
+    def encoded(self, name: str) -> tuple[Ints, Sequence[object]]:
+        if COLUMN_TYPES.get(name) is not str or name == SESSION_ALIAS or name in self._loose_names:
+            return super().encoded(name)
+        found = self.table.column(name).combine_chunks().dictionary_encode(null_encoding="encode")
+        return found.indices.to_numpy().astype(np.int64), found.dictionary.to_pylist()
+
     def _sources_of(self, texts: Mapping[str, Sequence[str | None]]) -> dict[str, Callable[[], Sequence[object]]]:
         sources: dict[str, Callable[[], Sequence[object]]] = {}
         table = self.table
@@ -183,6 +189,7 @@ class EventBatch(Columns):
         for name in COLUMN_TYPES:
             if table.column(name).null_count < table.num_rows:
                 sources[name] = table.column(name).to_pylist
+        self._loose_names = loose
         sources.update({name: partial(self._loose, name) for name in loose})
         sources.update({name: partial(_given, values) for name, values in texts.items()})
         return sources

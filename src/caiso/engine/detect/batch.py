@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from caiso.engine.detect.condition import value_of
 from caiso.engine.detect.schema import SESSION_ALIAS, SESSION_SOURCES
 
 Event = Mapping[str, object]
+Ints = npt.NDArray[np.int64]
 
 
 class Batch(Protocol):
@@ -22,6 +26,18 @@ class Batch(Protocol):
     def column(self, name: str) -> Sequence[object]: ...
 
     def row(self, number: int) -> Event: ...
+
+    def encoded(self, name: str) -> tuple[Ints, Sequence[object]]:
+        """The column as numbers, and the values that they stand for; equal values may have several numbers."""
+        ...
+
+
+def encode(column: Sequence[object]) -> tuple[Ints, Sequence[object]]:
+    """A column as numbers into its different values."""
+    if set(map(type, column)) <= {str, type(None)}:  # True and 1 would be one key of a dict
+        numbers = {value: number for number, value in enumerate(dict.fromkeys(column))}
+        return np.fromiter(map(numbers.__getitem__, column), dtype=np.int64, count=len(column)), list(numbers)
+    return np.arange(len(column), dtype=np.int64), column
 
 
 class Events:
@@ -51,6 +67,9 @@ class Events:
             self._columns[name] = found
         return found
 
+    def encoded(self, name: str) -> tuple[Ints, Sequence[object]]:
+        return encode(self.column(name))
+
     def row(self, number: int) -> Event:
         return self.rows[number]
 
@@ -63,7 +82,10 @@ class _Row(Mapping[str, object]):
     number: int
 
     def get(self, name: str, default: Any = None) -> Any:
-        value = self.batch.column(name)[self.number]
+        column = self.batch.made.get(name)
+        if column is None:
+            column = self.batch.column(name)
+        value = column[self.number]
         return default if value is None else value
 
     def __getitem__(self, name: str) -> object:
@@ -88,7 +110,7 @@ class Columns:
     def __init__(self, count: int, sources: Mapping[str, Callable[[], Sequence[object]]]) -> None:
         self._count = count
         self._sources = sources
-        self._made: dict[str, Sequence[object]] = {}
+        self.made: dict[str, Sequence[object]] = {}
         self._absent = [None] * count
 
     @classmethod
@@ -107,13 +129,13 @@ class Columns:
         return {SESSION_ALIAS, *self._sources}
 
     def column(self, name: str) -> Sequence[object]:
-        found = self._made.get(name)
+        found = self.made.get(name)
         if found is None:
             source = self._sources.get(name)
             found = source() if source is not None else self._absent
             if name == SESSION_ALIAS:
                 found = self._sessions(found)
-            self._made[name] = found
+            self.made[name] = found
         return found
 
     def _sessions(self, given: Sequence[object]) -> Sequence[object]:
@@ -125,6 +147,9 @@ class Columns:
             str(value) if (value := next((found for found in values if found), None)) else None
             for values in zip(given, *others, strict=True)
         ]
+
+    def encoded(self, name: str) -> tuple[Ints, Sequence[object]]:
+        return encode(self.column(name))
 
     def row(self, number: int) -> Event:
         return _Row(self, number)

@@ -17,8 +17,6 @@ Event = Mapping[str, object]
 Holds = Callable[[frozenset[int], Event], bool]
 
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
-_REMEMBERED: Final = 2000
-_REMEMBERED_CHARS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +105,13 @@ class SameAs:
     ends: bool = False
 
     def holds(self, event: Event) -> bool:
-        others = [fold(text) for text in texts_of(value_of(event, self.other))]
-        return any(
-            self._related(fold(text), other) for text in texts_of(value_of(event, self.field)) for other in others
-        )
+        others = texts_of(value_of(event, self.other))
+        if not others:
+            return False
+        texts = texts_of(value_of(event, self.field))
+        shortest = min(map(len, others))  # folding keeps the length, and no text holds a longer one
+        folded = [fold(text) for text in texts if len(text) >= shortest]
+        return bool(folded) and any(self._related(text, other) for other in map(fold, others) for text in folded)
 
     def _related(self, text: str, other: str) -> bool:
         if self.starts and self.ends:
@@ -194,10 +195,10 @@ def leaves(condition: Condition) -> Iterable[Leaf]:
         yield condition
 
 
-def evaluator(condition: Condition, atom_of: Callable[[TextMatch], int]) -> Holds:
-    """A function of (atoms hit, event) that answers the condition."""
-    if isinstance(condition, TextMatch):
-        atom = atom_of(condition)
+def evaluator(condition: Condition, atom_of: Mapping[Leaf, int]) -> Holds:
+    """A function of (atoms hit, event) that answers the condition; the event is read only for what is no atom."""
+    if isinstance(condition, TextMatch | Equals | Exists):
+        atom = atom_of[condition]
         return lambda hits, event: atom in hits
     if isinstance(condition, Not):
         inner = evaluator(condition.part, atom_of)
@@ -206,8 +207,6 @@ def evaluator(condition: Condition, atom_of: Callable[[TextMatch], int]) -> Hold
         return _all_of([evaluator(part, atom_of) for part in _cheap_first(condition.parts)])
     if isinstance(condition, Or):
         return _any_of(_cheap_first(condition.parts), atom_of)
-    if isinstance(condition, Equals):
-        return _remembered(condition.field, condition.holds)
     holds = condition.holds
     return lambda hits, event: holds(event)
 
@@ -226,16 +225,15 @@ def _all_of(parts: list[Holds]) -> Holds:
     return all_hold
 
 
-def _any_of(sources: list[Condition], atom_of: Callable[[TextMatch], int]) -> Holds:
-    atoms = frozenset(atom_of(source) for source in sources if isinstance(source, TextMatch))
-    words = [source for source in sources if isinstance(source, Equals)]
-    if len(atoms) == len(sources):
+def _any_of(sources: list[Condition], atom_of: Mapping[Leaf, int]) -> Holds:
+    atoms = frozenset(atom_of[source] for source in sources if isinstance(source, TextMatch | Equals | Exists))
+    parts = [evaluator(source, atom_of) for source in sources if not isinstance(source, TextMatch | Equals | Exists)]
+    if not parts:
         return lambda hits, event: not atoms.isdisjoint(hits)
-    if len(words) == len(sources) and len({word.field for word in words}) == 1:
-        return _remembered(words[0].field, lambda event: any(word.holds(event) for word in words))
-    parts = [evaluator(source, atom_of) for source in sources]
 
     def any_holds(hits: frozenset[int], event: Event) -> bool:
+        if not atoms.isdisjoint(hits):
+            return True
         for part in parts:  # noqa: SIM110 - as above
             if part(hits, event):
                 return True
@@ -244,26 +242,8 @@ def _any_of(sources: list[Condition], atom_of: Callable[[TextMatch], int]) -> Ho
     return any_holds
 
 
-def _remembered(field: str, holds: Callable[[Event], bool]) -> Holds:
-    """Keeps the answers for short texts, as metadata repeats itself."""
-    known: dict[str, bool] = {}
-
-    def answer(hits: frozenset[int], event: Event) -> bool:
-        value = event.get(field)
-        if type(value) is not str:
-            return (value is not None or field == SESSION_ALIAS) and holds(event)
-        found = known.get(value)
-        if found is None:
-            found = holds(event)
-            if len(known) < _REMEMBERED and len(value) <= _REMEMBERED_CHARS:
-                known[value] = found
-        return found
-
-    return answer
-
-
 def _cheap_first(parts: tuple[Condition, ...]) -> list[Condition]:
-    return sorted(parts, key=lambda part: 0 if isinstance(part, TextMatch) else 1 if isinstance(part, Equals) else 2)
+    return sorted(parts, key=lambda part: 0 if isinstance(part, TextMatch | Equals | Exists) else 1)
 
 
 # A gate is a set of leaves of which at least one must hold before the rule can hold.
@@ -295,12 +275,12 @@ def best_gate(group: tuple[Gate, ...]) -> Gate:
 
 
 def chosen_gates(condition: Condition) -> tuple[Gate, ...]:
-    """The gates worth indexing: all of text if there are any, else the one best of metadata."""
+    """The gates worth asking for: those of text if there are any, else those of metadata."""
     found = gates(condition)
     textual = tuple(gate for gate in found if all(isinstance(leaf, TextMatch) for leaf in gate))
     if textual:
         return tuple(sorted(textual, key=lambda gate: max(map(_commonness, gate))))[:_MAX_GATES]
-    return (best_gate(found),) if found else ()
+    return tuple(sorted(found, key=lambda gate: (max(map(_commonness, gate)), len(gate))))[:_MAX_GATES]
 
 
 def _commonness(leaf: Leaf) -> float:

@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from caiso.engine.detect.batch import Batch
 from caiso.engine.detect.condition import value_of
-from caiso.engine.detect.ruleset import FieldIndex, Ruleset
+from caiso.engine.detect.dense import Confirm, View
+from caiso.engine.detect.ruleset import FieldIndex, Ruleset, Spread
 from caiso.engine.detect.scan import locate
 from caiso.engine.detect.text import fold, text_of, texts_of, valid
 
 Ints = npt.NDArray[np.int64]
 _NONE: Final = np.empty(0, dtype=np.int64)
+_MANY: Final = 24  # candidates of one rule in a batch, from which on asking for all at once is cheaper
 _MEMO_SIZE: Final = 20_000
 _MEMO_CHARS: Final = 256
 _SHOWN_MATCHES: Final = 20
@@ -67,7 +69,7 @@ class Matcher:
                 codes.append(event_rows * total + rules.atoms_of_field[name][patterns])
         for name, entry in rules.index.items():
             if name in present:
-                codes.append(_metadata_hits(batch.column(name), entry, total))
+                codes.append(_metadata_hits(batch.encoded(name), entry, total))
         if not codes:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         distinct = np.unique(np.concatenate(codes))
@@ -90,12 +92,40 @@ class Matcher:
         return np.divmod(pairs, size)
 
     def _evaluate(self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
-        """The candidates that hold; only those of rules that say more than their gates are looked at one by one."""
-        kept = self.ruleset.exact[candidates[1]]
+        """The candidates that hold.
+
+        Rules that say no more than their gates are settled; those with many candidates are asked for all of them at
+        once, the rest one by one.
+        """
+        rows, rules = candidates
+        kept = self.ruleset.exact[rules]
         asked = np.flatnonzero(~kept)
+        counts = np.bincount(rules[asked], minlength=len(self.ruleset.base))
+        common = np.flatnonzero(counts >= _MANY)
+        if common.size:
+            view = View(batch, *hits, self.ruleset.doubtful_atoms, self._confirmer(batch))
+            is_common = counts[rules[asked]] >= _MANY
+            for rule in common.tolist():
+                own = asked[rules[asked] == rule]
+                kept[own] = self.ruleset.holds_for_many[rule](view, rows[own])
+            asked = asked[~is_common]
         if asked.size:
-            kept[asked] = self._hold(batch, hits, (candidates[0][asked], candidates[1][asked]))
-        return candidates[0][kept], candidates[1][kept]
+            kept[asked] = self._hold(batch, hits, (rows[asked], rules[asked]))
+        return rows[kept], rules[kept]
+
+    def _confirmer(self, batch: Batch) -> Confirm:
+        """Asks about a doubtful hit once, however many rules want to know."""
+        known: dict[tuple[int, int], bool] = {}
+
+        def confirm(atom: int, row: int) -> bool:
+            found = known.get((atom, row))
+            if found is None:
+                name, number = self.ruleset.place_of_atom[atom]
+                texts = texts_of(value_of(batch.row(row), name))
+                found = known[atom, row] = self.ruleset.scanners[name].confirm(number, texts)
+            return found
+
+        return confirm
 
     def _hold(self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints]) -> list[bool]:
         rules = self.ruleset
@@ -161,39 +191,29 @@ def _texts(column: Sequence[object]) -> tuple[Ints | None, list[str]]:
     return np.array(numbers, dtype=np.int64), texts
 
 
-def _metadata_hits(column: Sequence[object], entry: FieldIndex, total: int) -> Ints:
-    if not entry.folded and not entry.cased:
-        rows = [number for number, value in enumerate(column) if value is not None and value != []]
-        atoms_here = np.array(entry.exists, dtype=np.int64)
-        return (np.array(rows, dtype=np.int64)[:, None] * total + atoms_here[None, :]).ravel()
-    memo = entry.memo
-    try:
-        found: list[tuple[int, ...] | None] = list(map(memo.get, column))  # type: ignore[arg-type]  # any hashable
-    except TypeError:  # a list among the values
-        found = [None] * len(column)
-    codes: list[int] = []
-    for number, atoms in enumerate(found):
-        if atoms is None:
-            atoms = _atoms_for(column[number], entry)
-        if atoms:
-            start = number * total
-            codes += [start + atom for atom in atoms]
-    return np.array(codes, dtype=np.int64)
+def _metadata_hits(encoded: tuple[Ints, Sequence[object]], entry: FieldIndex, total: int) -> Ints:
+    """Codes of (event, atom) for one field: what each different value satisfies, spread over the events that have it."""
+    numbers, values = encoded
+    per_value = Spread.of([_atoms_for(value, entry) for value in values])
+    rows, atoms = per_value.expand(np.arange(numbers.size), numbers)
+    return rows * total + atoms
 
 
 def _atoms_for(value: object, entry: FieldIndex) -> tuple[int, ...]:
-    if value is None:
+    if value is None or value == []:
         return ()
-    if isinstance(value, list | tuple) and not value:
-        return ()
+    if not entry.folded and not entry.cased:
+        return entry.exists
+    word = value if isinstance(value, str) and len(value) <= _MEMO_CHARS else None
+    if word is not None and word in entry.memo:
+        return entry.memo[word]
     atoms = list(entry.exists)
-    for text in texts_of(value):
-        atoms += entry.folded.get(fold(text), ()) if entry.folded else ()
-        atoms += entry.cased.get(valid(text), ()) if entry.cased else ()
+    for one in texts_of(value):
+        atoms += entry.folded.get(fold(one), ()) if entry.folded else ()
+        atoms += entry.cased.get(valid(one), ()) if entry.cased else ()
     found = tuple(dict.fromkeys(atoms))
-    # True and 1 are one key of a dict but not one text, so only text is remembered.
-    if type(value) is str and len(value) <= _MEMO_CHARS:
+    if word is not None:
         if len(entry.memo) >= _MEMO_SIZE:
             entry.memo.clear()
-        entry.memo[value] = found
+        entry.memo[word] = found
     return found

@@ -64,6 +64,7 @@ class Pattern:
     python: str  # full pattern, also used to find where the match lies
     lookaround: bool  # only Python's re can decide; the others over-approximate
     confirm: bool  # a hit of the joined or wide form says "perhaps" and needs an exact look at the one text
+    confirm_ascii: bool  # … also where that text is ASCII
     always: bool  # matches every text
     empty: bool  # may match without taking a character, so that its place between joined rows is unclear
     weight: int  # least number of characters that a match takes; a selectivity hint
@@ -88,7 +89,8 @@ class _Writer:
     dotall: bool = False
     multiline: bool = False
     utf8: bool = False
-    widened: bool = False
+    widened: bool = False  # matches a little more than it should, at least where text is not ASCII
+    stretched: bool = False  # … in ASCII text, too
 
     def sequence(self, nodes: Iterable[Node], *, edge: bool = False) -> str:
         """``edge``: nothing follows, so that a scanner may report as soon as the least is there."""
@@ -182,18 +184,18 @@ class _Writer:
 
     def opened(self, least: int, most: int, *, rest: bool, edge: bool, plain: bool) -> tuple[int, int]:
         """The repeat as a scanner needs it: long bounds become open, and a count of characters one of bytes."""
+        bounded = (_WIDE_CHARACTERS if plain else _WIDE_BOUND) < most != least and most != _LAST
         if edge and plain and least == most:
             self.widened = self.widened or (rest and self.joined and least > 1) or least > _WIDE_COUNT
+            self.stretched = self.stretched or least > _WIDE_COUNT
             return min(least, _WIDE_COUNT), min(least, _WIDE_COUNT)
         if rest and self.joined and (least, most) != (0, _LAST):
             self.widened = True
+            self.stretched = self.stretched or most != _LAST or least > _WIDE_COUNT
             return min(least, _WIDE_COUNT), _LAST
-        if (_WIDE_CHARACTERS if plain else _WIDE_BOUND) < most != least and most != _LAST:
-            self.widened = True
+        if bounded or least > _WIDE_COUNT:
+            self.widened = self.stretched = True
             return min(least, _WIDE_COUNT), _LAST
-        if least > _WIDE_COUNT:
-            self.widened = True
-            return _WIDE_COUNT, _LAST
         return least, most
 
     def anchor(self, where: Any) -> str:
@@ -425,6 +427,7 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
     wide_text = wide.sequence(short, edge=True)
     re2_text = wide_text if lookaround else _Writer(**style).sequence(short)
     _refuse_what_re2_refuses(case + re2_text)
+    odd = _odd_anchors(nodes, before=False, after=False)
     return Pattern(
         joined=case + joined_text,
         joined_utf8=joined.utf8,
@@ -432,7 +435,8 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
         re2=case + re2_text,
         python=case + full,
         lookaround=lookaround,
-        confirm=joined.widened or wide.widened or _odd_anchors(nodes, before=False, after=False),
+        confirm=joined.widened or wide.widened or odd,
+        confirm_ascii=joined.stretched or wide.stretched or odd,
         always=not lookaround and _always(nodes, short, least=int(tree.getwidth()[0])),
         empty=int(tree.getwidth()[0]) == 0,
         weight=min(int(tree.getwidth()[0]), 255),

@@ -25,6 +25,7 @@ from caiso.engine.detect.condition import (
     evaluator,
     leaves,
 )
+from caiso.engine.detect.dense import DenseHolds, dense_evaluator
 from caiso.engine.detect.pattern import Pattern
 from caiso.engine.detect.rule import Correlation, Rule
 from caiso.engine.detect.scan import Backend, FieldScanner
@@ -85,8 +86,10 @@ class Ruleset:
     exact: npt.NDArray[np.bool_]  # the gates say all there is to say
     dense: tuple[int, ...]  # base rules that any event may satisfy
     holds: tuple[Holds, ...]
+    holds_for_many: tuple[DenseHolds, ...]
     text_atoms: tuple[tuple[int, ...], ...]  # per base rule
     doubtful: tuple[frozenset[int], ...]  # per base rule: its text atoms whose hits need a second look
+    doubtful_atoms: frozenset[int]
     place_of_atom: dict[int, tuple[str, int]]  # text atom -> field, number in the field's scanner
 
 
@@ -109,7 +112,7 @@ def compile_ruleset(
     conditions: list[Condition] = [rule.logic for rule in base if not isinstance(rule.logic, Correlation)]
     for condition in conditions:
         for leaf in leaves(condition):
-            if isinstance(leaf, TextMatch):
+            if isinstance(leaf, TextMatch | Equals | Exists):
                 atoms.number(leaf)
     gates = [chosen_gates(condition) for condition in conditions]
     gate_table = _gates(gates, atoms)
@@ -144,9 +147,11 @@ def compile_ruleset(
             dtype=bool,
         ),
         dense=tuple(number for number, group in enumerate(gates) if not group),
-        holds=tuple(evaluator(condition, atoms.number) for condition in conditions),
+        holds=tuple(evaluator(condition, atoms.numbers) for condition in conditions),
+        holds_for_many=tuple(dense_evaluator(condition, atoms.numbers) for condition in conditions),
         text_atoms=tuple(text_atoms),
         doubtful=tuple(doubtful),
+        doubtful_atoms=frozenset().union(*doubtful),
         place_of_atom=places,
     )
 

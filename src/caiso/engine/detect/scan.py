@@ -191,6 +191,9 @@ class FieldScanner:
 
     def confirm(self, number: int, texts: Sequence[str]) -> bool:
         """Whether a doubtful pattern really occurs in one of these texts."""
+        pattern = self.patterns[number]
+        if not pattern.lookaround and not pattern.confirm_ascii and all(map(str.isascii, texts)):
+            return True  # only in other letters can the scanner have seen too much
         found = any(self._found(number, valid(text)) for text in texts)
         self.counters.confirmed += found
         self.counters.rejected += not found

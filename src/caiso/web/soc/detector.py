@@ -90,7 +90,7 @@ class DetectorRun:
         self.detector = self._restored(self.loaded, recovery.snapshot.payload if recovery.snapshot else None)
         for part, events in recovery.replay:
             # The repeated signals are known by their ids; this refills the engine's memory only.
-            again = Batch(None, events, (), {})
+            again = Batch.of_part(None, events, {})
             ingest.raise_replayed(
                 again, self.detector.process(events), part=part.number, root=self.root, now=self.clock()
             )
@@ -149,6 +149,7 @@ class DetectorRun:
 
     def _commit(self, batch: Batch) -> None:
         signals = self._detect(batch.events)
+        batch.wait()  # not inside the transaction: it holds the database's lock
         ingest.commit_batch(batch, signals, fence=self.fence, memory=self.memory, root=self.root, now=self.clock())
         self.pump.committed(batch)
         self.events += len(batch.events)

@@ -82,6 +82,14 @@ def normalise_spans(spans: Spans, sent: Sent, limits: Limits = LIMITS) -> Bulk:
     return _Work(spans, sent, limits).done()
 
 
+def _speaking(segments: list[Segment]) -> list[Segment]:
+    """Without those that say nothing; there is seldom one."""
+    for segment in segments:
+        if not segment.text:
+            return [one for one in segments if one.text]
+    return segments
+
+
 class _Work:
     """One call, step by step; arrays are by span until ``kept`` says which spans stay."""
 
@@ -151,7 +159,7 @@ class _Work:
         self.columns = {name: self._column(name) for name in COLUMN_TYPES if name in self._named()}
         contents = self._contents()
         kinds = self._kinds()
-        segments = [[s for s in chat(content) if s.text] if content else [] for content in contents]
+        segments = [_speaking(chat(content)) if content else [] for content in contents]
         kinds = [kind or kind_by_content(found) for kind, found in zip(kinds, segments, strict=True)]
         for row in self._distrusted():
             distrust(segments[row])

@@ -73,12 +73,10 @@ def segments(
     return [segment for segment in out if segment.text]
 
 
-def chat(content: dict[str, object]) -> Iterator[Segment]:
+def chat(content: dict[str, object]) -> list[Segment]:
     """The carriers of nearly all records, without looking for any of the others."""
-    if not _TOOL_CALL.isdisjoint(content):
-        yield from _tool(content)
-    if content:
-        yield from _conversation(content)
+    found = list(_tool(content)) if not _TOOL_CALL.isdisjoint(content) else []
+    return [*found, *_conversation(content)] if content else found
 
 
 def _message_event(name: str, body: object, attributes: dict[str, object]) -> Iterator[Segment]:
@@ -135,21 +133,23 @@ def _number_messages(content: dict[str, object]) -> None:
             content.setdefault(target, found)
 
 
-def _conversation(content: dict[str, object]) -> Iterator[Segment]:
+def _conversation(content: dict[str, object]) -> list[Segment]:
+    found: list[Segment] = []
     instructions = content.pop("gen_ai.system_instructions", None)
     if instructions is not None:
         for message in read_messages(instructions, "system"):
             for part in message.parts:
-                yield Segment("content.system", part.text, "system", "", "gen_ai.system_instructions")
+                found.append(Segment("content.system", part.text, "system", "", "gen_ai.system_instructions"))
     spoken = content.pop(SPAN_MESSAGES, None)
     for key in _INPUTS:
         if key in content:
-            yield from sort_input(read_messages(content.pop(key), "user"), key)
+            found += sort_input(read_messages(content.pop(key), "user"), key)
     if isinstance(spoken, list):
-        yield from _span_messages(spoken)
+        found += _span_messages(spoken)
     for key in _OUTPUTS:
         if key in content:
-            yield from sort_output(read_messages(content.pop(key), "assistant"), key)
+            found += sort_output(read_messages(content.pop(key), "assistant"), key)
+    return found
 
 
 def _span_messages(spoken: list[tuple[str, dict[str, object]]]) -> Iterator[Segment]:

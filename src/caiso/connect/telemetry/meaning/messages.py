@@ -6,7 +6,7 @@ attributes, and the older span and log events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -96,7 +96,7 @@ def read_messages(value: object, default_role: str) -> list[Message]:
             value = load(value)
         else:
             if len(plain) <= _MAX_MESSAGES:
-                return _spoken(plain)
+                return _spoken(plain)  # type: ignore[arg-type]  # plain messages are messages
             value = load(value)
     if isinstance(value, dict) and isinstance(value.get("messages"), list):
         value = value["messages"]
@@ -109,7 +109,14 @@ def read_messages(value: object, default_role: str) -> list[Message]:
     return [message for message in messages if message.parts]
 
 
-def _spoken(messages: Sequence[Message]) -> list[Message]:
+def _spoken(messages: list[Message]) -> list[Message]:
+    """Without what says nothing; most often every message says one thing."""
+    for message in messages:
+        parts = message.parts
+        if len(parts) != 1 or not parts[0].text:
+            break
+    else:
+        return messages
     for message in messages:
         message.parts = [part for part in message.parts if part.text]
     return [message for message in messages if message.parts]
@@ -202,36 +209,46 @@ def _call(call: Any) -> str:
     return dump(out)
 
 
-def sort_input(messages: list[Message], origin: str) -> Iterator[Segment]:
+def sort_input(messages: list[Message], origin: str) -> list[Segment]:
     """Split what went into a model: instructions, earlier turns, and what is new in this turn.
 
     The turn begins after the last assistant message. A trailing assistant message is a prefill and does not
     end a turn, else a sender could hide the user's text as history by appending one.
     """
-    last_input = max((i for i, message in enumerate(messages) if message.role in ("user", "tool")), default=-1)
-    turn = max((i for i in range(last_input) if messages[i].role == "assistant"), default=-1)
+    turn = len(messages) - 1
+    while turn >= 0 and messages[turn].role not in ("user", "tool"):
+        turn -= 1
+    while turn >= 0 and messages[turn].role != "assistant":
+        turn -= 1
+    found: list[Segment] = []
     for index, message in enumerate(messages):
-        old = index <= turn or message.role == "assistant"
+        role = message.role
+        old = index <= turn or role == "assistant"
         for part in message.parts:
-            untrusted = message.role == "tool" or part.kind == "tool_result"
-            if message.role == "system" and not untrusted:
+            untrusted = role == "tool" or part.kind == "tool_result"
+            if role == "system" and not untrusted:
                 name = "content.system"
             elif old:
                 name = "content.history"
             else:
                 name = "content.untrusted" if untrusted else "content.user"
-            yield Segment(name, part.text, message.role, "untrusted" if untrusted else "", origin)
+            found.append(Segment(name, part.text, role, "untrusted" if untrusted else "", origin))
+    return found
 
 
-def sort_output(messages: Iterable[Message], origin: str) -> Iterator[Segment]:
+_OUTPUT_FIELDS = {"text": "content.output", "tool_call": "content.tool_calls", "reasoning": "content.reasoning"}
+
+
+def sort_output(messages: Iterable[Message], origin: str) -> list[Segment]:
     """Split what came out of a model into text, reasoning and tool calls."""
-    names = {"text": "content.output", "tool_call": "content.tool_calls", "reasoning": "content.reasoning"}
+    found: list[Segment] = []
     for message in messages:
         for part in message.parts:
             if part.kind == "tool_result":  # a tool that the provider ran
-                yield Segment("content.untrusted", part.text, "tool", "untrusted", origin)
+                found.append(Segment("content.untrusted", part.text, "tool", "untrusted", origin))
             else:
-                yield Segment(names[part.kind], part.text, message.role, "", origin)
+                found.append(Segment(_OUTPUT_FIELDS[part.kind], part.text, message.role, "", origin))
+    return found
 
 
 def numbered(attributes: dict[str, object], prefix: str, *, strip: str = "") -> list[dict[str, object]]:

@@ -95,6 +95,7 @@ _RESERVED: Final = frozenset(
 
 _TYPES: Final = {FieldType.INT: Meaning.INTEGER, FieldType.FLOAT: Meaning.NUMBER, FieldType.BOOL: Meaning.BOOLEAN}
 _CACHE_LIMIT: Final = 8192
+_KEY_CHARS: Final = 256
 known_meanings: dict[str, Meaning] = {}  # filled below with every name that we know, then with those that come
 
 
@@ -103,7 +104,7 @@ def meaning_of(key: str) -> Meaning:
     found = known_meanings.get(key)
     if found is None:
         found = _classify(key)
-        if len(known_meanings) < _CACHE_LIMIT:
+        if len(known_meanings) < _CACHE_LIMIT and 0 < len(key) <= _KEY_CHARS:  # what is known is taken to be in bounds
             known_meanings[key] = found
     return found
 
