@@ -30,8 +30,9 @@ def shipped_kinds() -> tuple[PackKind[Any], ...]:
     from caiso.engine.clocks import CLOCKS
     from caiso.engine.comply import CONTROLS, FRAMEWORKS
     from caiso.engine.coverage.organisation.loading import ORGANISATION
+    from caiso.engine.detect.taxonomy import TAXONOMIES
 
-    return (FRAMEWORKS, CONTROLS, CLOCKS, ORGANISATION)
+    return (FRAMEWORKS, CONTROLS, CLOCKS, ORGANISATION, TAXONOMIES)
 
 
 def check_content(folders: Sequence[Path]) -> Iterator[Checked]:
@@ -47,8 +48,8 @@ def check_content(folders: Sequence[Path]) -> Iterator[Checked]:
 def _loaders() -> dict[str, Loader]:
     from caiso.engine.comply import FRAMEWORKS, control_kind
 
-    frameworks, clocks, organisation = (
-        kind for kind in shipped_kinds() if kind.name in ("framework", "clock", "organisation")
+    frameworks, clocks, organisation, taxonomies = (
+        kind for kind in shipped_kinds() if kind.name in ("framework", "clock", "organisation", "taxonomy")
     )
 
     def controls(folders: Sequence[Path]) -> tuple[int, Sequence[PackProblem]]:
@@ -61,6 +62,7 @@ def _loaders() -> dict[str, Loader]:
         "controls": controls,
         "clocks": lambda folders: _counted(clocks, folders),
         "organisation": lambda folders: _counted(organisation, folders),
+        "taxonomies": lambda folders: _counted(taxonomies, folders),
         "detections": _detections,
     }
 

@@ -69,7 +69,8 @@ def _item(rng: random.Random) -> tuple[str, Any]:
         (f"{rng.choice((field, 'rows', 'trace_id'))}|exists", rng.choice((True, False))),
         ("client.address|cidr", rng.choice(("10.0.0.0/8", "2001:db8::/32", "192.168.1.0/24"))),
         (f"{field}|fieldref{rng.choice(('', '|contains', '|startswith', '|endswith'))}", rng.choice((*TEXT, "user.id"))),
-        rng.choice(((f"{field}|base64offset|contains", word), (f"{field}|windash|contains", " -run"), (f"{field}|neq", value),
+        rng.choice(((f"{field}|base64offset|contains", word), (f"{field}|wide|base64offset|contains", word),
+                    (f"{field}|base64", word), (f"{field}|utf16be|base64offset|contains", word), (f"{field}|windash|contains", " -run"), (f"{field}|neq", value),
                     ("time|hour", rng.randrange(24)), (f"{field}|contains", f"{word}*{rng.choice(WORDS)}?"))),
     ]  # fmt: skip
     return choices[kind]

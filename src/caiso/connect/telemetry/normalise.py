@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import orjson
 
-from caiso.connect.telemetry.meaning import gather, impact
+from caiso.connect.telemetry.meaning import address, command, gather, impact
 from caiso.connect.telemetry.meaning.messages import Segment, dump
 from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, known_meanings, meaning_of
 from caiso.connect.telemetry.records import RawRecord, Signal, UnableToAccept
@@ -21,6 +21,8 @@ from caiso.engine.detect.schema import EVENT_KINDS, SCHEMA_VERSION, TOOL_IMPACTS
 
 LATE_US: Final = 7 * 24 * 3600 * 1_000_000
 FUTURE_US: Final = 5 * 60 * 1_000_000
+COMMAND_LINE: Final = "process.command_line"
+DERIVED: Final = "derived"  # the origin of a segment that repeats in another form what stands in a neighbour
 UNKNOWN_KIND: Final = "other"  # a span that has nothing to do with AI; kept, matched by no rule that names a kind
 
 LONG_TEXT: Final = 1024  # an unknown attribute longer than this is treated as content
@@ -52,6 +54,7 @@ _SIGNS: Final = (
     ("gen_ai.memory.store.id", "memory"), ("gen_ai.request.model", "inference"), ("gen_ai.provider.name", "inference"),
     ("gen_ai.agent.id", "agent"), ("gen_ai.agent.name", "agent"), ("model.id", "ml_inference"),
     ("artifact.uri", "registry"), ("dataset.id", "data_access"), ("config.target", "config"),
+    ("http.request.method", "http"), ("api.operation", "api"),
 )  # fmt: skip
 KIND_SIGNS: Final = tuple(name for name, _ in _SIGNS)
 _FIELD_KINDS: Final = {
@@ -308,12 +311,15 @@ def _derive(event: dict[str, object], kind: str, segments: list[Segment]) -> Non
         distrust(segments)
     name = event.get("gen_ai.tool.name")
     if kind in ("tool", "mcp") and isinstance(name, str):
-        found = tool_facts(name, segments, event.get("aisoc.tool.impact"), event.get("aisoc.egress.host"))
-        for key, value in zip(("aisoc.tool.impact", "aisoc.egress.host"), found, strict=True):
+        told = ToolFacts(*(event.get(field) for field in TOOL_FIELDS))
+        for key, value in zip(TOOL_FIELDS, tool_facts(name, segments, told), strict=True):
             if value:
                 event[key] = value
             else:
                 event.pop(key, None)
+    if kind == "http" and isinstance(event.get("url.full"), str):
+        for key, value in address.parts(str(event["url.full"])).items():
+            event.setdefault(key, value)
     if not event.get("aisoc.session"):
         event["aisoc.session"] = str(
             event.get("gen_ai.conversation.id") or event.get("mcp.session.id") or event["trace_id"]
@@ -331,11 +337,29 @@ def distrust(segments: Iterable[Segment]) -> None:
         segment.trust = "untrusted"
 
 
-def tool_facts(
-    name: str, segments: Iterable[Segment], impact_given: object, host_given: object
-) -> tuple[object, object]:
-    """What a tool call can do, and where it sends: as the sender says, else inferred from name and arguments."""
+TOOL_FIELDS: Final = ("aisoc.tool.impact", "aisoc.egress.host", "process.executable.path")
+
+
+class ToolFacts(NamedTuple):
+    """What is known of a tool call, in the order of ``TOOL_FIELDS``."""
+
+    impact: object
+    host: object
+    program: object
+
+
+def tool_facts(name: str, segments: list[Segment], told: ToolFacts) -> ToolFacts:
+    """What a tool call can do, where it sends, and what it runs: as the sender says, else inferred from name and arguments.
+
+    The command line of a call that runs something is added to ``segments``.
+    """
     arguments = next((segment.text for segment in segments if segment.field == "gen_ai.tool.call.arguments"), "")
-    found = impact_given if impact_given in TOOL_IMPACTS else impact.infer_impact(name, arguments)
-    host = host_given or (impact.egress_host(arguments, found) if isinstance(found, str) else "")
-    return found, host
+    found = told.impact if told.impact in TOOL_IMPACTS else impact.infer_impact(name, arguments)
+    host = told.host or (impact.egress_host(arguments, found) if isinstance(found, str) else "")
+    program = told.program
+    if found == "exec" and arguments and not any(segment.field == COMMAND_LINE for segment in segments):
+        line = command.command_line(arguments)
+        if line:
+            segments.append(Segment(COMMAND_LINE, line, "assistant", "", DERIVED))
+            program = program or command.program(line)
+    return ToolFacts(found, host, program)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -23,6 +23,7 @@ from caiso.engine.detect.rule import Correlation, Rule
 from caiso.engine.detect.schema import FIELDS, SESSION_ALIAS
 from caiso.engine.detect.sigma_policy import POLICY
 from caiso.engine.detect.sigma_reader import MAX_LEAVES, UnableToReadRule, condition_of, correlation_of
+from caiso.engine.detect.taxonomy import Taxonomy, load_taxonomies, shipped_taxonomies
 from caiso.engine.packs import PackProblem, UnableToCompose, quoted
 
 MAX_FILES: Final = 10_000
@@ -40,6 +41,7 @@ class _Loading:
     sigma: dict[str, SigmaRule] = field(default_factory=dict)
     insisting: set[str] = field(default_factory=set)  # base rules that say ``emit: true``
     problems: Problems = field(default_factory=list)
+    taxonomies: Sequence[Taxonomy] = field(default_factory=shipped_taxonomies)
 
     def finish(self) -> tuple[tuple[Rule, ...], tuple[PackProblem, ...]]:
         rules = _settled(_filtered(_unique(self), self), self)
@@ -52,8 +54,13 @@ def shipped_rules() -> Path:
 
 
 def load_rules(*folders: Path) -> tuple[tuple[Rule, ...], tuple[PackProblem, ...]]:
-    """Every rule below the folders (or in the files), shipped folder first, and what is wrong with the others."""
-    loading = _Loading()
+    """Every rule below the folders (or in the files), shipped folder first, and what is wrong with the others.
+
+    A folder ``taxonomies`` beside one of them maps log sources other than ours, besides the taxonomies that ship.
+    """
+    beside = dict.fromkeys(folder.parent for folder in folders if folder.is_dir() and folder != shipped_rules())
+    packs, faults = load_taxonomies(*beside)
+    loading = _Loading(problems=list(faults), taxonomies=[pack.value for pack in packs])
     for path in _files(folders, loading.problems):
         try:
             source = path.read_bytes()
@@ -136,7 +143,7 @@ def _rule(document: Document, path: Path, metadata: Metadata, loading: _Loading)
     else:
         parsed = SigmaRule.from_dict(value, **POLICY)
         loading.sigma[metadata.id] = parsed
-        logic = condition_of(parsed)
+        logic = condition_of(parsed, loading.taxonomies)
         if sum(1 for _ in leaves(logic)) > MAX_LEAVES:
             raise UnableToReadRule(f"more than {MAX_LEAVES} values in one rule", hint="detection")
     if metadata.emits:
@@ -235,7 +242,7 @@ def _filtered(rules: dict[str, Rule], loading: _Loading) -> dict[str, Rule]:
                 continue
             filtered = _with_filter(loading.sigma[rule.id], sigma_filter)
             try:
-                rules[rule.id] = dataclasses.replace(rule, logic=condition_of(filtered))
+                rules[rule.id] = dataclasses.replace(rule, logic=condition_of(filtered, loading.taxonomies))
             except (SigmaError, UnableToReadRule, UnableToUsePattern) as error:
                 loading.problems.append(_problem(error, document, path))
     return rules

@@ -23,7 +23,7 @@ class FieldType(StrEnum):
 
 EVENT_KINDS: Final = (
     "inference", "agent", "tool", "mcp", "retrieval", "memory", "embedding", "guardrail",
-    "ml_inference", "registry", "data_access", "training", "config", "authz", "evaluation", "health",
+    "ml_inference", "registry", "data_access", "training", "config", "authz", "evaluation", "health", "http", "api",
 )  # fmt: skip
 
 TOOL_IMPACTS: Final = ("read", "write", "egress", "exec", "admin")
@@ -36,7 +36,7 @@ _TEXT: Final = (
     "content.system", "content.user", "content.history", "content.untrusted", "content.output",
     "content.tool_calls", "content.documents", "content.memory",
     "gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.definitions",
-    "gen_ai.retrieval.query.text",
+    "gen_ai.retrieval.query.text", "process.command_line",
 )  # fmt: skip
 
 _KEYWORD: Final = (
@@ -65,13 +65,16 @@ _KEYWORD: Final = (
     "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id",
     "config.target", "config.old", "config.new", "peer", "key_thumbprint",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
+    # what a call of a program, an address or a cloud's interface was
+    "process.executable.path", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
+    "url.extension", "api.operation", "api.service.name", "cloud.provider", "cloud.account.id",
 )  # fmt: skip
 
 _INT: Final = (
     "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.reasoning.output_tokens", "gen_ai.request.max_tokens",
     "gen_ai.request.choice.count", "gen_ai.request.seed", "gen_ai.request.top_logprobs", "rows", "bytes",
-    "http.response.status_code", "duration_us", "gen_ai.embeddings.dimension.count",
+    "http.response.status_code", "http.response.body.size", "duration_us", "gen_ai.embeddings.dimension.count",
 )  # fmt: skip
 
 _FLOAT: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -59,6 +59,7 @@ from caiso.engine.detect.correlation.bounds import MAX_ENTRIES
 from caiso.engine.detect.pattern import UnableToUsePattern, compile_pattern, escape
 from caiso.engine.detect.rule import Correlation, CorrelationKind
 from caiso.engine.detect.schema import EVENT_KINDS, FIELDS, TEXT_FIELDS, FieldType
+from caiso.engine.detect.taxonomy import Taxonomy
 from caiso.engine.detect.text import fold, valid
 from caiso.errors import DomainError
 
@@ -79,43 +80,98 @@ class UnableToReadRule(DomainError):
         super().__init__(message)
 
 
-def condition_of(rule: SigmaRule) -> Condition:
+def condition_of(rule: SigmaRule, taxonomies: Sequence[Taxonomy] = ()) -> Condition:
     """The rule's conditions (any of them), bound to the kinds of event that its log source names."""
-    parts = [_convert(parsed.parsed) for parsed in rule.detection.parsed_condition]
+    reading = _Reading(rule, taxonomies)
+    parts = [reading.convert(parsed.parsed) for parsed in rule.detection.parsed_condition]
     asked = parts[0] if len(parts) == 1 else Or(tuple(parts))
-    kind = _event_kind(rule)
-    return asked if kind is None else And((Equals("event.kind", kind), asked))
+    return And((*reading.bound, asked)) if reading.bound else asked
 
 
-def _event_kind(rule: SigmaRule) -> str | None:
-    source = rule.logsource
-    if source.product != PRODUCT or source.service:
-        shown = "/".join(part for part in (source.product, source.category, source.service) if part)
-        raise UnableToReadRule(f"log source {shown!r} is not mapped, expected product {PRODUCT}", hint="logsource")
-    if source.category is None:
-        return None
-    if source.category not in EVENT_KINDS:
-        expected = ", ".join(EVENT_KINDS)
-        raise UnableToReadRule(f"category {source.category!r}, expected one of {expected}", hint="category")
-    return str(source.category)
+class _Reading:
+    """One rule with what its log source means: which events, and what its fields are called here."""
 
+    def __init__(self, rule: SigmaRule, taxonomies: Sequence[Taxonomy]) -> None:
+        source = rule.logsource
+        self.taxonomy: Taxonomy | None = None
+        self.bound: tuple[Condition, ...] = ()
+        if source.product == PRODUCT and not source.service:
+            if source.category is not None:
+                if source.category not in EVENT_KINDS:
+                    expected = ", ".join(EVENT_KINDS)
+                    raise UnableToReadRule(f"category {source.category!r}, expected one of {expected}", hint="category")
+                self.bound = (Equals("event.kind", str(source.category)),)
+            return
+        self.taxonomy = next(
+            (one for one in taxonomies if one.source.covers(source.product, source.category, source.service)), None
+        )
+        if self.taxonomy is None:
+            shown = "/".join(part for part in (source.product, source.category, source.service) if part)
+            raise UnableToReadRule(
+                f"log source {shown!r} is not mapped, expected product {PRODUCT} or one that a taxonomy covers",
+                hint="logsource",
+            )
+        kinds = tuple(Equals("event.kind", kind) for kind in self.taxonomy.kinds)
+        self.bound = (
+            kinds[0] if len(kinds) == 1 else Or(kinds),
+            *(Equals(name, fold(value)) for name, value in self.taxonomy.requires.items()),
+        )
 
-def _convert(node: Any) -> Condition:
-    if isinstance(node, ConditionAND):
-        return And(tuple(_convert(part) for part in node.args))
-    if isinstance(node, ConditionOR):
-        return Or(tuple(_convert(part) for part in node.args))
-    if isinstance(node, ConditionNOT):
-        return Not(_convert(node.args[0]))
-    if isinstance(node, ConditionFieldEqualsValueExpression):
-        return _field_value(node.field, node.value)
-    if isinstance(node, ConditionValueExpression):
-        return Or(tuple(_field_value(field, _contained(node.value)) for field in sorted(TEXT_FIELDS)))
-    raise UnableToReadRule("the condition is empty, expected at least one detection", hint="condition")
+    def name(self, field: str) -> str:
+        """What a field is called here."""
+        if self.taxonomy is None:
+            return field
+        found = self.taxonomy.ours(field)
+        if found is None:
+            raise UnableToReadRule(
+                f"field {field!r} has no counterpart in our events (taxonomy {self.taxonomy.id})", hint=field
+            )
+        return found
+
+    def convert(self, node: Any) -> Condition:
+        if isinstance(node, ConditionAND):
+            return And(tuple(self.convert(part) for part in node.args))
+        if isinstance(node, ConditionOR):
+            return Or(tuple(self.convert(part) for part in node.args))
+        if isinstance(node, ConditionNOT):
+            return Not(self.convert(node.args[0]))
+        if isinstance(node, ConditionFieldEqualsValueExpression):
+            return self.field_value(self.name(node.field), node.value)
+        if isinstance(node, ConditionValueExpression):
+            fields = sorted(TEXT_FIELDS) if self.taxonomy is None else self.taxonomy.keywords
+            if not fields:
+                raise UnableToReadRule("words without a field are not looked for in this log source", hint="detection")
+            return Or(tuple(self.field_value(field, _contained(node.value)) for field in fields))
+        raise UnableToReadRule("the condition is empty, expected at least one detection", hint="condition")
+
+    def field_value(self, field: str, value: Any) -> Condition:  # noqa: C901 - one line per Sigma type
+        if isinstance(value, SigmaExpansion):
+            return Or(tuple(self.field_value(field, inner) for inner in value.values))
+        if isinstance(value, SigmaNull):
+            return Not(Exists(field))
+        if isinstance(value, SigmaExists):
+            return Exists(field) if value.exists else Not(Exists(field))
+        if isinstance(value, SigmaBool):
+            return Equals(field, "true" if value.boolean else "false")
+        if isinstance(value, SigmaRegularExpression):
+            return _regular_expression(field, value)
+        if isinstance(value, SigmaCIDRExpression):
+            return InNetwork(field, str(value.network))
+        if isinstance(value, SigmaCompareExpression):
+            return Compare(field, _RELATIONS[value.op.name], value.number.number)
+        if isinstance(value, SigmaFieldReference):
+            return SameAs(field, self.name(value.field), bool(value.starts_with), bool(value.ends_with))
+        if isinstance(value, SigmaTimestampPart):
+            return _time_part(field, value)
+        if isinstance(value, SigmaNumber):
+            return Compare(field, "eq", value.number)
+        if isinstance(value, SigmaString):
+            return _string(field, value)
+        raise UnableToReadRule(f"value type {type(value).__name__} is not supported", hint=field)
 
 
 def _contained(value: Any) -> Any:
-    """A keyword without a field is looked for anywhere in every content field."""
+    """A keyword without a field is looked for anywhere in a field."""
     if isinstance(value, SigmaString):
         if not value.startswith(SpecialChars.WILDCARD_MULTI):
             value = SpecialChars.WILDCARD_MULTI + value
@@ -123,32 +179,6 @@ def _contained(value: Any) -> Any:
     if isinstance(value, SigmaNumber):
         return SigmaString(f"*{value.number}*")
     return value
-
-
-def _field_value(field: str, value: Any) -> Condition:  # noqa: C901 - one line per Sigma type
-    if isinstance(value, SigmaExpansion):
-        return Or(tuple(_field_value(field, inner) for inner in value.values))
-    if isinstance(value, SigmaNull):
-        return Not(Exists(field))
-    if isinstance(value, SigmaExists):
-        return Exists(field) if value.exists else Not(Exists(field))
-    if isinstance(value, SigmaBool):
-        return Equals(field, "true" if value.boolean else "false")
-    if isinstance(value, SigmaRegularExpression):
-        return _regular_expression(field, value)
-    if isinstance(value, SigmaCIDRExpression):
-        return InNetwork(field, str(value.network))
-    if isinstance(value, SigmaCompareExpression):
-        return Compare(field, _RELATIONS[value.op.name], value.number.number)
-    if isinstance(value, SigmaFieldReference):
-        return SameAs(field, value.field, bool(value.starts_with), bool(value.ends_with))
-    if isinstance(value, SigmaTimestampPart):
-        return _time_part(field, value)
-    if isinstance(value, SigmaNumber):
-        return Compare(field, "eq", value.number)
-    if isinstance(value, SigmaString):
-        return _string(field, value)
-    raise UnableToReadRule(f"value type {type(value).__name__} is not supported", hint=field)
 
 
 def _time_part(field: str, value: Any) -> Condition:

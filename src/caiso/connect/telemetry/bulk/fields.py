@@ -21,7 +21,8 @@ from caiso.connect.telemetry.otlp import value_of
 from caiso.connect.telemetry.records import Limits, UnableToAccept
 from caiso.connect.telemetry.table import COLUMN_TYPES
 
-_SLOW: Final = frozenset({"otel.scope.name", "span.events", "source.id"})  # names that the normaliser itself writes
+# Names that the normaliser itself writes, and addresses, which it takes apart.
+_SLOW: Final = frozenset({"otel.scope.name", "span.events", "source.id", "url.full", "http.url"})
 _TYPED: Final = (Meaning.INTEGER, Meaning.NUMBER, Meaning.BOOLEAN)
 
 

@@ -28,6 +28,8 @@ from caiso.connect.telemetry.normalise import (
     KIND_SIGNS,
     LATE_US,
     LONG_TEXT,
+    TOOL_FIELDS,
+    ToolFacts,
     distrust,
     is_missing,
     kind_by_content,
@@ -309,13 +311,13 @@ class _Work:
         rows = [row for row, kind in enumerate(kinds) if kind in ("tool", "mcp") and tools[row] is not None]
         if not rows:
             return
-        impacts: list[object] = list(self._texts_of("aisoc.tool.impact"))
-        hosts: list[object] = list(self._texts_of("aisoc.egress.host"))
+        told: list[list[object]] = [list(self._texts_of(field)) for field in TOOL_FIELDS]
         for row in rows:
-            found = tool_facts(str(tools[row]), segments[row], impacts[row], hosts[row])
-            impacts[row], hosts[row] = (value or None for value in found)
-        self.columns["aisoc.tool.impact"] = pa.array(impacts, pa.string())
-        self.columns["aisoc.egress.host"] = pa.array(hosts, pa.string())
+            known = ToolFacts(*(values[row] for values in told))
+            for values, value in zip(told, tool_facts(str(tools[row]), segments[row], known), strict=True):
+                values[row] = value or None
+        for field, values in zip(TOOL_FIELDS, told, strict=True):
+            self.columns[field] = pa.array(values, pa.string())
 
     # -- the table ----------------------------------------------------------------------------------------------
 

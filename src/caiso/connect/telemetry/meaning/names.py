@@ -36,6 +36,11 @@ RENAMES: Final = {
     "http.client_ip": "client.address",
     "http.user_agent": "user_agent.original",
     "http.status_code": "http.response.status_code",
+    "http.method": "http.request.method",
+    "http.url": "url.full",
+    "http.host": "server.address",
+    "net.peer.name": "server.address",
+    "http.response_content_length": "http.response.body.size",
     "mcp.tool.name": "gen_ai.tool.name",
     "mcp.request.id": "jsonrpc.request.id",
     # OpenInference

@@ -13,6 +13,7 @@ from caiso.web.inventory.identity import known_assets
 from caiso.web.inventory.models import Asset, AssetKind, AssetState, Observation, ObservationSource, Relation
 
 NAME_LIMIT = 300
+_NOT_AI = frozenset({"other", "http", "api", "health"})  # an app that sends only these has shown no AI
 _PARTS = (
     # event field, kind, relation of the system to it
     ("gen_ai.request.model", AssetKind.HOSTED_MODEL, Relation.Type.USES_MODEL),
@@ -65,8 +66,11 @@ def sightings(batch: Batch) -> dict[str, list[Sighting]]:
     (two apps may each have a tool called `search`).
     """
     # Millions of events name a handful of things: the raw values are told apart first, identities made once for each.
-    times = batch.column("time")
-    order = sorted(range(len(batch)), key=times.__getitem__)  # type: ignore[arg-type]  # the normaliser's word
+    times, kinds = batch.column("time"), batch.column("event.kind")
+    order = sorted(
+        (row for row, kind in enumerate(kinds) if kind not in _NOT_AI),
+        key=times.__getitem__,  # type: ignore[arg-type]  # the normaliser's word
+    )
     found: dict[str, dict[tuple[str, str], Sighting]] = {}
     for name_field, kind, relation in (("service.name", AssetKind.AI_SYSTEM, ""), *_PARTS):
         if name_field not in batch.fields():

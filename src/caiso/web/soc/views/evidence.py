@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from caiso.connect.telemetry.normalise import segment_places
+from caiso.connect.telemetry.normalise import DERIVED, segment_places
 from caiso.web.base.guard import PageRequest
 from caiso.web.soc import queries, store
 from caiso.web.soc.models import Alert
@@ -106,6 +106,8 @@ def moment(reading: store.Reading, *, is_cause: bool, hits: Spans) -> Moment:
             max(0, len(segment.text) - LONGEST_TEXT),
         )
         for segment, place in zip(reading.segments, places, strict=True)
+        # What only repeats a neighbour in another form is shown where a rule matched that form.
+        if segment.origin != DERIVED or _within(place, len(segment.text), hits)
     )
     at = datetime.fromtimestamp(int(event["time"]) / 1_000_000, UTC)
     return Moment(event, at, _title(event), is_cause, passages, reading.gone)
