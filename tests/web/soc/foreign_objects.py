@@ -48,7 +48,7 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         **{f"incident_{deed}": case for deed in ("record", "note", "fact", "review")},
         "incident_advance": {**case, "to": "triage"},
         "clock_record": {"pk": clock.pk},
-        "source_record": {"pk": source.pk},
+        **{f"source_{deed}": {"pk": source.pk} for deed in ("record", "retry", "redaction")},
         "coverage_record": {"pk": coverage.pk},
         "alerts": {"key": str(alert.pk)},
         "incidents": {"key": str(incident.pk)},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,7 @@ from caiso.connect.telemetry.records import (
     UnableToAccept,
     UnableToDecode,
 )
+from caiso.connect.telemetry.redaction import Redactor
 from caiso.connect.telemetry.table import SCHEMA, Event, UnableToStoreEvents, to_table, unstorable
 from caiso.connect.telemetry.wal import Frame
 
@@ -53,7 +54,11 @@ class Draft:
 
     is_new: Callable[[str], bool]
     limits: Limits
+    redactors: Mapping[str, Redactor] = field(default_factory=dict)  # by source
     rejects: list[tuple[Reject, str]] = field(default_factory=list)  # with the record's beginning
+    requests: dict[str, Envelope] = field(
+        default_factory=dict
+    )  # those of refused records, by the id they are kept under
     duplicates: int = 0
     _pieces: list[_Piece] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
@@ -63,7 +68,8 @@ class Draft:
         """Take requests in, in the order of the log."""
         together: list[Item] = []
         for frame, envelope in items:
-            if envelope.signal is Signal.TRACES and envelope.encoding is Encoding.PROTOBUF:
+            plain = envelope.signal is Signal.TRACES and envelope.encoding is Encoding.PROTOBUF
+            if plain and envelope.only is None:
                 together.append((frame, envelope))
                 continue
             self._take_spans(together)
@@ -71,6 +77,21 @@ class Draft:
             self._take_each(frame, envelope)
         self._take_spans(together)
         self._settle()
+        if self.redactors:
+            self._pieces = [self._redacted(piece) for piece in self._pieces]
+
+    def _redacted(self, piece: _Piece) -> _Piece:
+        """Texts without what their source's settings want out, noted on the events; before anything is stored."""
+        told: list[str | None] = [None] * piece.table.num_rows
+        for row, source in enumerate(piece.table.column("source.id").to_pylist()):
+            redactor = self.redactors.get(source)
+            if redactor is not None and piece.segments[row]:
+                told[row] = redactor.redact_segments(piece.segments[row]) or None
+        if not any(told):
+            return piece
+        place = piece.table.schema.get_field_index("content.redacted")
+        column = pa.array(told, pa.string())
+        return _Piece(piece.table.set_column(place, piece.table.schema.field(place), column), piece.segments)
 
     def events(self) -> tuple[pa.Table, list[list[Segment]]]:
         """All accepted events as one table, and each one's segments."""
@@ -138,6 +159,7 @@ class Draft:
     def _each(
         self, frame: Frame, envelope: Envelope, *, only: Container[int] | None = None
     ) -> Iterator[tuple[int, Normalised]]:
+        only = envelope.only if only is None else only
         try:
             for index, item in enumerate(
                 decode_request(envelope.signal, envelope.encoding, envelope.body, self.limits)
@@ -148,31 +170,35 @@ class Draft:
                 if found is not None:
                     yield index, found
         except UnableToDecode as error:  # the edge took it, so this is damage or another version's request
-            self._reject(frame, envelope, Refusal(0, str(error)))
+            self._reject(frame, envelope, Refusal(0, str(error)), 0)
 
     def _normalised(self, item: RawRecord | Refusal, frame: Frame, envelope: Envelope, index: int) -> Normalised | None:
         if isinstance(item, Refusal):
-            self._reject(frame, envelope, item)
+            self._reject(frame, envelope, item, index)
             return None
         try:
             return normalise(item, source_id=envelope.source_id, ingest_us=envelope.ingest_us)
         except UnableToAccept as error:
-            self._reject(frame, envelope, Refusal(index, str(error), repr(item)[:2000]))
+            self._reject(frame, envelope, Refusal(index, str(error), repr(item)[:2000]), index)
         except Exception as error:  # one record that trips a mistake of ours must not stop all detection
             log.exception("record %s of a request of %s could not be normalised", index, envelope.source_id)
             reason = f"internal error: {type(error).__name__}"
-            self._reject(frame, envelope, Refusal(index, reason, repr(item)[:2000]))
+            self._reject(frame, envelope, Refusal(index, reason, repr(item)[:2000]), index)
         return None
 
-    def _reject(self, frame: Frame, envelope: Envelope, refusal: Refusal) -> None:
-        place = f"{frame.writer}/{frame.start.segment}/{frame.start.offset}/{refusal.index}"
+    def _reject(self, frame: Frame, envelope: Envelope, refusal: Refusal, place: int) -> None:
+        request = f"{frame.writer}/{frame.start.segment}/{frame.start.offset}"
+        request_id = hashlib.blake2b(request.encode(), digest_size=16).hexdigest()
+        self.requests.setdefault(request_id, envelope)
         reject = Reject(
-            id=hashlib.blake2b(place.encode(), digest_size=16).hexdigest(),
+            id=hashlib.blake2b(f"{request}/{refusal.index}".encode(), digest_size=16).hexdigest(),
             source_id=envelope.source_id,
             signal=envelope.signal.value,
             ingest_us=envelope.ingest_us,
             index=refusal.index,
             reason=refusal.reason[:500],
+            place=place,
+            request_id=request_id,
         )
         self.rejects.append((reject, refusal.excerpt))
 

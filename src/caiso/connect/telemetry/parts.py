@@ -58,7 +58,10 @@ class Range:
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
-    """A record that the normaliser refused; ``ref`` leads to the beginning of it in the content store."""
+    """A record that the normaliser refused; ``ref`` leads to the beginning of it in the content store.
+
+    ``place`` is its number among all records of its request, which ``request_ref`` leads to, if it was kept.
+    """
 
     id: str
     source_id: str
@@ -67,6 +70,9 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
     index: int
     reason: str
     ref: str = ""
+    place: int = 0
+    request_ref: str = ""
+    request_id: str = ""  # under which the content store keeps the request
 
 
 @dataclass(frozen=True, slots=True)

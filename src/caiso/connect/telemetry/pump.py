@@ -50,6 +50,8 @@ from caiso.connect.telemetry.meaning.messages import Segment
 from caiso.connect.telemetry.normalise import texts_by_field
 from caiso.connect.telemetry.parts import PartInfo, Range, Reject
 from caiso.connect.telemetry.records import LIMITS, Envelope, Limits, UnableToDecode, unpack_envelope
+from caiso.connect.telemetry.redaction import Redactor
+from caiso.connect.telemetry.redrive import keep_requests
 from caiso.connect.telemetry.state import Snapshot, StateStore
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.wal import Damage, Frame, Position, WalReader
@@ -188,6 +190,7 @@ class Pump:
         self._damage: list[Damage] = []
         self._wal = WalReader(data_dir / "wal", KeyRing(data_dir / "keys", "wal"), on_damage=self._damage.append)
         self._state = StateStore(data_dir / "state", KeyRing(data_dir / "keys", "state"))
+        self.redactors: Mapping[str, Redactor] = {}  # by source; set by whoever knows the settings
         self._offsets: dict[str, Position] = {}
         self._after_part: dict[int, dict[str, Position]] = {}  # offsets after each part that no snapshot covers
         self._seen = _Window(self._settings.dedup_window)
@@ -286,7 +289,7 @@ class Pump:
             self._damage.clear()
             return None  # offsets stay: a part's ranges must begin where the last transaction ended
         self._ready = False  # should anything below fail, only ``recover`` knows how far it came
-        draft = Draft(self._seen.is_new, self._settings.limits)
+        draft = Draft(self._seen.is_new, self._settings.limits, self.redactors)
         draft.take(envelopes)
         batch = self._write(draft, ranges, envelopes[0][1].ingest_us if envelopes else 0)
         self._open = batch
@@ -358,7 +361,10 @@ class Pump:
         damaged: tuple[Reject, ...],
     ) -> Written:
         """Content first, then the part that refers to it; each is synced."""
-        table, rejects = self._store(table, segments, draft.rejects, date.fromisoformat(hour[:10]))
+        day = date.fromisoformat(hour[:10])
+        table, rejects = self._store(table, segments, draft.rejects, day)
+        kept = {name: one for name, one in draft.requests.items() if one.source_id not in self.redactors}
+        rejects = keep_requests(self.content, kept, rejects, day)
         rejects += damaged
         if not table.num_rows:
             return None, rejects
@@ -383,6 +389,8 @@ class Pump:
             if own:
                 by_source.setdefault(sources[row], []).append((ids[row], own, row))
         for number, (reject, excerpt) in enumerate(refused):
+            if reject.source_id in self.redactors:
+                excerpt, _ = self.redactors[reject.source_id].redact(excerpt)
             if excerpt:
                 own = [Segment("reject", excerpt)]
                 by_source.setdefault(reject.source_id, []).append((reject.id, own, -1 - number))

@@ -121,6 +121,7 @@ class Envelope(msgspec.Struct, gc=False, array_like=True):
     encoding: Encoding
     ingest_us: int
     body: bytes
+    only: list[int] | None = None  # places of the records that are meant, where a refused one is tried again
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -32,7 +32,7 @@ TEXT_COLUMNS: Final = (
     "gen_ai.response.model", "gen_ai.response.id", "gen_ai.agent.id", "gen_ai.agent.name", "gen_ai.tool.name",
     "gen_ai.tool.call.id", "gen_ai.data_source.id", "mcp.method.name", "mcp.session.id", "aisoc.tool.impact",
     "aisoc.egress.host", "error.type", "guardrail.verdict", "model.id", "action", "artifact.uri", "dataset.id",
-    "process.executable.path", "content.ref",
+    "process.executable.path", "content.redacted", "content.ref",
 )  # fmt: skip
 INT_COLUMNS: Final = (
     "time", "observed_time", "ingest_time",

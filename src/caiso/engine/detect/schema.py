@@ -43,6 +43,7 @@ _KEYWORD: Final = (
     # envelope
     "event.id", "event.kind", "event.name", "source.id", "schema.version", "trace_id", "span_id", "parent_span_id",
     "service.name", "deployment.environment.name", "time.marked", "error.type",
+    "content.redacted",
     # who
     "user.id", "api_key.id", "client.address", "user_agent.original", "client.geo.country_iso_code", "enduser.id",
     # OpenTelemetry GenAI

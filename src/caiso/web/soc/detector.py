@@ -28,6 +28,7 @@ from caiso.web.inventory.services.traffic import TrafficMemory
 from caiso.web.soc import queries
 from caiso.web.soc.services import ingest, storage
 from caiso.web.soc.services.coverage import compute_technique_coverage
+from caiso.web.soc.services.privacy import redaction_settings, redactors
 from caiso.web.soc.services.rules import LoadedRules, load_live_rules, rule_states, take_rules
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class DetectorRun:
         self._covered = 0  # the part that the newest snapshot follows
         self._leaving: deque[tuple[datetime, list[str]]] = deque()  # replaced files and when they may go
         self._unsaved = self.events = 0
+        self._redaction: dict[str, list[str]] = {}
         self._dirty = True
 
     def begin(self) -> bool:
@@ -81,6 +83,7 @@ class DetectorRun:
         take_rules(self.loaded, now=self.clock())
         self.states = rule_states()
         self.pump = Pump(self.data)
+        self.follow_settings()
         parts = queries.parts()
         last = max((part.last_number for part in parts), default=0)
         part_files.remove(
@@ -185,6 +188,13 @@ class DetectorRun:
             self._unsaved = 0
             self._covered = self._last_part
 
+    def follow_settings(self) -> None:
+        """Take up what people set about sources; the next batch is read by it."""
+        wanted = redaction_settings()
+        if wanted != self._redaction:
+            self._redaction = wanted
+            self.pump.redactors = redactors(wanted)
+
     def rules_changed(self) -> bool:
         """Whether somebody promoted or demoted a rule since this run began."""
         return rule_states() != self.states
@@ -231,6 +241,7 @@ def _loop(run: DetectorRun, stop: threading.Event) -> None:
             stop.wait(QUIET_SECONDS if run.events != before else IDLE_SECONDS)
         if time.monotonic() - checked >= 2.0:
             checked = time.monotonic()
+            run.follow_settings()
             if run.rules_changed():
                 return
 

@@ -16,6 +16,7 @@ from caiso.web.soc.models import (
     EventPart,
     Incident,
     IncidentClock,
+    Reject,
     Signal,
     Source,
     Suppression,
@@ -111,9 +112,9 @@ def rule_or_404(pk: int) -> DetectionRule:
     return _one(rules(), pk)
 
 
-def sources(viewer: Viewer) -> QuerySet[Source]:
-    """Telemetry sources of the viewer's units."""
-    return visible(Source.objects.select_related("unit", "token"), viewer, "soc.view")
+def sources(viewer: Viewer, permission: str = "soc.view") -> QuerySet[Source]:
+    """Telemetry sources of the units in which the viewer holds the permission."""
+    return visible(Source.objects.select_related("unit", "token"), viewer, permission)
 
 
 def technique_coverage(viewer: Viewer) -> QuerySet[TechniqueCoverage]:
@@ -175,3 +176,15 @@ def _one(rows: "QuerySet[Row]", pk: int) -> Row:
     if found is None:
         raise Http404
     return found
+
+
+def rejects(source: Source, *, reason: str = "") -> QuerySet[Reject]:
+    """Refused records of a source that the caller may see, newest first, those of one reason if one is given."""
+    rows = Reject.objects.filter(source=source)
+    return rows.filter(reason=reason) if reason else rows
+
+
+def reject_reasons(source: Source, *, limit: int = 20) -> list[tuple[str, int]]:
+    """The commonest reasons for which records of a source were refused, with their counts."""
+    rows = Reject.objects.filter(source=source).order_by().values("reason").annotate(n=Count("pk"))
+    return [(row["reason"], row["n"]) for row in rows.order_by("-n", "reason")[:limit]]

@@ -94,7 +94,7 @@ _NOT_NUMBERED: Final = ("gen_ai.prompt.name", "gen_ai.prompt.version", "gen_ai.p
 _RESERVED: Final = frozenset(
     {
         "event.id", "time", "observed_time", "ingest_time", "schema.version", "trace_id", "span_id", "parent_span_id",
-        "time.marked", "time.sent", "content.ref", "content.missing", "source.id", "duration_us", "status",
+        "time.marked", "time.sent", "content.ref", "content.missing", "content.redacted", "source.id", "duration_us", "status",
     }
 )  # fmt: skip
 

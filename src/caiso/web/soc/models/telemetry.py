@@ -18,6 +18,8 @@ class Source(models.Model):
     inferences = models.BigIntegerField(default=0)
     content_missing = models.BigIntegerField(default=0)
     rejects = models.BigIntegerField(default=0)
+    # Kinds of data that are taken out of content before it is stored; names of `connect.telemetry.redaction`.
+    redaction = models.JSONField(default=list, blank=True)
     is_demo = models.BooleanField(default=False)
 
     class Meta:
@@ -116,6 +118,11 @@ class Reject(models.Model):
     place = models.PositiveIntegerField(default=0)
     reason = models.CharField(max_length=500)
     content_ref = models.CharField(max_length=200, blank=True)
+    # Where its whole request is kept, encrypted, and its number in it: with these it can be tried again.
+    request_ref = models.CharField(max_length=200, blank=True)
+    request_id = models.CharField(max_length=32, blank=True)
+    record = models.PositiveIntegerField(default=0)
+    retried_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]

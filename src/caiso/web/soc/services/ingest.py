@@ -88,6 +88,9 @@ def _keep_rejects(rejects: Sequence[RefusedRecord], *, sources: dict[str, Source
                 place=reject.index,
                 reason=reject.reason,
                 content_ref=reject.ref,
+                request_ref=reject.request_ref,
+                request_id=reject.request_id,
+                record=reject.place,
             )
         )
     Reject.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)

@@ -13,7 +13,7 @@ from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, record_context
 from caiso.web.soc import queries
-from caiso.web.soc.models import DetectionRule, Feed, Source
+from caiso.web.soc.models import DetectionRule
 from caiso.web.soc.registers import RULE_TONES
 from caiso.web.soc.services.alerts import rule_precision
 from caiso.web.soc.services.rules import change_rule_state
@@ -93,53 +93,6 @@ def rule_state(request: PageRequest, pk: int, to: str) -> HttpResponse:
     except DomainError as refusal:
         messages.error(request, str(refusal))
     return redirect("rule_record", pk=pk)
-
-
-@page("soc.view")
-def source_record(request: PageRequest, pk: int) -> HttpResponse:
-    """What a source sends, app by app, and what was refused."""
-    source = get_object_or_404(queries.sources(request.viewer), pk=pk)
-    context = record_context(
-        request,
-        request.viewer,
-        Page(
-            record=source,
-            title=source.name,
-            crumbs=(("Telemetry sources", reverse("sources_list")),),
-            facts=_source_facts(source),
-            tabs=(
-                Tab("feeds", "Apps", "soc/source_feeds.html", count=source.feeds.count()),
-                Tab("rejects", "Refused records", "soc/source_rejects.html", count=source.rejects),
-            ),
-            live="sources",
-            extra={
-                "source": source,
-                "feeds": [_readiness(feed) for feed in source.feeds.select_related("asset")[:200]],
-                "rejects": source.reject_log.all()[:100],
-            },
-        ),
-    )
-    return render(request, "shell/record.html", context)
-
-
-def _source_facts(source: Source) -> list[Fact]:
-    return [
-        Fact("Id", source.slug),
-        Fact("Unit", source.unit.name),
-        Fact("Events", f"{source.events:,}"),
-        Fact("Inferences", f"{source.inferences:,}"),
-        Fact("Without content", f"{source.content_missing:,} of {source.inferences:,}"),
-        Fact("First event", source.first_event_at, kind="moment"),
-        Fact("Last event", source.last_event_at, kind="moment"),
-    ]
-
-
-def _readiness(feed: Feed) -> dict[str, object]:
-    """How many of the live rules this app's fields can feed."""
-    arriving = set(feed.fields_seen)
-    live = list(queries.rules().filter(state="live"))
-    fed = [rule for rule in live if set(rule.needs) <= arriving]
-    return {"feed": feed, "fed": len(fed), "rules": len(live)}
 
 
 @page("view")
