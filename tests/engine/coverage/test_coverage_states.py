@@ -64,7 +64,7 @@ def test_an_owner_past_capacity_is_unstaffed_for_what_does_not_fit() -> None:
     )
     assert view.by_id["watch"].state == "covered"
     assert view.by_id["guard"].state == "unstaffed"
-    assert "60.0 h a week of 40.0 h" in view.by_id["guard"].worst.reasons[0]
+    assert "60 h a week of 40 h" in view.by_id["guard"].worst.reasons[0]
 
 
 def test_work_done_by_a_staffed_role_leaves_the_owner_the_oversight() -> None:
@@ -111,6 +111,39 @@ def test_an_absent_holder_is_covered_by_a_delegate_and_unstaffed_without() -> No
     assert state(people=people) == "unstaffed"
     assert state(people=people, delegates=(Delegate("ada", "ben", "chief"),)) == "covered"
     assert state(people=people, delegates=(Delegate("ada", "ben", "chief", until_on=date(2026, 11, 1)),)) == "unstaffed"
+
+
+def test_a_delegate_for_one_duty_answers_for_that_duty_alone() -> None:
+    duties = (
+        Duty("guard", "Guard", "Guards.", "security", requires={"law": 2}, effort_hours=3),
+        Duty("watch", "Watch", "Watches.", "security", effort_hours=2),
+    )
+    people = (Person("ada", "Ada", absences=AWAY), Person("ben", "Ben"))
+    organisation = plain(
+        duties=duties,
+        people=people,
+        assignments=(Assignment("guard", "chief", "A"), Assignment("watch", "chief", "A")),
+        delegates=(Delegate("ada", "ben", "chief", duties=("guard",)),),
+    )
+    view = coverage(organisation, as_of=TODAY)
+    assert (view.by_id["guard"].state, view.by_id["watch"].state) == ("covered", "unstaffed")
+    assert "delegate:ada:ben:chief" in view.by_id["guard"].worst.records
+    assert route(view.snapshot, "watch").recipients == ()
+    assert (view.people["ben"].demand_hours, view.people["ben"].capacity_hours) == (3, 40)
+
+
+def test_who_stands_in_is_judged_by_what_was_attested_of_them_and_asked_for_the_hours() -> None:
+    people = (
+        Person("ada", "Ada", absences=AWAY, skills=(Skill("law", 4, "manager", TODAY),)),
+        Person("ben", "Ben", skills=(Skill("law", 1, "manager", TODAY),)),
+    )
+    organisation = plain(people=people, delegates=(Delegate("ada", "ben", "chief"),))
+    view = coverage(organisation, as_of=TODAY)
+    assert view.by_id["guard"].state == "unqualified"
+    assert [(short.person, short.held) for short in view.by_id["guard"].shortfalls] == [("ben", 1)]
+    assert (view.people["ada"].demand_hours, view.people["ben"].demand_hours) == (0, 1)
+    back = replace(organisation, people=(replace(people[0], absences=()), people[1]))
+    assert coverage(back, as_of=TODAY).by_id["guard"].state == "covered"
 
 
 def test_an_acting_holder_counts_and_is_marked() -> None:
@@ -186,5 +219,5 @@ def test_an_alert_goes_to_the_holder_or_the_delegate_or_says_where_it_hurts() ->
     assert (recipient.person, recipient.instead_of) == ("ben", "ada")
     (present,) = route(Snapshot(plain(), TODAY), "guard").recipients
     assert (present.person, present.via) == ("ada", "holding:ada:chief")
-    assert route(Snapshot(replace(plain(), holdings=()), TODAY), "guard").hurts == "chief is vacant"
-    assert route(Snapshot(plain(assignments=()), TODAY), "guard").hurts == "nobody is accountable for guard"
+    assert route(Snapshot(replace(plain(), holdings=()), TODAY), "guard").hurts == "Chief is vacant"
+    assert route(Snapshot(plain(assignments=()), TODAY), "guard").hurts == "nobody is accountable for Guard"

@@ -103,6 +103,96 @@ def test_the_same_id_twice_in_one_file_is_refused() -> None:
     ]
 
 
+PEOPLE = "people:\n  - {id: ada, name: Ada}\n  - {id: ben, name: Ben}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lines:\n  - {from: chief, to: chief, kind: dotted}\n", '10: to: role "chief" does not answer to itself'),
+        (
+            "lines:\n  - {from: clerk, to: chief}\n  - {from: clerk, to: chief, kind: dotted}\n",
+            '11: to: role "clerk" answers to "chief" twice at once',
+        ),
+        (
+            f"{PEOPLE}holdings:\n  - {{person: ada, role: chief, until_on: 2026-06-30}}\n"
+            "  - {person: ada, role: chief, since_on: 2026-06-30}\n",
+            '14: role: person "ada" holds role "chief" twice at once',
+        ),
+        (
+            f"{PEOPLE}delegates:\n  - {{person: ada, delegate: ada, role: chief}}\n",
+            "13: delegate: nobody stands in for themselves",
+        ),
+        (
+            "units:\n  - {id: bank, title: Bank}\nsystems:\n  - {id: bot, title: Bot}\n"
+            "assignments:\n  - {duty: guard, role: chief, kind: A, unit: bank, system: bot}\n",
+            "14: system: give either a unit or a system, not both",
+        ),
+        (
+            "people:\n  - {id: ada, name: Ada, skills: [{competence: law, level: 1}, {competence: law, level: 4}]}\n",
+            '10: competence: "law" stands twice among the skills of ada',
+        ),
+        (
+            "people:\n  - {id: ada, name: Ada, absences: [{since_on: 2026-02-01, until_on: 2026-01-01}]}\n",
+            "10: until_on 2026-01-01 is before since_on 2026-02-01",
+        ),
+        ("profile:\n  weights: {luck: 3}\n", '10: weights: unknown criterion "luck"'),
+        (
+            "criteria:\n  - {id: luck, title: Luck, description: Luck.}\n"
+            "profile_rules:\n  - {criterion: luck, when: {weather: [large]}, reason: x}\n",
+            '12: when: unknown field "weather", expected one of size, regulation',
+        ),
+        (
+            "criteria:\n  - {id: luck, title: Luck, description: Luck.}\n"
+            "profile_rules:\n  - {criterion: luck, when: {size: [tiny]}, reason: x}\n",
+            '12: when: size is never "tiny", expected one of small, medium',
+        ),
+        (
+            "authority_records:\n  - {id: a, kind: budget, role: chief, on: 2026-01-01, need: 5}\n",
+            "10: kind budget needs the key approved",
+        ),
+        ("without: [lines]\n", "9: without leaves out parts of what is extended, so the key extends is missing"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_its_line(text: str, message: str) -> None:
+    assert refusal(text)[0].startswith(f"mine.yaml:{message}")
+
+
+def test_dated_records_that_follow_each_other_are_sound() -> None:
+    text = (
+        f"{PEOPLE}holdings:\n  - {{person: ada, role: chief, until_on: 2026-06-30}}\n"
+        "  - {person: ada, role: chief, since_on: 2026-07-01}\n"
+        "lines:\n  - {from: clerk, to: chief, until_on: 2026-06-30}\n"
+        "  - {from: clerk, to: chief, kind: dotted, since_on: 2026-07-01}\n"
+    )
+    assert len(parse_organisation((HEAD + text).encode(), path=Path("x.yaml")).holdings) == 2
+
+
+def test_a_template_that_somebody_holds_is_part_of_the_organisation() -> None:
+    text = b"id: mine\nextends: default\npeople: [{id: ada, name: Ada}]\nholdings: [{person: ada, role: caiso}]\n"
+    mine = parse_organisation(text, path=Path("mine.yaml"))
+    assert [role.id for role in mine.roles if role.template] == [
+        "aisoc-lead",
+        "ai-security-architect",
+        "ai-red-team-lead",
+        "ai-security-grc-lead",
+    ]
+
+
+def test_an_extending_file_arranges_for_itself_what_it_leaves_out() -> None:
+    text = (
+        b"id: mine\nextends: three-officers\nwithout: [people, assignments, lines]\n"
+        b"people: [{id: ada, name: Ada}]\nholdings: [{person: ada, role: ciso}]\n"
+        b"lines: [{from: ciso, to: cto}]\nassignments: [{duty: ai-risk-treatment, role: ciso, kind: A}]\n"
+    )
+    mine = parse_organisation(text, path=Path("mine.yaml"))
+    assert (len(mine.people), len(mine.holdings), len(mine.lines), len(mine.assignments)) == (1, 1, 1, 1)
+    assert mine.duties == default_organisation().duties
+    assert parse_organisation(dump(mine).encode(), path=Path("x.yaml")) == mine
+    with pytest.raises(PackError, match="without"):
+        parse_organisation(text.replace(b"people, assign", b"duties, assign"), path=Path("mine.yaml"))
+
+
 def test_hostile_yaml_is_refused() -> None:
     assert "tag" in refusal("title: !!python/object/apply:os.system [id]\n")[0]
 

@@ -119,6 +119,28 @@ def test_a_duty_can_ask_for_more_and_be_removed() -> None:
         after(built_in("three-officers"), Change("remove_duty", duty="ai-risk-assessments"))
 
 
+def test_a_duty_can_be_added_assigned_and_changed() -> None:
+    found = after(
+        plain(),
+        Change("add_duty", duty="watch", title="Watch", family="technical", requires={"code": 2}, ai_security=True),
+        Change("assign", duty="watch", role="chief", kind="A"),
+        Change("change_duty", duty="watch", family="grc", stages=("design",), priority=1, description="Looks."),
+    )
+    duty = next(duty for duty in found.duties if duty.id == "watch")
+    assert (duty.family, duty.stages, duty.priority, duty.description) == ("grc", ("design",), 1, "Looks.")
+    assert duty.ai_security
+    assert coverage(found, as_of=TODAY).by_id["watch"].state == "covered"
+    with pytest.raises(UnableToApply, match="duty guard exists already"):
+        after(plain(), Change("add_duty", duty="guard", title="Guard", family="grc"))
+
+
+def test_a_shorter_week_shows_in_the_load() -> None:
+    duties = (Duty("guard", "Guard", "Guards.", "security", effort_hours=20),)
+    found = try_scenario(plain(duties=duties), scenario(Change("change_person", person="ada", hours=10.0)), as_of=TODAY)
+    assert [change.duty for change in found.newly_unstaffed] == ["guard"]
+    assert found.after.people["ada"].capacity_hours == 10
+
+
 def test_a_delegate_ends_the_dependency_on_one_person() -> None:
     base = plain(people=(Person("ada", "Ada"), Person("ben", "Ben")), holdings=())
     alone = try_scenario(base, scenario(Change("appoint", person="ada", role="chief")), as_of=TODAY)

@@ -49,7 +49,7 @@ def test_a_duty_s_work_follows_holder_delegate_and_vacancy(caiso: User, holder: 
         Holding.objects.get(role__slug="ciso"), last_on=TODAY - timedelta(days=1), actor=caiso, now=NOW
     )
     assert role_words("ciso", on=TODAY).endswith("vacant")
-    assert "ciso is vacant" in duty_words(duty, on=TODAY)
+    assert "Officer is vacant" in duty_words(duty, on=TODAY)
 
 
 def test_an_unowned_duty_says_so(officers: Unit) -> None:

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from caiso.engine.coverage.organisation.changes import Operation
 from caiso.web.base.models import AuditRecord, FactTouch, Unit, User
 from caiso.web.organisation import queries
+from caiso.web.organisation.forms.scenario import OPERATIONS
 from caiso.web.organisation.models import Assignment, Duty, DutyCoverage, Holding, ReportingLine, Role, Scenario
 from caiso.web.organisation.services import scenarios
+from caiso.web.organisation.services.coverage import compute_coverage
 from caiso.web.organisation.services.scenarios import UnableToChangeScenario
 from tests.web.conftest import NOW
 
@@ -148,8 +152,27 @@ FORMS: tuple[tuple[str, dict[str, object]], ...] = (
     ("train", {"role": "ciso", "competence": "ai-security", "level": "4", "cost": 9000}),
     ("change_line", {"role": "caio", "to": "ciso", "line": "dotted", "covers": "AI"}),
     ("delegate", {"person": "ciso-holder", "to": "cto-holder", "role": "ciso"}),
-    ("change_duty", {"duty": "caio-ai-talent", "hours": 9, "level-risk": "1"}),
+    ("unassign", {"duty": "caio-ai-talent", "role": "caio", "kind": "A"}),
+    ("remove_line", {"role": "caio", "to": "ceo"}),
+    ("change_person", {"person": "ciso-holder", "hours": 20}),
+    (
+        "add_duty",
+        {
+            "title": "Watch the models",
+            "family": "technical",
+            "ai_security": "yes",
+            "stages": ["design", "operation"],
+            "priority": "2",
+            "level-risk": "2",
+        },
+    ),
+    ("change_duty", {"duty": "caio-ai-talent", "hours": 9, "level-risk": "1", "description": "Finds people."}),
+    ("remove_duty", {"duty": "spare"}),
 )
+
+
+def test_every_operation_of_the_language_has_a_form() -> None:
+    assert set(OPERATIONS) == set(get_args(Operation)) == {op for op, _ in FORMS}
 
 
 @pytest.mark.parametrize(("op", "given"), FORMS, ids=[op for op, _ in FORMS])
@@ -157,6 +180,9 @@ def test_every_operation_has_a_form_that_changes_the_scenario(
     client: Client, caiso: User, officers: Unit, op: str, given: dict[str, object]
 ) -> None:
     row = _start(caiso, officers, template="")
+    if op == "remove_duty":
+        Duty.objects.create(slug="spare", title="Spare", family="other", unit=officers)
+        compute_coverage(now=NOW)
     given = {key: _known(str(value)) if key in ("duty", "person", "to") else value for key, value in given.items()}
     address = f"{reverse('scenario_change', args=[row.pk])}?op={op}"
     assert client.get(address).status_code == 200

@@ -307,14 +307,38 @@ def _delegate(editor: _Editor, change: Change) -> None:
     editor.delegates.append(Delegate(person.id, stands.id, role.id, since_on=editor.day, duties=change.duties))
 
 
+def _change_person(editor: _Editor, change: Change) -> None:
+    person = editor.person(change.person)
+    hours = person.hours_per_week if change.hours is None else change.hours
+    editor.people[person.id] = replace(person, hours_per_week=hours, unit=change.unit or person.unit)
+
+
+def _add_duty(editor: _Editor, change: Change) -> None:
+    if change.duty in editor.duties:
+        raise UnableToApply(f"duty {change.duty} exists already")
+    title = change.title or ""
+    new = Duty(change.duty or "", title, change.description or title, change.family or "other")
+    editor.duties[new.id] = _edited_duty(new, change)
+
+
 def _change_duty(editor: _Editor, change: Change) -> None:
     duty = editor.duty(change.duty)
-    values: dict[str, Any] = {"requires": {**duty.requires, **change.requires}}
-    if change.hours is not None:
-        values["effort_hours"] = change.hours
-    if change.title is not None:
-        values["title"] = change.title
-    editor.duties[duty.id] = replace(duty, **values)
+    editor.duties[duty.id] = _edited_duty(duty, change)
+
+
+def _edited_duty(duty: Duty, change: Change) -> Duty:
+    values: dict[str, Any] = {"requires": {**duty.requires, **change.requires}, "stages": change.stages or duty.stages}
+    for name, value in (
+        ("title", change.title),
+        ("description", change.description),
+        ("family", change.family),
+        ("ai_security", change.ai_security),
+        ("effort_hours", change.hours),
+        ("priority", change.priority),
+    ):
+        if value is not None:
+            values[name] = value
+    return replace(duty, **values)
 
 
 def _remove_duty(editor: _Editor, change: Change) -> None:
@@ -350,6 +374,8 @@ _OPERATIONS: dict[str, Callable[[_Editor, Change], None]] = {
     "change_line": _change_line,
     "remove_line": _remove_line,
     "delegate": _delegate,
+    "change_person": _change_person,
+    "add_duty": _add_duty,
     "change_duty": _change_duty,
     "remove_duty": _remove_duty,
 }

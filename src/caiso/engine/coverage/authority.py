@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from caiso.engine.coverage.load import hours_text
 from caiso.engine.coverage.organisation.catalogue import AuthorityCheck
 from caiso.engine.coverage.organisation.records import AuthorityRecord
 from caiso.engine.coverage.snapshot import Snapshot
@@ -142,7 +143,7 @@ def _resources(case: _Case) -> _Answer:
     records = _named(budgets[:1])
     if load is not None and load.capacity_hours and load.overloaded:
         holders = tuple(seat.holding.record for seat in case.snapshot.seats.get(case.role, ()))
-        reason = f"asked for {load.demand_hours:.1f} h a week of {load.capacity_hours:.1f} h"
+        reason = f"asked for {hours_text(load.demand_hours)} h a week of {hours_text(load.capacity_hours)} h"
         return "fail", reason, (*records, *holders)
     if not budgets:
         return "unknown", "no budget with need and approval is on record", ()

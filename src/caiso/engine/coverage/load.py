@@ -25,13 +25,17 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class RoleLoad:
-    """`beyond` are the duties for which no hour is left, served in order of priority."""
+    """`beyond` are the duties for which no hour is left, served in order of priority.
+
+    `elsewhere` is asked of whoever was named for these duties while the holder is away, not of the role's hours.
+    """
 
     role: str
     demand_hours: float
     capacity_hours: float
     demands: tuple[Demand, ...]
     beyond: tuple[str, ...]
+    elsewhere: tuple[Demand, ...] = ()
 
     @property
     def overloaded(self) -> bool:
@@ -57,27 +61,43 @@ class PersonLoad:
         return self.demand_hours > self.capacity_hours + 1e-9
 
 
+def hours_text(amount: float) -> str:
+    """Hours as every sentence and page writes them."""
+    return f"{round(amount, 2):g}"
+
+
 def role_loads(snapshot: Snapshot) -> dict[str, RoleLoad]:
     """The load of every role that exists."""
     demands: dict[str, list[Demand]] = defaultdict(list)
     for duty in snapshot.duties.values():
         for demand in _demands(snapshot, duty.id):
             demands[demand.role].append(demand)
-    return {role: _fit(role, demands.get(role, []), snapshot.capacity(role)) for role in snapshot.roles}
+    return {role: _fit(snapshot, role, demands.get(role, [])) for role in snapshot.roles}
 
 
 def person_loads(snapshot: Snapshot, roles: dict[str, RoleLoad]) -> dict[str, PersonLoad]:
-    """A role's demand is shared by its holders as their hours are."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
+    """A role's demand is shared by its holders as their hours are; who stands in is asked for what the absent were."""
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     capacities: dict[str, float] = defaultdict(float)
+    standing: set[str] = set()
     for role_id, seats in snapshot.seats.items():
         total = sum(seat.hours for seat in seats)
         for seat in seats:
             part = seat.hours / total if total else 1 / len(seats)
-            found[seat.person.id][role_id] = roles[role_id].demand_hours * part
+            asked = seat.filled_by or seat.person.id
+            found[asked][role_id] += roles[role_id].demand_hours * part
+            found[seat.person.id][role_id] += 0.0
             capacities[seat.person.id] += seat.hours
+            if asked != seat.person.id:
+                standing.add(asked)
+        taken = snapshot.taken_over(role_id)
+        for demand in roles[role_id].elsewhere:
+            found[taken[demand.duty]][role_id] += demand.hours
+            standing.add(taken[demand.duty])
+    for person in standing:
+        capacities[person] += snapshot.free_hours(snapshot.people[person])
     return {
-        person: PersonLoad(person, sum(by_role.values()), capacities[person], by_role)
+        person: PersonLoad(person, sum(by_role.values()), capacities[person], dict(by_role))
         for person, by_role in found.items()
     }
 
@@ -87,7 +107,9 @@ def _demands(snapshot: Snapshot, duty_id: str) -> list[Demand]:
     held: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for assignment in snapshot.assignments.get(duty_id, ()):
         held[assignment.role][assignment.kind].append(assignment.record)
-    workers = [role for role, kinds in held.items() if "R" in kinds and "A" not in kinds and snapshot.staffed(role)]
+    workers = [
+        role for role, kinds in held.items() if "R" in kinds and "A" not in kinds and snapshot.staffed(role, duty_id)
+    ]
     demands = []
     for role, kinds in held.items():
         kind = next(letter for letter in "ARCI" if letter in kinds)
@@ -106,16 +128,20 @@ def _hours(kind: str, effort: float, workers: int) -> float:
     return min(effort * CONSULTED_PART, MOST_CONSULTED_HOURS) if kind == "C" else 0.0
 
 
-def _fit(role: str, demands: list[Demand], capacity: float) -> RoleLoad:
+def _fit(snapshot: Snapshot, role: str, demands: list[Demand]) -> RoleLoad:
     """Serve by priority until the first duty that does not fit; all after it wait too.
 
     A smaller duty never overtakes: else more capacity could serve one large duty and drop two small ones.
     """
+    capacity, taken = snapshot.capacity(role), snapshot.taken_over(role)
     ordered = sorted(demands, key=lambda demand: (demand.priority, demand.kind, demand.duty))
     beyond: list[str] = []
     used = 0.0
     for demand in ordered:
+        if demand.duty in taken:
+            continue
         used += demand.hours
         if demand.hours and used > capacity + 1e-9:
             beyond.append(demand.duty)
-    return RoleLoad(role, used, capacity, tuple(ordered), tuple(beyond))
+    elsewhere = tuple(demand for demand in ordered if demand.duty in taken)
+    return RoleLoad(role, used, capacity, tuple(ordered), tuple(beyond), elsewhere)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from caiso.engine.coverage.organisation.model import active
 from caiso.engine.coverage.snapshot import Seat, Snapshot
 from caiso.engine.coverage.states import scopes_of_system, scopes_of_unit
 
@@ -31,26 +30,22 @@ def route(snapshot: Snapshot, duty: str, *, system: str | None = None, unit: str
     scopes = scopes_of_system(snapshot, system) if system else scopes_of_unit(snapshot, unit)
     _, owners = snapshot.accountable(duty, scopes)
     if not owners:
-        return Route((), f"nobody is accountable for {duty}")
+        return Route((), f"nobody is accountable for {snapshot.duties[duty].title}")
     recipients: list[Recipient] = []
     hurts: list[str] = []
     for role in dict.fromkeys(owner.role for owner in owners):
         seats = snapshot.seats.get(role, [])
-        found = [recipient for seat in seats for recipient in _of_seat(snapshot, seat, duty)]
+        found = [recipient for seat in seats for recipient in _of_seat(seat, duty)]
         recipients += found
         if not found:
-            hurts.append(f"{role} is vacant" if not seats else f"every holder of {role} is absent and nobody stands in")
+            title = snapshot.roles[role].title
+            hurts.append(f"{title} is vacant" if not seats else f"every holder of {title} is absent, nobody stands in")
     return Route(tuple(recipients), "; ".join(hurts))
 
 
-def _of_seat(snapshot: Snapshot, seat: Seat, duty: str) -> list[Recipient]:
+def _of_seat(seat: Seat, duty: str) -> list[Recipient]:
     role, person = seat.holding.role, seat.person.id
     if not seat.absent:
         return [Recipient(person, role, seat.holding.record, acting=seat.holding.acting)]
-    for delegate in snapshot.organisation.delegates:
-        fits = delegate.person == person and delegate.role == role and active(delegate, snapshot.as_of)
-        stands = snapshot.people.get(delegate.delegate)
-        here = stands is not None and not any(active(period, snapshot.as_of) for period in stands.absences)
-        if fits and here and (not delegate.duties or duty in delegate.duties):
-            return [Recipient(delegate.delegate, role, delegate.record, instead_of=person)]
-    return []
+    delegate = seat.named_for(duty) or seat.stand_in
+    return [Recipient(delegate.delegate, role, delegate.record, instead_of=person)] if delegate else []

@@ -7,7 +7,7 @@ from typing import Literal
 
 from caiso.engine.coverage.crossover import carried_duties
 from caiso.engine.coverage.organisation.catalogue import ConflictRule
-from caiso.engine.coverage.organisation.model import active
+from caiso.engine.coverage.organisation.model import Delegate, active
 from caiso.engine.coverage.snapshot import Snapshot
 
 
@@ -76,30 +76,42 @@ def _of(
                     sides[verb][subject].add(duty_id)
     for subject in sorted(set(sides[rule.left]) & set(sides[rule.right])):
         left, right = tuple(sorted(sides[rule.left][subject])), tuple(sorted(sides[rule.right][subject]))
-        reason = f"{name} does {rule.left} ({', '.join(left)}) and {rule.right} ({', '.join(right)}) for {subject}"
+        reason = (
+            f"{_title(snapshot, holder, name)} does both {rule.left} ({_titles(snapshot, left)}) "
+            f"and {rule.right} ({_titles(snapshot, right)}) for {subject}"
+        )
         yield Conflict(rule.id, subject, holder, name, roles, left, right, reason)
 
 
+def _title(snapshot: Snapshot, holder: str, name: str) -> str:
+    return snapshot.roles[name].title if holder == "role" else snapshot.people[name].name
+
+
+def _titles(snapshot: Snapshot, duties: Iterable[str]) -> str:
+    return ", ".join(snapshot.duties[duty].title for duty in duties)
+
+
 def dependencies(snapshot: Snapshot) -> tuple[Dependency, ...]:
-    """Roles accountable for something that one available person alone holds, without a delegate."""
+    """Roles accountable for something that one available person alone holds, and no delegate is named for it."""
     owned: dict[str, set[str]] = defaultdict(set)
     for duty, assignments in snapshot.assignments.items():
         for assignment in assignments:
             if assignment.kind == "A":
                 owned[assignment.role].add(duty)
-    stand_ins = {
-        (delegate.person, delegate.role)
-        for delegate in snapshot.organisation.delegates
-        if active(delegate, snapshot.as_of) and not delegate.duties
-    }
+    stand_ins: dict[tuple[str, str], list[Delegate]] = defaultdict(list)
+    for delegate in snapshot.organisation.delegates:
+        if active(delegate, snapshot.as_of):
+            stand_ins[delegate.person, delegate.role].append(delegate)
     found = []
     for role, duties in owned.items():
-        people = {seat.person.id for seat in snapshot.seats.get(role, ()) if seat.available}
+        people = {seat.filled_by for seat in snapshot.seats.get(role, ()) if seat.filled_by}
         if len(people) != 1:
             continue
         person = next(iter(people))
-        if (person, role) not in stand_ins:
-            ordered = tuple(sorted(duties))
+        named = stand_ins.get((person, role), [])
+        covered = {duty for delegate in named for duty in delegate.duties}
+        ordered = tuple(sorted(duties - covered))
+        if ordered and all(delegate.duties for delegate in named):
             security = tuple(duty for duty in ordered if snapshot.duties[duty].ai_security)
             found.append(Dependency(person, role, ordered, security))
     return tuple(sorted(found, key=lambda dependency: (-len(dependency.duties), dependency.role)))

@@ -10,6 +10,7 @@ from caiso.engine.coverage.organisation.model import (
     FULL_TIME_HOURS,
     AiSystem,
     Assignment,
+    Competence,
     Delegate,
     Duty,
     Holding,
@@ -33,17 +34,42 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One holder of a role on the day: hours a week for the role, and who stands in while they are away."""
+    """One holder of a role on the day: hours a week for the role, and who stands in while they are away.
+
+    `stand_ins` are here and named for the whole role or, when they list duties, for these alone.
+    """
 
     holding: Holding
     person: Person
     hours: float
-    stand_in: Delegate | None = None
+    stand_ins: tuple[Delegate, ...] = ()
     absent: bool = False
 
     @property
+    def stand_in(self) -> Delegate | None:
+        """Who stands in for the whole role."""
+        return next((delegate for delegate in self.stand_ins if not delegate.duties), None)
+
+    @property
     def available(self) -> bool:
+        """Whether somebody fills the seat, the holder or who stands in for the whole role."""
         return not self.absent or self.stand_in is not None
+
+    @property
+    def filled_by(self) -> str | None:
+        """The person who fills the seat."""
+        if not self.absent:
+            return self.person.id
+        return self.stand_in.delegate if self.stand_in else None
+
+    def named_for(self, duty: str) -> Delegate | None:
+        """Who stands in for this duty alone."""
+        return next((delegate for delegate in self.stand_ins if duty in delegate.duties), None)
+
+    def answers_for(self, duty: str) -> str | None:
+        """The person who answers for a duty from this seat on the day; None when nobody does."""
+        named = self.named_for(duty)
+        return named.delegate if named else self.filled_by
 
 
 class Snapshot:
@@ -56,6 +82,10 @@ class Snapshot:
     @cached_property
     def duties(self) -> dict[str, Duty]:
         return {duty.id: duty for duty in self.organisation.duties}
+
+    @cached_property
+    def competences(self) -> dict[str, Competence]:
+        return {competence.id: competence for competence in self.organisation.competences}
 
     @cached_property
     def roles(self) -> dict[str, Role]:
@@ -122,9 +152,15 @@ class Snapshot:
             absent = any(active(period, self.as_of) for period in person.absences)
             for held, share in zip(holdings, shares, strict=True):
                 full = person.hours_per_week / FULL_TIME_HOURS * self.roles[held.role].capacity_hours
-                stand_in = stand_ins.get((person_id, held.role)) if absent else None
-                found[held.role].append(Seat(held, person, share / scale * full, stand_in, absent))
+                standing = tuple(stand_ins.get((person_id, held.role), ())) if absent else ()
+                found[held.role].append(Seat(held, person, share / scale * full, standing, absent))
         return found
+
+    def free_hours(self, person: Person) -> float:
+        """Hours of the week that the person's own roles leave."""
+        holdings = self.holdings.get(person.id, [])
+        taken = sum(1 / len(holdings) if held.share is None else held.share for held in holdings)
+        return person.hours_per_week * max(0.0, 1.0 - taken)
 
     @cached_property
     def lines(self) -> list[ReportingLine]:
@@ -138,18 +174,20 @@ class Snapshot:
     def _levels(self) -> dict[str, dict[str, Level]]:
         return defaultdict(dict)
 
-    def level(self, role_id: str, competence: str) -> Level:
-        """The best a role brings: its holders' attested levels, and its own assumption for holders not attested."""
+    def level(self, role_id: str, competence: str, duty: str = "") -> Level:
+        """The best a role brings (for one duty): what was attested of who fills it, the role's assumption for the rest."""
         known = self._levels[role_id]
-        if competence not in known:
-            known[competence] = self._best(role_id, competence)
-        return known[competence]
+        key = f"{competence}:{duty}" if duty and duty in self.taken_over(role_id) else competence
+        if key not in known:
+            known[key] = self._best(role_id, competence, duty)
+        return known[key]
 
-    def _best(self, role_id: str, competence: str) -> Level:
+    def _best(self, role_id: str, competence: str, duty: str) -> Level:
         role = self.roles[role_id]
         assumption = Level(role.competences.get(competence, 0), assumed=not role.confirmed)
-        seats = [seat for seat in self.seats.get(role_id, ()) if seat.available]
-        found = [self._attested(seat.person, competence) or assumption for seat in seats]
+        seats = self.seats.get(role_id, ())
+        people = [seat.answers_for(duty) if duty else seat.filled_by for seat in seats]
+        found = [self._attested(self.people[person], competence) or assumption for person in people if person]
         # An attested level wins a tie: it says more than an assumption.
         return max(found, key=lambda level: (level.level, not level.assumed), default=assumption)
 
@@ -159,8 +197,24 @@ class Snapshot:
                 return Level(skill.level, assumed=False, person=person.id)
         return None
 
-    def staffed(self, role_id: str) -> bool:
-        return any(seat.available for seat in self.seats.get(role_id, ()))
+    def staffed(self, role_id: str, duty: str = "") -> bool:
+        """Whether somebody fills the role, or answers for the one duty."""
+        seats = self.seats.get(role_id, ())
+        return any(seat.available or (duty and seat.named_for(duty)) for seat in seats)
+
+    def taken_over(self, role_id: str) -> dict[str, str]:
+        """Duties of an absent holder for which somebody was named, with that person."""
+        return self._taken.get(role_id, {})
+
+    @cached_property
+    def _taken(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for role_id, seats in self.seats.items():
+            for seat in seats:
+                for delegate in reversed(seat.stand_ins):
+                    for duty in delegate.duties:
+                        found.setdefault(role_id, {})[duty] = delegate.delegate
+        return found
 
     def capacity(self, role_id: str) -> float:
         """Hours a week that the role's available holders can give."""
@@ -174,11 +228,11 @@ class Snapshot:
             unit = self.units[unit].parent if unit in self.units else None
         return path
 
-    def _stand_ins(self) -> dict[tuple[str, str], Delegate]:
-        found: dict[tuple[str, str], Delegate] = {}
+    def _stand_ins(self) -> dict[tuple[str, str], list[Delegate]]:
+        found: dict[tuple[str, str], list[Delegate]] = defaultdict(list)
         for delegate in self.organisation.delegates:
             stands = self.people.get(delegate.delegate)
             away = stands is None or any(active(period, self.as_of) for period in stands.absences)
-            if active(delegate, self.as_of) and not away and not delegate.duties:
-                found.setdefault((delegate.person, delegate.role), delegate)
+            if active(delegate, self.as_of) and not away:
+                found[delegate.person, delegate.role].append(delegate)
         return found

@@ -7,10 +7,10 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
-from caiso.engine.coverage.load import PersonLoad, RoleLoad, person_loads, role_loads
+from caiso.engine.coverage.load import PersonLoad, RoleLoad, hours_text, person_loads, role_loads
 from caiso.engine.coverage.organisation.model import FAMILIES, STAGES, Assignment, Duty
 from caiso.engine.coverage.organisation.whole import Organisation
-from caiso.engine.coverage.snapshot import Snapshot
+from caiso.engine.coverage.snapshot import Seat, Snapshot
 
 State = Literal["unowned", "contested", "unstaffed", "unqualified", "covered"]
 # From worst to best; the first that holds is the state.
@@ -234,37 +234,49 @@ class _Judge:
             reason = "no role is accountable" + (" outside the scopes that have an owner" if partly else "")
             return ScopeState(scope, "unowned", (), (reason,), (f"duty:{duty.id}",))
         if len(roles) > 1:
-            reason = f"{len(roles)} roles are accountable in the same scope: {', '.join(roles)}"
+            titles = ", ".join(self.snapshot.roles[role].title for role in roles)
+            reason = f"{len(roles)} roles are accountable in the same scope: {titles}"
             return ScopeState(scope, "contested", roles, (reason,), records)
         role = roles[0]
         shortfalls = shortfalls_of(self.snapshot, duty, role)
         seats = self.snapshot.seats.get(role, [])
-        records = (*records, *(seat.holding.record for seat in seats))
+        records = (*records, *_records(seats, duty.id))
         acting = bool(seats) and all(seat.holding.acting for seat in seats)
         idle = self._unstaffed(duty, role)
         if idle:
             return ScopeState(scope, "unstaffed", roles, (idle,), records, shortfalls, acting=acting)
         if shortfalls:
-            reasons = tuple(describe(short) for short in shortfalls)
+            reasons = tuple(describe(self.snapshot, short) for short in shortfalls)
             return ScopeState(scope, "unqualified", roles, reasons, records, shortfalls, acting=acting)
-        assumed = any(self.snapshot.level(role, competence).assumed for competence in duty.requires)
-        reason = f"{role} is accountable, staffed and qualified"
+        assumed = any(self.snapshot.level(role, competence, duty.id).assumed for competence in duty.requires)
+        reason = f"{self.snapshot.roles[role].title} is accountable, staffed and qualified"
         reason += " by the template's assumption, not attested" if assumed else ""
         return ScopeState(scope, "covered", roles, (reason,), records, assumed=assumed, acting=acting)
 
     def _unstaffed(self, duty: Duty, role: str) -> str:
-        seats = self.snapshot.seats.get(role, [])
-        if not seats:
-            return f"{role} is vacant"
-        if not self.snapshot.staffed(role):
-            return f"every holder of {role} is absent and nobody stands in"
+        title = self.snapshot.roles[role].title
+        if not self.snapshot.seats.get(role, []):
+            return f"{title} is vacant"
+        if not self.snapshot.staffed(role, duty.id):
+            return f"every holder of {title} is absent and nobody stands in"
         if duty.id in self.beyond[role]:
             load = self.loads[role]
             return (
-                f"past capacity: {role} is asked for {load.demand_hours:.1f} h a week of "
-                f"{load.capacity_hours:.1f} h, and this duty comes after what fits"
+                f"past capacity: {title} is asked for {hours_text(load.demand_hours)} h a week of "
+                f"{hours_text(load.capacity_hours)} h, and this duty comes after what fits"
             )
         return ""
+
+
+def _records(seats: Sequence[Seat], duty: str) -> tuple[str, ...]:
+    """The holdings read, and for who is away the delegation by which somebody stands in."""
+    found = []
+    for seat in seats:
+        found.append(seat.holding.record)
+        delegate = seat.named_for(duty) or seat.stand_in
+        if delegate:
+            found.append(delegate.record)
+    return tuple(found)
 
 
 def shortfalls_of(snapshot: Snapshot, duty: Duty, role: str) -> tuple[Shortfall, ...]:
@@ -272,14 +284,17 @@ def shortfalls_of(snapshot: Snapshot, duty: Duty, role: str) -> tuple[Shortfall,
     found = []
     level = snapshot.level
     for competence, needed in duty.requires.items():
-        held = level(role, competence)
+        held = level(role, competence, duty.id)
         if held.level < needed:
             found.append(Shortfall(role, competence, needed, held.level, held.assumed, held.person))
     return tuple(found)
 
 
-def describe(short: Shortfall) -> str:
+def describe(snapshot: Snapshot, short: Shortfall) -> str:
+    """One shortfall as a sentence with titles."""
     basis = "assumed by the template" if short.assumed else "attested" if short.person else "confirmed"
+    competence = snapshot.competences.get(short.competence)
     return (
-        f"{short.role} lacks {short.levels} in {short.competence}: needs {short.needed}, holds {short.held} ({basis})"
+        f"{snapshot.roles[short.role].title} lacks {short.levels} in {competence.title if competence else short.competence}: "
+        f"needs {short.needed}, holds {short.held} ({basis})"
     )

@@ -41,6 +41,7 @@ class Names:
     def _sight(self) -> set[str]:
         known = self.seen.view.snapshot.organisation
         new = {one.id for one in self.organisation.roles} - {one.id for one in known.roles}
+        new |= {one.id for one in self.organisation.duties} - {one.id for one in known.duties}
         hired = {one.id for one in self.organisation.people} - {one.id for one in known.people}
         return {*self.seen.roles, *self.seen.duties, *self.people, *new, *hired}
 
@@ -206,6 +207,8 @@ def change_words(change: Mapping[str, Any], names: Names) -> str:
         "change_line": f"{role} answers to {to} ({change.get('line', 'solid')} line)",
         "remove_line": f"{role} no longer answers to {to}",
         "delegate": f"{to} stands in for {person} as {role}",
+        "change_person": f"Change the week or unit of {person}",
+        "add_duty": f"Add the duty {change.get('title', duty)}",
         "change_duty": f"Change the duty {duty}",
         "remove_duty": f"Remove the duty {duty}",
     }

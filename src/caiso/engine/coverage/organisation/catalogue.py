@@ -1,12 +1,20 @@
 """What the framework says, as data: findings to recognise, criteria, checks, skills and rules."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_type_hints
 
-from caiso.engine.coverage.organisation.model import Assignment, Level, Money, ReportingLine
-from caiso.engine.packs import Between, Length, Slug, Title, Words
+from caiso.engine.coverage.organisation.model import Assignment, Level, Money, Profile, ReportingLine
+from caiso.engine.packs import Between, Fault, Length, Slug, Title, Words, quoted
 
 Points = Annotated[float, Between(0, 5)]
+# The fields of a profile that a rule may ask about, with their values; a sector may be any word.
+PROFILE_VALUES: dict[str, tuple[str, ...]] = {
+    **{name: get_args(hint) for name, hint in get_type_hints(Profile).items() if get_args(hint)},
+    "sector": (),
+    "maturity": ("1", "2", "3", "4", "5"),
+}
+del PROFILE_VALUES["weights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,21 @@ class ProfileRule:
     superior: Slug | None = None
     points: Annotated[float, Between(-5, 5)] = 0.0
     weight: Annotated[float, Between(-10, 10)] = 0.0
+
+    def faults(self) -> Iterator[Fault]:
+        for name, values in self.when.items():
+            allowed = PROFILE_VALUES.get(name)
+            if allowed is None:
+                yield Fault(("when", name), f"when: unknown field {quoted(name)}, expected one of {_known_fields()}")
+                continue
+            for value in values:
+                if allowed and value not in allowed:
+                    expected = ", ".join(allowed)
+                    yield Fault(("when", name), f"when: {name} is never {quoted(value)}, expected one of {expected}")
+
+
+def _known_fields() -> str:
+    return ", ".join(PROFILE_VALUES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
-from caiso.engine.coverage.organisation.model import Family, Hours, Level, LineKind, Money, RaciKind
+from caiso.engine.coverage.organisation.model import Family, Hours, Level, LineKind, Money, RaciKind, Stage
 from caiso.engine.packs import Between, Fault, Length, Slug, Title, Words
 
 Operation = Literal[
@@ -23,6 +23,8 @@ Operation = Literal[
     "change_line",
     "remove_line",
     "delegate",
+    "change_person",
+    "add_duty",
     "change_duty",
     "remove_duty",
 ]
@@ -43,6 +45,8 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "change_line": ("role", "to"),
     "remove_line": ("role", "to"),
     "delegate": ("person", "to", "role"),
+    "change_person": ("person",),
+    "add_duty": ("duty", "title", "family"),
     "change_duty": ("duty",),
     "remove_duty": ("duty",),
 }
@@ -50,7 +54,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step; `op` decides which of the other fields are read (see docs of each in scenario)."""
+    """One step; `op` decides which of the other fields are read (docs/organisation.md lists them)."""
 
     op: Operation
     role: Slug | None = None
@@ -58,6 +62,10 @@ class Change:
     duty: Slug | None = None
     to: Slug | None = None
     title: Title | None = None
+    description: Words | None = None
+    family: Family | None = None
+    stages: tuple[Stage, ...] = ()
+    priority: Annotated[int, Between(1, 5)] | None = None
     kind: RaciKind | None = None
     line: LineKind = "solid"
     covers: Annotated[str, Length(0, 400)] = ""

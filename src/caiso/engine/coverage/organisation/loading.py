@@ -7,8 +7,8 @@ from pathlib import Path
 
 from caiso.engine.coverage.organisation.changes import Scenario
 from caiso.engine.coverage.organisation.model import Profile
-from caiso.engine.coverage.organisation.validate import find_faults, repeated_ids
-from caiso.engine.coverage.organisation.whole import COLLECTIONS, Organisation, join
+from caiso.engine.coverage.organisation.validate import IN_PROFILE, find_faults, repeated_ids
+from caiso.engine.coverage.organisation.whole import COLLECTIONS, Organisation, join, with_real_roles
 from caiso.engine.packs import (
     CONTENT,
     Limits,
@@ -144,11 +144,19 @@ def _one(path: Path, read: Callable[[], tuple[Pack[Organisation] | None, Iterabl
     pack, problems = read()
     if pack is None:
         raise PackError(problems)
-    base = _base(pack, path)
+    base = [_left(part, pack.value.without) for part in _base(pack, path)]
     found = _problems_between([*base, pack])
     if found:
         raise PackError(sorted(found))
-    return replace(join([*(part.value for part in base), pack.value]), extends=None, setup=None)
+    return with_real_roles(replace(join([*(part.value for part in base), pack.value]), setup=None))
+
+
+def _left(pack: Pack[Organisation], without: Sequence[str]) -> Pack[Organisation]:
+    """The fragment without the collections that the extending file leaves out."""
+    # Who is left out cannot hold or stand in.
+    names = {*without, *(("holdings", "delegates") if "people" in without else ())}
+    nothing: dict[str, tuple[()]] = dict.fromkeys(names, ())
+    return replace(pack, value=replace(pack.value, **nothing)) if nothing else pack  # type: ignore[arg-type]
 
 
 def _base(pack: Pack[Organisation], path: Path) -> list[Pack[Organisation]]:
@@ -170,6 +178,10 @@ def _problems_between(packs: Sequence[Pack[Organisation]]) -> list[PackProblem]:
     problems = [pack.problem(fault.at, fault.message) for pack in packs for fault in repeated_ids(pack.value)]
     origins = _origins(packs)
     for fault in find_faults(join([pack.value for pack in packs])):
+        if fault.at[0] == IN_PROFILE:
+            told = next(pack for pack in reversed(packs) if pack.value.profile is not None)
+            problems.append(told.problem(fault.at, fault.message))
+            continue
         collection, index, *rest = fault.at
         pack, place = origins[str(collection)][int(index)]
         problems.append(pack.problem((collection, place, *rest), fault.message))

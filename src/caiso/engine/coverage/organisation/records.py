@@ -1,13 +1,23 @@
 """Dated records that measures read: tools, processes, acceptances, decisions, evidence about people."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
 from caiso.engine.coverage.organisation.model import Level, Money
-from caiso.engine.packs import Between, Length, Slug, Title, Words
+from caiso.engine.packs import Between, Fault, Length, Slug, Title, Words
 
 OptionalText = Annotated[str, Length(0, 1000)]
+# The fields without which an authority record of a kind says nothing.
+TOLD_BY: dict[str, tuple[str, ...]] = {
+    "appointment": ("level",),
+    "contact": ("with_roles",),
+    "decision-right": ("subject",),
+    "budget": ("need", "approved"),
+    "escalation-path": ("with_roles",),
+    "attestation": ("check", "holds", "attested_by", "evidence"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,11 @@ class AuthorityRecord:
     check: Slug | None = None
     holds: bool | None = None
     attested_by: Annotated[str, Length(0, 200)] = ""
+
+    def faults(self) -> Iterator[Fault]:
+        for name in TOLD_BY.get(self.kind, ()):
+            if getattr(self, name) in (None, "", ()):
+                yield Fault(("kind",), f"kind {self.kind} needs the key {name}")
 
 
 @dataclass(frozen=True, slots=True)

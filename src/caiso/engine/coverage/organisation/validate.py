@@ -1,10 +1,10 @@
-"""Finds references to nothing, circles and reversed dates in an organisation, each at its place."""
+"""Finds references to nothing, circles, reversed dates and contradictions in an organisation, each at its place."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from caiso.engine.coverage.organisation.model import ReportingLine, active
+from caiso.engine.coverage.organisation.model import Holding, Period, ReportingLine, active
 from caiso.engine.coverage.organisation.whole import COLLECTIONS, Organisation
 from caiso.engine.packs import Fault, quoted
 
@@ -73,15 +73,18 @@ NESTED: tuple[tuple[str, str, str], ...] = (
     ("templates", "lines", "lines"),
 )
 _NOUNS = {"people": "person", "duties": "duty", "criteria": "criterion", "scorecard": "scorecard item"}
+IN_PROFILE = "profile"
 
 
 def find_faults(organisation: Organisation) -> list[Fault]:
-    """Every mistake between records; `at` is (collection, index, field ...) in the organisation."""
+    """Every mistake between records; `at` is (collection, index, field ...), or (profile, field ...)."""
     known = {name: {getattr(item, "id", "") for item in getattr(organisation, name)} for name in COLLECTIONS}
     faults = list(_references(organisation, known))
     faults += _nested_references(organisation, known)
     faults += _skills(organisation, known["competences"])
     faults += _periods(organisation)
+    faults += _contradictions(organisation)
+    faults += _weights(organisation, known["criteria"])
     faults += _unit_circles(organisation)
     faults += _line_circles(organisation)
     return faults
@@ -134,17 +137,77 @@ def _unknown(at: tuple[str | int, ...], value: object, target: str, *, known: se
 
 def _skills(organisation: Organisation, competences: set[str]) -> Iterator[Fault]:
     for index, person in enumerate(organisation.people):
+        seen: set[str] = set()
         for place, skill in enumerate(person.skills):
+            at = ("people", index, "skills", place, "competence")
             if skill.competence not in competences:
-                at = ("people", index, "skills", place, "competence")
                 yield Fault(at, f"competence: unknown competence {quoted(skill.competence)}")
+            if skill.competence in seen:
+                yield Fault(at, f"competence: {quoted(skill.competence)} stands twice among the skills of {person.id}")
+            seen.add(skill.competence)
 
 
 def _periods(organisation: Organisation) -> Iterator[Fault]:
     for name in ("holdings", "delegates", "assignments", "lines"):
         for index, item in enumerate(getattr(organisation, name)):
-            if item.since_on and item.until_on and item.until_on < item.since_on:
-                yield Fault((name, index, "until_on"), f"until_on {item.until_on} is before since_on {item.since_on}")
+            yield from _reversed((name, index), item)
+    for index, person in enumerate(organisation.people):
+        for place, period in enumerate(person.absences):
+            yield from _reversed(("people", index, "absences", place), period)
+
+
+def _reversed(at: tuple[str | int, ...], item: Period | Holding) -> Iterator[Fault]:
+    if item.since_on and item.until_on and item.until_on < item.since_on:
+        yield Fault((*at, "until_on"), f"until_on {item.until_on} is before since_on {item.since_on}")
+
+
+def _contradictions(organisation: Organisation) -> Iterator[Fault]:
+    """Records that are sound one by one and say together, or in themselves, what cannot be."""
+    for index, item in enumerate(organisation.assignments):
+        if item.unit and item.system:
+            yield Fault(("assignments", index, "system"), "system: give either a unit or a system, not both")
+    for index, delegate in enumerate(organisation.delegates):
+        if delegate.person == delegate.delegate:
+            yield Fault(("delegates", index, "delegate"), "delegate: nobody stands in for themselves")
+    for index, line in enumerate(organisation.lines):
+        if line.from_ == line.to and line.kind == "dotted":
+            yield Fault(("lines", index, "to"), f"to: role {quoted(line.to)} does not answer to itself")
+    yield from _held_twice(organisation)
+    yield from _drawn_twice(organisation)
+
+
+def _held_twice(organisation: Organisation) -> Iterator[Fault]:
+    """Two holdings of one role by one person on a common day would count the person's week twice."""
+    earlier: dict[tuple[str, str], list[Holding]] = defaultdict(list)
+    for index, held in enumerate(organisation.holdings):
+        known = earlier[held.person, held.role]
+        if any(_meet(held, other) for other in known):
+            message = f"role: person {quoted(held.person)} holds role {quoted(held.role)} twice at once"
+            yield Fault(("holdings", index, "role"), message)
+        known.append(held)
+
+
+def _drawn_twice(organisation: Organisation) -> Iterator[Fault]:
+    """A dotted line beside a solid or dotted one between the same roles; two solid ones are told apart from this."""
+    earlier: dict[tuple[str, str], list[ReportingLine]] = defaultdict(list)
+    for index, line in enumerate(organisation.lines):
+        known = earlier[line.from_, line.to]
+        if any("dotted" in (line.kind, other.kind) and _meet(line, other) for other in known):
+            message = f"to: role {quoted(line.from_)} answers to {quoted(line.to)} twice at once"
+            yield Fault(("lines", index, "to"), message)
+        known.append(line)
+
+
+def _meet(one: Holding | ReportingLine, other: Holding | ReportingLine) -> bool:
+    return (one.since_on or date.min) <= (other.until_on or date.max) and (other.since_on or date.min) <= (
+        one.until_on or date.max
+    )
+
+
+def _weights(organisation: Organisation, criteria: set[str]) -> Iterator[Fault]:
+    for name in organisation.profile.weights if organisation.profile else ():
+        if name not in criteria:
+            yield Fault((IN_PROFILE, "weights", name), f"weights: unknown criterion {quoted(name)}")
 
 
 def _unit_circles(organisation: Organisation) -> Iterator[Fault]:

@@ -1,7 +1,8 @@
 """The organisation as one value, and how fragments of it are joined."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 from caiso.engine.coverage.organisation import catalogue, records
 from caiso.engine.coverage.organisation.changes import Scenario
@@ -19,20 +20,24 @@ from caiso.engine.coverage.organisation.model import (
     Topic,
     Unit,
 )
-from caiso.engine.packs import Slug, Title
+from caiso.engine.packs import Fault, Slug, Title
+
+# What an organisation of one's own may leave out of the one that it extends, since dated records only ever add up.
+Arranged = Literal["people", "holdings", "assignments", "lines", "scenarios"]
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
     """Everything the computations read; a YAML file may hold any part of it.
 
-    `extends: default` starts from the shipped catalogue. `setup` marks a shipped file as part of a
-    built-in organisation of that name instead of the catalogue.
+    `extends: default` starts from the shipped catalogue, `without` leaves out what of it this organisation arranges
+    differently. `setup` marks a shipped file as part of a built-in organisation of that name instead of the catalogue.
     """
 
     id: Slug
     title: Title = "Organisation"
     extends: Slug | None = None
+    without: tuple[Arranged, ...] = ()
     setup: Slug | None = None
     profile: Profile | None = None
     competences: tuple[Competence, ...] = ()
@@ -70,8 +75,12 @@ class Organisation:
     authority_records: tuple[records.AuthorityRecord, ...] = ()
     scorecard_evidence: tuple[records.ScorecardEvidence, ...] = ()
 
+    def faults(self) -> Iterator[Fault]:
+        if self.without and not self.extends:
+            yield Fault(("without",), "without leaves out parts of what is extended, so the key extends is missing")
 
-HEADER = ("id", "title", "extends", "setup", "profile")
+
+HEADER = ("id", "title", "extends", "without", "setup", "profile")
 COLLECTIONS: tuple[str, ...] = tuple(field.name for field in fields(Organisation) if field.name not in HEADER)
 
 
@@ -90,4 +99,16 @@ def join(parts: Sequence[Organisation]) -> Organisation:
                 identity = getattr(record, "id", None)
                 kept[identity if identity is not None else len(kept)] = record
         merged[name] = tuple(kept.values())
-    return replace(head, extends=None, profile=profile, **merged)  # type: ignore[arg-type]
+    return replace(head, extends=None, without=(), profile=profile, **merged)  # type: ignore[arg-type]
+
+
+def with_real_roles(organisation: Organisation) -> Organisation:
+    """A template that somebody holds, that has a duty or a line is no template here: it is part of the organisation."""
+    named = {held.role for held in organisation.holdings} | {given.role for given in organisation.assignments}
+    named |= {role for line in organisation.lines for role in (line.from_, line.to)}
+    if not any(role.template and role.id in named for role in organisation.roles):
+        return organisation
+    roles = tuple(
+        replace(role, template=False) if role.template and role.id in named else role for role in organisation.roles
+    )
+    return replace(organisation, roles=roles)

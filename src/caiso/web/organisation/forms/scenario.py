@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
 from caiso.engine.coverage.organisation import Organisation
-from caiso.engine.coverage.organisation.model import FAMILIES
+from caiso.engine.coverage.organisation.model import STAGES
 from caiso.web.base.access import visible
 from caiso.web.base.guard import PageRequest
 from caiso.web.base.models import Unit
@@ -27,8 +27,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "add_role": ("Add a role of your own", "title authority hours annual_cost levels"),
     "change_role": ("Change a role", "role title authority hours annual_cost levels"),
     "remove_role": ("Remove a role", "role"),
-    "assign": ("Assign a duty", "duty role kind unit"),
-    "unassign": ("Take a duty away", "duty role kind unit"),
+    "assign": ("Assign a duty", "duty role kind unit system"),
+    "unassign": ("Take a duty away", "duty role kind unit system"),
     "move": ("Move accountability", "to duties families ai_security role take_over leave"),
     "hire": ("Hire somebody", "role title unit hours share levels"),
     "appoint": ("Appoint somebody", "person role share acting"),
@@ -37,11 +37,14 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "change_line": ("Change a reporting line", "role to line covers"),
     "remove_line": ("Remove a reporting line", "role to"),
     "delegate": ("Name a delegate", "person to role duties"),
-    "change_duty": ("Change a duty", "duty title hours levels"),
+    "change_person": ("Change somebody's week or unit", "person hours unit"),
+    "add_duty": ("Add a duty of your own", "title description family ai_security stages hours priority levels"),
+    "change_duty": ("Change a duty", "duty title description family ai_security stages hours priority levels"),
     "remove_duty": ("Remove a duty", "duty"),
 }
 # Longer lists of people are typed into, with suggestions.
 MOST_IN_SELECT = 200
+AI_SECURITY = (("yes", "AI security duties"), ("no", "Other duties"))
 LEAVE = (("C", "Consulted"), ("I", "Informed"), ("R", "Responsible"), ("none", "Nothing"))
 OPTIONAL = {
     "change_role": {"title", "authority", "hours", "annual_cost"},
@@ -54,13 +57,19 @@ OPTIONAL = {
     "train": {"person", "role", "attested_by"},
     "change_line": {"covers"},
     "delegate": {"duties"},
-    "change_duty": {"title", "hours"},
+    "change_person": {"hours"},
+    "add_duty": {"description", "ai_security", "stages", "hours", "priority"},
+    "change_duty": {"title", "description", "family", "ai_security", "stages", "hours", "priority"},
 }
+# Left empty, these mean everywhere, whatever the operation.
+SCOPES = ("unit", "system")
 LABELS = {
     "hire": {"title": "Name", "hours": "Hours a week"},
     "add_role": {"hours": "Hours a week that a holder can give"},
     "change_role": {"hours": "Hours a week that a holder can give"},
-    "change_duty": {"hours": "Hours a week that it takes"},
+    "change_person": {"hours": "Hours a week"},
+    "add_duty": {"hours": "Hours a week that it takes", "ai_security": "Is it a duty of AI security?"},
+    "change_duty": {"hours": "Hours a week that it takes", "ai_security": "Is it a duty of AI security?"},
     "move": {"to": "To the role", "role": "Only where this role is accountable now"},
     "change_line": {"to": "Answers to"},
     "remove_line": {"to": "Answers to"},
@@ -100,8 +109,18 @@ class Choices:
         ]
 
     def duties(self) -> list[tuple[str, str]]:
-        """Duties in sight."""
-        return [(duty.id, duty.title) for duty in self.organisation.duties if duty.id in self.seen.duties]
+        """Duties in sight and those that the scenario adds."""
+        known = self.seen.view.by_id
+        return [
+            (duty.id, duty.title)
+            for duty in self.organisation.duties
+            if duty.id in self.seen.duties or duty.id not in known
+        ]
+
+    def systems(self) -> list[tuple[str, str]]:
+        """AI systems of the units in sight."""
+        units = {slug for slug, _ in self.units}
+        return [(one.id, one.title) for one in self.organisation.systems if one.unit is None or one.unit in units]
 
     def persons(self) -> list[tuple[str, str]]:
         """People in sight and those whom the scenario hires."""
@@ -140,7 +159,8 @@ class ChangeForm(forms.Form):
     def _field(self, name: str) -> forms.Field:
         label = LABELS.get(self.op, {}).get(name)
         required = name not in OPTIONAL.get(self.op, set())
-        nothing = [] if required and name != "unit" else [("", "none")]
+        required = required and name not in SCOPES
+        nothing = [] if required else [("", "none")]
         choice: dict[str, Callable[[], list[tuple[str, str]]]] = {
             "role": lambda: self.choices.roles(template=self.op == "add_role_from_template"),
             "to": self.choices.persons if self.op == "delegate" else self.choices.roles,
@@ -152,7 +172,10 @@ class ChangeForm(forms.Form):
             "leave": lambda: list(LEAVE),
             "level": lambda: [(str(n), str(n)) for n in range(5)],
             "unit": lambda: list(self.choices.units),
-            "ai_security": lambda: [("yes", "AI security duties"), ("no", "Other duties")],
+            "system": self.choices.systems,
+            "family": lambda: list(FAMILY_NAMES.items()),
+            "priority": lambda: [(str(n), str(n)) for n in range(1, 6)],
+            "ai_security": lambda: list(AI_SECURITY if self.op == "move" else (("yes", "Yes"), ("no", "No"))),
         }
         if name in choice and len(self.choices.persons()) > MOST_IN_SELECT and choice[name] == self.choices.persons:
             return forms.ChoiceField(
@@ -164,11 +187,11 @@ class ChangeForm(forms.Form):
         if name in choice:
             if name == "leave":
                 label = "Who was accountable stays"
-            return forms.ChoiceField(
-                choices=[*nothing, *choice[name]()], required=required and name != "unit", label=label
-            )
-        if name in ("duties", "families"):
-            options = self.choices.duties() if name == "duties" else [(one, FAMILY_NAMES[one]) for one in FAMILIES]
+            return forms.ChoiceField(choices=[*nothing, *choice[name]()], required=required, label=label)
+        if name in ("duties", "families", "stages"):
+            options = self.choices.duties()
+            if name != "duties":
+                options = list(FAMILY_NAMES.items()) if name == "families" else [(one, one.title()) for one in STAGES]
             return forms.MultipleChoiceField(choices=options, required=False, label=label, widget=ManySelect)
         if name in ("take_over", "acting"):
             words = {"take_over": "Take over from who is accountable now", "acting": "Acting only"}[name]
@@ -201,7 +224,7 @@ class ChangeForm(forms.Form):
             name.removeprefix("level-"): int(given[name]) for name in given if name.startswith("level-") and given[name]
         }
         if levels:
-            change["requires" if self.op == "change_duty" else "competences"] = levels
+            change["requires" if self.op.endswith("_duty") else "competences"] = levels
         for name, value in given.items():
             if name.startswith("level-") or value in ("", None, []):
                 continue
@@ -212,10 +235,13 @@ class ChangeForm(forms.Form):
         return self._named(change)
 
     def _named(self, change: dict[str, Any]) -> dict[str, Any]:
-        """New roles and people get an id from their name."""
+        """New roles, duties and people get an id from their name."""
         if self.op == "add_role":
             taken = {role.id for role in self.choices.organisation.roles}
             change["role"] = self.change.get("role") or _free(change["title"], taken)
+        if self.op == "add_duty":
+            taken = {duty.id for duty in self.choices.organisation.duties}
+            change["duty"] = self.change.get("duty") or _free(change["title"], taken)
         if self.op == "hire":
             taken = {person.id for person in self.choices.organisation.people}
             change["person"] = self.change.get("person") or _free(
@@ -239,11 +265,15 @@ def _plain_field(name: str, *, required: bool, label: str | None) -> forms.Field
         return forms.CharField(
             max_length=200, required=False, label="Attested by", help_text="Empty: planned, to be attested afterwards."
         )
+    if name == "description":
+        return forms.CharField(
+            max_length=4000, required=required, label=label, widget=forms.Textarea(attrs={"rows": 3})
+        )
     return forms.CharField(max_length=200 if name == "title" else 400, required=required, label=label)
 
 
 def _value(name: str, value: Any) -> Any:
-    if name == "level":
+    if name in ("level", "priority"):
         return int(value)
     if name == "ai_security":
         return value == "yes"
