@@ -1,6 +1,7 @@
 """Tables in and out: a dry run that changes nothing, every wrong cell by row, and a round trip that changes nothing."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 from io import BytesIO
 
 import pytest
@@ -9,9 +10,14 @@ from django.test import Client
 from django.urls import reverse
 from openpyxl import Workbook
 
+from caiso.engine.coverage.organisation import read_organisation
+from caiso.engine.coverage.organisation.tables import TABLES
 from caiso.web.base.models import Person, Unit, User
 from caiso.web.organisation import queries
-from caiso.web.organisation.models import Role, Skill
+from caiso.web.organisation.models import Holding, Role, Skill
+from caiso.web.organisation.services.catalogue import take_organisation
+from tests.engine.coverage.test_organisation_complete import COMPLETE
+from tests.web.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -60,12 +66,41 @@ def test_a_wrong_table_is_refused_whole(client: Client, caiso: User, collection:
     assert queries.organisation() == before
 
 
-@pytest.mark.parametrize("collection", ["people", "roles", "holdings", "assignments", "lines"])
-def test_an_export_taken_in_again_changes_nothing(client: Client, caiso: User, officers: Unit, collection: str) -> None:
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+@pytest.mark.parametrize("collection", list(TABLES))
+def test_an_export_taken_in_again_changes_nothing(
+    client: Client, caiso: User, officers: Unit, collection: str, ending: str
+) -> None:
+    take_organisation(read_organisation(COMPLETE), root=officers, actor=None, now=NOW)
     before = queries.organisation()
-    file = client.get(reverse("organisation_table_file", args=[collection])).content
-    assert _send(client, collection, file).status_code == 302  # type: ignore[attr-defined]
+    file = client.get(reverse("organisation_table_file", args=[collection, ending])).content
+    assert _send(client, collection, file, name=f"rows.{ending}").status_code == 302  # type: ignore[attr-defined]
     assert queries.organisation() == before
+
+
+def test_excel_s_own_dates_and_truths_are_read_and_a_wrong_row_is_named_by_its_number(
+    client: Client, caiso: User, officers: Unit
+) -> None:
+    book = Workbook()
+    book.active.append(["person", "role", "since_on", "acting", "share"])
+    book.active.append(["cto-holder", "legal", date(2026, 1, 1), True, 0.25])
+    book.active.append([])
+    book.active.append(["cto-holder", "nobody", datetime(2026, 1, 1), False, 1.0])  # noqa: DTZ001 - a sheet knows no zones
+    out = BytesIO()
+    book.save(out)
+    answer = _send(client, "holdings", out.getvalue(), name="who.xlsx")
+    assert answer.context["problems"] == ['who.xlsx:4: role: unknown role "nobody"']  # type: ignore[attr-defined]
+    book.active.delete_rows(3, 2)
+    out = BytesIO()
+    book.save(out)
+    assert _send(client, "holdings", out.getvalue(), name="who.xlsx").status_code == 302  # type: ignore[attr-defined]
+    row = Holding.objects.get(role__slug="legal")
+    assert (row.since_on, row.is_acting, row.share) == (date(2026, 1, 1), True, 0.25)
+
+
+def test_an_unknown_kind_of_file_does_not_exist(client: Client, caiso: User) -> None:
+    for ending in ("exe", "yaml"):
+        assert client.get(reverse("organisation_table_file", args=["people", ending])).status_code == 404
 
 
 def test_figures_are_pictures(client: Client, caiso: User) -> None:

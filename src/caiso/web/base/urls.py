@@ -18,6 +18,6 @@ urlpatterns = [
     path("live/", views.live, name="live"),
     *register_urls(MY_TASKS),
     *register_urls(PEOPLE),
-    path("people/<slug:slug>/", views.person, name="person"),
+    path("people/<str:slug>/", views.person, name="person"),
     *register_urls(AUDIT),
 ]

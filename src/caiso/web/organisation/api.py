@@ -17,7 +17,7 @@ from caiso.web.organisation.scenarios import trial
 from caiso.web.organisation.services import answering
 
 router = Router(tags=["organisation"])
-SLUG = r"^[-a-zA-Z0-9_]+$"
+SLUG = r"^[-a-zA-Z0-9_.]+$"
 State = Literal["covered", "unqualified", "unstaffed", "contested", "unowned"]
 
 

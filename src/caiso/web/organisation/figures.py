@@ -1,7 +1,7 @@
 """Coverage, crossover, deficiencies and chart as the pages show them: computed once, cut to what the viewer may see."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -160,14 +160,29 @@ def trend(slugs: set[str]) -> dict[str, Any]:
 
 def systems_in_sight(viewer: Viewer) -> list[dict[str, Any]]:
     """AI security duties as each AI system in sight finds them, least covered first."""
-    units = set(Unit.objects.filter(path__in=_paths(viewer)).values_list("slug", flat=True))
-    found = []
-    for slug, one in queries.latest_totals().get("systems", {}).items():
-        if one["unit"] in units:
-            found.append({"slug": slug, "title": one["title"], "counts": one["counts"], "total": one["total"]})
+    found = _in_sight(viewer, queries.latest_totals().get("systems", {}), unit_of=lambda slug, one: one["unit"])
     return sorted(found, key=lambda one: (one["counts"].get("covered", 0), one["title"]))
 
 
-def _paths(viewer: Viewer) -> list[str]:
-    held = viewer.paths("view")
-    return [path for path in Unit.objects.values_list("path", flat=True) if path.startswith(held)]
+def units_in_sight(viewer: Viewer) -> list[dict[str, Any]]:
+    """All duties as each unit in sight finds them, least covered first."""
+    found = _in_sight(viewer, queries.latest_totals().get("units", {}), unit_of=lambda slug, one: slug)
+    return sorted(found, key=lambda one: (one["counts"].get("covered", 0), one["title"]))
+
+
+def _in_sight(
+    viewer: Viewer, totals: Mapping[str, Any], *, unit_of: Callable[[str, Mapping[str, Any]], str | None]
+) -> list[dict[str, Any]]:
+    sees = sight_of_units(viewer)
+    return [
+        {"slug": slug, "title": one["title"], "counts": one["counts"], "total": one["total"]}
+        for slug, one in totals.items()
+        if sees(unit_of(slug, one))
+    ]
+
+
+def sight_of_units(viewer: Viewer) -> Callable[[str | None], bool]:
+    """Whether the viewer sees a unit; what lies in none belongs to the whole and is seen with it."""
+    units = set(visible(Unit.objects.all(), viewer, lookup="path").values_list("slug", flat=True))
+    whole = visible(Unit.objects.filter(parent=None), viewer, lookup="path").exists()
+    return lambda unit: whole if unit is None else unit in units

@@ -17,7 +17,7 @@ from caiso.engine.coverage.organisation.records import AuthorityRecord as Author
 from caiso.engine.coverage.organisation.records import RequirementLink, RiskAcceptance
 from caiso.engine.coverage.states import Coverage, coverage
 from caiso.web.base.access import Viewer, visible
-from caiso.web.base.models import Person, Setting, User
+from caiso.web.base.models import Person, Setting, Unit, User
 from caiso.web.organisation.models import (
     Assignment,
     CoverageSnapshot,
@@ -31,7 +31,8 @@ from caiso.web.organisation.models import (
     WorkingTime,
 )
 from caiso.web.organisation.stored import PROFILE_SETTING as PROFILE_SETTING
-from caiso.web.organisation.stored import stored_organisation
+from caiso.web.organisation.stored import at_large, root_slugs
+from caiso.web.organisation.stored import stored_organisation as stored_organisation
 
 VERSION_SETTING = "organisation.version"
 STATES = (
@@ -72,21 +73,52 @@ def register_authority_records(provider: AuthorityProvider) -> None:
 
 
 def organisation(*, with_systems: bool = True) -> Organisation:
-    """Everything recorded about the organisation, history included; what the catalogue alone knows comes from the pack."""
+    """Everything recorded about the organisation, history included; what the catalogue alone knows comes from the pack.
+
+    What other apps tell (AI systems of the inventory, acceptances …) wins over what an imported file said of the same.
+    """
     found = stored_organisation()
     if not with_systems:
         return found
-    known = {record.id for record in found.authority_records}
-    return replace(
-        found,
-        systems=tuple(system for provider in _systems for system in provider()),
-        acceptances=(*found.acceptances, *(one for provider in _acceptances for one in provider())),
-        requirement_links=(*found.requirement_links, *(one for provider in _links for one in provider())),
-        authority_records=(
-            *found.authority_records,
-            *(one for provider in _authority for one in provider() if one.id not in known),
-        ),
-    )
+    told = told_elsewhere()
+    merged: dict[str, Any] = {
+        name: (*records, *(one for one in getattr(found, name) if one.id not in {record.id for record in records}))
+        for name, records in told.items()
+        if records
+    }
+    return at_large(replace(found, **merged), root_slugs()) if merged else found
+
+
+def with_root(found: Organisation) -> Organisation:
+    """The organisation with its root as a unit like any other: people write its id into tables."""
+    known = {unit.id for unit in found.units}
+    roots = Unit.objects.filter(slug__in=root_slugs()).exclude(slug__in=known)
+    return replace(found, units=(*(engine.Unit(unit.slug, unit.name) for unit in roots), *found.units))
+
+
+def without_root(found: Organisation) -> Organisation:
+    """The organisation as it is kept: what lies in the root lies in no unit."""
+    return at_large(found, root_slugs())
+
+
+def told_elsewhere() -> dict[str, tuple[Any, ...]]:
+    """By collection, the records that other apps keep and tell."""
+    return {
+        "systems": tuple(one for provider in _systems for one in provider()),
+        "acceptances": tuple(one for provider in _acceptances for one in provider()),
+        "requirement_links": tuple(one for provider in _links for one in provider()),
+        "authority_records": tuple(one for provider in _authority for one in provider()),
+    }
+
+
+def without_told(found: Organisation) -> Organisation:
+    """The organisation without what other apps keep: taking it in would make second, ageing copies."""
+    kept: dict[str, Any] = {
+        name: tuple(one for one in getattr(found, name) if one.id not in {record.id for record in records})
+        for name, records in told_elsewhere().items()
+        if records
+    }
+    return replace(found, **kept)
 
 
 def coverage_on(as_of: date) -> Coverage:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 from caiso.engine.coverage.organisation import Organisation, parse_fragment, records
 from caiso.engine.coverage.organisation import model as engine
@@ -29,12 +29,17 @@ from caiso.web.organisation.models import (
     WorkingTime,
 )
 
+M = TypeVar("M", bound=Model)
+R = TypeVar("R", engine.Unit, engine.Person, engine.Assignment, engine.AiSystem)
 PROFILE_SETTING = "organisation.profile"
+# The id and title that an imported file gave itself, and the name that the root unit had then.
+HEAD_SETTING = "organisation.head"
+# The body of the one row of a collection that an imported file left empty where the catalogue is not.
+NOTHING: dict[str, object] = {}
 TABLED = frozenset(
     {
         "competences",
         "units",
-        "systems",
         "duties",
         "roles",
         "people",
@@ -52,33 +57,79 @@ CARRIED = tuple(name for name in COLLECTIONS if name not in TABLED)
 
 
 def stored_organisation() -> Organisation:
-    """Everything recorded, history included; a collection that nobody changed is the shipped one."""
-    base = replace(default_organisation(), **_carried())
+    """Everything recorded, history included; a collection that nobody changed is the shipped one.
+
+    The root unit is the organisation itself: what lies in it lies in no unit, unless an imported file named it as one.
+    """
+    carried = _carried()
+    named = {unit.id for unit in carried.pop("units", ())}
+    base = replace(default_organisation(), **carried)
     units = {unit.pk: unit for unit in Unit.objects.all()}
-    return replace(
+    whole = frozenset(unit.slug for unit in units.values() if unit.parent_id is None and unit.slug not in named)
+    found = replace(
         base,
-        id="organisation",
-        title=next((unit.name for unit in units.values() if unit.parent_id is None), "Organisation"),
+        **_head(next((unit.name for unit in units.values() if unit.parent_id is None), "Organisation")),
         profile=_profile(),
-        competences=tuple(_competence(row) for row in Competence.objects.all()) or base.competences,
-        units=tuple(_unit(unit, units) for unit in units.values()),
-        duties=tuple(_duty(row) for row in Duty.objects.all()),
-        roles=tuple(_role(row) for row in Role.objects.all()),
+        competences=tuple(_competence(row) for row in Competence.objects.order_by("pk")),
+        units=tuple(_unit(unit, units) for unit in units.values() if unit.slug not in whole),
+        duties=tuple(_duty(row) for row in Duty.objects.order_by("pk")),
+        roles=tuple(_role(row) for row in Role.objects.order_by("pk")),
         people=_people(),
-        holdings=tuple(_holding(row) for row in Holding.objects.select_related("person", "role")),
-        delegates=tuple(_delegate(row) for row in Delegate.objects.select_related("person", "role", "delegate")),
-        assignments=tuple(_assignment(row) for row in Assignment.objects.select_related("duty", "role", "scope_unit")),
-        lines=tuple(_line(row) for row in ReportingLine.objects.select_related("junior", "senior")),
-        tools=tuple(_tool(row) for row in Tool.objects.select_related("owner")),
-        authority_records=tuple(_authority(row) for row in AuthorityRecord.objects.select_related("role")),
-        scorecard_evidence=tuple(_seen(row) for row in ScorecardEvidence.objects.select_related("person")),
+        holdings=tuple(_holding(row) for row in _dated(Holding, "person", "role")),
+        delegates=tuple(_delegate(row) for row in _dated(Delegate, "person", "role", "delegate")),
+        assignments=tuple(_assignment(row) for row in _dated(Assignment, "duty", "role", "scope_unit")),
+        lines=tuple(_line(row) for row in _dated(ReportingLine, "junior", "senior")),
+        tools=tuple(_tool(row) for row in Tool.objects.select_related("owner").order_by("pk")),
+        authority_records=tuple(_authority(row) for row in _dated(AuthorityRecord, "role")),
+        scorecard_evidence=tuple(_seen(row) for row in _dated(ScorecardEvidence, "person")),
     )
+    # Before anything is taken in, pages may still speak of what ships.
+    found = found if found.roles or found.competences else replace(found, competences=base.competences)
+    return at_large(found, whole)
+
+
+def at_large(organisation: Organisation, whole: frozenset[str]) -> Organisation:
+    """The organisation with everything in the root unit in no unit at all."""
+    if not whole:
+        return organisation
+
+    def moved(records: tuple[R, ...], field: str = "unit") -> tuple[R, ...]:
+        nowhere: dict[str, Any] = {field: None}
+        return tuple(replace(record, **nowhere) if getattr(record, field) in whole else record for record in records)
+
+    return replace(
+        organisation,
+        units=moved(tuple(unit for unit in organisation.units if unit.id not in whole), "parent"),
+        people=moved(organisation.people),
+        assignments=moved(organisation.assignments),
+        systems=moved(organisation.systems),
+    )
+
+
+def root_slugs() -> frozenset[str]:
+    """Units that are the organisation itself and that no imported file named."""
+    named = CarriedRecord.objects.filter(collection="units").values_list("body__id", flat=True)
+    return frozenset(Unit.objects.filter(parent=None).exclude(slug__in=list(named)).values_list("slug", flat=True))
+
+
+def _head(name: str) -> dict[str, Any]:
+    stored = Setting.objects.filter(key=HEAD_SETTING).values_list("value", flat=True).first()
+    if not stored:
+        return {"id": "organisation", "title": name}
+    return {"id": stored["id"], "title": stored["title"] if stored["root"] == name else name}
+
+
+def _dated(table: type[M], *related: str) -> "QuerySet[M]":
+    """Rows in the order in which they were written, which is that of the file they came from."""
+    return table._default_manager.select_related(*related).order_by("pk")
 
 
 def _carried() -> dict[str, Any]:
     found: dict[str, list[Any]] = {}
     for row in CarriedRecord.objects.all():
-        found.setdefault(row.collection, []).append(row.body)
+        records = found.setdefault(row.collection, [])
+        if row.body != NOTHING:
+            records.append(row.body)
     if not found:
         return {}
     read = parse_fragment(orjson.dumps({"id": "carried", **found}), path=Path("carried-records"))
@@ -177,13 +228,13 @@ def _role(row: Role) -> engine.Role:
 
 def _people() -> tuple[engine.Person, ...]:
     skills: dict[int, list[engine.Skill]] = {}
-    for row in Skill.objects.select_related("competence"):
+    for row in _dated(Skill, "competence"):
         skill = engine.Skill(row.competence.slug, row.level, row.attested_by, row.attested_on)
         skills.setdefault(row.person_id, []).append(skill)
     times = {row.person_id: row for row in WorkingTime.objects.all()}
     return tuple(
         _person(person, times.get(person.pk), tuple(skills.get(person.pk, ())))
-        for person in Person.objects.filter(_NAMED).select_related("unit").distinct()
+        for person in Person.objects.filter(_NAMED).select_related("unit").order_by("pk").distinct()
     )
 
 

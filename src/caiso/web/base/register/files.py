@@ -108,18 +108,23 @@ def _csv_value(value: Plain) -> str:
 
 
 def workbook(register: Register, columns: Sequence[Column], records: Iterable[Any]) -> bytes:
-    """The same as an Excel file; text cells are typed as text, so that nothing is evaluated."""
+    """The same as an Excel file."""
+    return sheet(register.many, headers(register, columns), (values(register, columns, record) for record in records))
+
+
+def sheet(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """An Excel file of one sheet; text cells are typed as text, so that nothing is evaluated."""
     book = Workbook(write_only=True)
-    sheet = book.create_sheet(register.many[:31])
-    sheet.freeze_panes = "A2"
+    page = book.create_sheet(title[:31])
+    page.freeze_panes = "A2"
     head = []
-    for title in headers(register, columns):
-        cell = WriteOnlyCell(sheet, value=title)
+    for heading in headings:
+        cell = WriteOnlyCell(page, value=heading)
         cell.font = Font(bold=True)
         head.append(cell)
-    sheet.append(head)
-    for record in records:
-        sheet.append([_excel_cell(sheet, value) for value in values(register, columns, record)])
+    page.append(head)
+    for row in rows:
+        page.append([_excel_cell(page, value) for value in row])
     out = io.BytesIO()
     save_workbook(book, out)
     return out.getvalue()

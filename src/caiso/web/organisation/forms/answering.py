@@ -155,6 +155,16 @@ class ImportForm(forms.Form):
         return sent
 
 
+class FileForm(ImportForm):
+    """An organisation as YAML, and what becomes of what it does not name."""
+
+    only = forms.BooleanField(
+        required=False,
+        label="Remove what the file does not name",
+        help_text="Duties, roles, tools, records of authority and the catalogue. People, units, competences and what was attested stay.",
+    )
+
+
 class TableForm(ImportForm):
     """One collection of the organisation as a table."""
 

@@ -119,8 +119,8 @@ class Choices:
 
     def systems(self) -> list[tuple[str, str]]:
         """AI systems of the units in sight."""
-        units = {slug for slug, _ in self.units}
-        return [(one.id, one.title) for one in self.organisation.systems if one.unit is None or one.unit in units]
+        units = {None, *(slug for slug, _ in self.units)}
+        return [(one.id, one.title) for one in self.organisation.systems if one.unit in units]
 
     def persons(self) -> list[tuple[str, str]]:
         """People in sight and those whom the scenario hires."""

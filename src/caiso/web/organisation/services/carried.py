@@ -5,17 +5,18 @@ from datetime import date
 from typing import Any
 
 from caiso.engine.coverage.organisation import Organisation, plain
-from caiso.engine.coverage.organisation.loading import default_organisation
+from caiso.engine.coverage.organisation.loading import default_organisation, setup_names
 from caiso.engine.coverage.organisation.model import Person as EnginePerson
-from caiso.web.base.models import Person, Unit
+from caiso.web.base.models import Person, Setting, Unit
 from caiso.web.organisation.models import AuthorityRecord, CarriedRecord, Role, ScorecardEvidence, Tool, WorkingTime
-from caiso.web.organisation.stored import CARRIED
+from caiso.web.organisation.stored import CARRIED, HEAD_SETTING, NOTHING
 
 
 def carry_records(
     organisation: Organisation, *, root: Unit, roles: Mapping[str, Role], people: Mapping[str, Person]
 ) -> None:
     """Write everything that has dated rows of its own nowhere else."""
+    _head(organisation, root)
     _working_times(organisation, people)
     for tool in organisation.tools:
         values = {
@@ -58,7 +59,7 @@ def carry_records(
                 "evidence": seen.evidence,
             },
         )
-    _carried(organisation)
+    _carried(organisation, root)
 
 
 def _working_times(organisation: Organisation, people: Mapping[str, Person]) -> None:
@@ -77,15 +78,31 @@ def _working_times(organisation: Organisation, people: Mapping[str, Person]) -> 
         row.save()
 
 
-def _carried(organisation: Organisation) -> None:
+def _head(organisation: Organisation, root: Unit) -> None:
+    """A file of one's own keeps its id and title; what ships never names the organisation."""
+    usual = ("organisation", root.name)
+    if organisation.id in ("default", *setup_names()) or (organisation.id, organisation.title) == usual:
+        return
+    told = {"id": organisation.id, "title": organisation.title, "root": root.name}
+    Setting.objects.update_or_create(key=HEAD_SETTING, defaults={"value": told})
+
+
+def _carried(organisation: Organisation, root: Unit) -> None:
     shipped = default_organisation()
     CarriedRecord.objects.all().delete()
-    CarriedRecord.objects.bulk_create(
+    rows = [
         CarriedRecord(collection=name, place=place, body=storable(record))
         for name in CARRIED
         if getattr(organisation, name) != getattr(shipped, name)
-        for place, record in enumerate(getattr(organisation, name))
-    )
+        for place, record in enumerate(getattr(organisation, name) or (NOTHING,))
+    ]
+    # A file that names the root unit like any other wants to see it again.
+    rows += [
+        CarriedRecord(collection="units", place=0, body=storable(unit))
+        for unit in organisation.units
+        if unit.id == root.slug
+    ]
+    CarriedRecord.objects.bulk_create(rows, batch_size=500)
 
 
 def storable(record: object) -> Any:

@@ -87,6 +87,9 @@ def _totals(view: Coverage) -> dict[str, object]:
                 name: {**_counts(one), "title": known[name].title, "unit": known[name].unit}
                 for name, one in view.systems.items()
             },
+            "units": {
+                name: {**_counts(one), "title": view.snapshot.units[name].title} for name, one in view.units.items()
+            },
             "loads": {role: {**_load(load), "beyond": list(load.beyond)} for role, load in view.loads.items()},
             "people": {person: {**_load(load), "roles": load.roles} for person, load in view.people.items()},
         },

@@ -2,47 +2,60 @@
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
 from caiso.engine.coverage.organisation import Organisation, dump, parse_organisation
-from caiso.engine.coverage.organisation.tables import TABLES, read_table, write_table
+from caiso.engine.coverage.organisation.tables import TABLES, Table, read_table, write_table
 from caiso.engine.packs import PackError
 from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.queries import sees_whole
 from caiso.web.base.register.files import read_table as read_file
-from caiso.web.base.register.files import safe_text
+from caiso.web.base.register.files import safe_text, sheet
 from caiso.web.base.services import audit
 from caiso.web.organisation import queries
-from caiso.web.organisation.forms.answering import ImportForm, TableForm
+from caiso.web.organisation.comparison import compare_with_stored
+from caiso.web.organisation.forms.answering import FileForm, TableForm
 from caiso.web.organisation.services.catalogue import take_organisation
 from caiso.web.organisation.views.coverage import may_replace, root_unit
 
 PROBLEMS_SHOWN = 100
+CSV = "text/csv; charset=utf-8"
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @page("organisation.edit")
 @require_http_methods(["GET", "POST"])
 def organisation_import(request: PageRequest) -> HttpResponse:
-    """Read a file; a wrong line refuses it whole. The first sending shows what it holds, the second takes it in."""
+    """Read a file; a wrong line refuses it whole. The first sending shows what it would change, the second takes it in."""
     if not may_replace(request):
         raise Http404
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = FileForm(request.POST or None, request.FILES or None)
     problems: list[str] = []
     found: Organisation | None = None
     if request.method == "POST" and form.is_valid():
         found, problems = _read(form)
-        if found is not None and request.POST.get("take") == "yes":
+        if found is not None:
+            problems = _attested_by_right(request, found)
+        if found is not None and not problems and request.POST.get("take") == "yes":
             try:
-                take_organisation(found, root=root_unit(), actor=request.user, now=timezone.now())
+                take_organisation(
+                    found,
+                    root=root_unit(),
+                    actor=request.user,
+                    now=timezone.now(),
+                    only=form.cleaned_data["only"],
+                )
                 messages.success(request, f"Taken in: {len(found.duties)} duties, {len(found.roles)} roles.")
                 return redirect("coverage")
             except DomainError as refusal:
@@ -52,13 +65,15 @@ def organisation_import(request: PageRequest) -> HttpResponse:
         "problems": problems[:PROBLEMS_SHOWN],
         "more": max(0, len(problems) - PROBLEMS_SHOWN),
         "found": found,
-        "crumbs": [{"label": "Coverage", "url": "/organisation/"}, {"label": "Import"}],
+        "steps": compare_with_stored(found) if found is not None and not problems else [],
+        "only": form.is_bound and form.is_valid() and form.cleaned_data["only"],
+        "crumbs": [{"label": "Coverage", "url": reverse("coverage")}, {"label": "Import"}],
     }
     refused = bool(problems or form.errors)
     return render(request, "organisation/import.html", context, status=422 if refused else 200)
 
 
-def _read(form: ImportForm) -> tuple[Organisation | None, list[str]]:
+def _read(form: FileForm) -> tuple[Organisation | None, list[str]]:
     sent = form.cleaned_data["file"]
     stem, dot, ending = str(sent.name).rpartition(".")
     name = f"{slugify(stem if dot else sent.name)[:60] or 'organisation'}.{slugify(ending)[:8] or 'yaml'}"
@@ -70,6 +85,16 @@ def _read(form: ImportForm) -> tuple[Organisation | None, list[str]]:
         return None, [str(refusal)]
 
 
+def _attested_by_right(request: PageRequest, found: Organisation) -> list[str]:
+    """What people can do is attested by who may; an importer who may not brings none of it in."""
+    told = any(person.skills for person in found.people) or bool(found.scorecard_evidence)
+    if not told or sees_whole(request.viewer, "skill.attest"):
+        return []
+    return [
+        "The file says what people can do; taking that in needs the right to attest skills in the whole organisation."
+    ]
+
+
 @page("organisation.edit")
 @require_GET
 def organisation_export(request: PageRequest) -> HttpResponse:
@@ -78,7 +103,7 @@ def organisation_export(request: PageRequest) -> HttpResponse:
         raise Http404
     root = root_unit()
     audit.record(actor=request.user, verb="organisation.export", subject=root, now=timezone.now())
-    found = queries.organisation(with_systems=False)
+    found = queries.organisation()
     if not sees_whole(request.viewer, "skill.view"):
         # What people can do is personnel data; an export without it takes none away when it is imported.
         people = tuple(replace(person, skills=()) for person in found.people)
@@ -91,7 +116,7 @@ def organisation_export(request: PageRequest) -> HttpResponse:
 @page("organisation.edit")
 @require_http_methods(["GET", "POST"])
 def organisation_table(request: PageRequest) -> HttpResponse:
-    """People, roles, holdings, assignments or lines from CSV or Excel; the first sending only says what would happen."""
+    """Rows of one collection from CSV or Excel; the first sending only says what would happen."""
     if not may_replace(request):
         raise Http404
     form = TableForm(request.POST or None, request.FILES or None)
@@ -115,10 +140,14 @@ def organisation_table(request: PageRequest) -> HttpResponse:
         "problems": problems[:PROBLEMS_SHOWN],
         "more": max(0, len(problems) - PROBLEMS_SHOWN),
         "summary": summary,
-        "tables": [{"name": name, "columns": ", ".join(table.columns)} for name, table in TABLES.items()],
-        "crumbs": [{"label": "Coverage", "url": "/organisation/"}, {"label": "Import a table"}],
+        "tables": [{"name": name, "columns": _columns(table)} for name, table in TABLES.items()],
+        "crumbs": [{"label": "Coverage", "url": reverse("coverage")}, {"label": "Import a table"}],
     }
     return render(request, "organisation/import_table.html", context, status=422 if problems or form.errors else 200)
+
+
+def _columns(table: Table) -> str:
+    return ", ".join((*table.columns, *((f"{table.prefix}<id>",) if table.prefix else ())))
 
 
 def _read_rows(form: TableForm, collection: str) -> tuple[Organisation | None, dict[str, int], list[str]]:
@@ -128,8 +157,8 @@ def _read_rows(form: TableForm, collection: str) -> tuple[Organisation | None, d
     path = Path(f"{slugify(stem)[:60] or 'table'}.{slugify(ending)[:8] or 'csv'}")
     present = queries.organisation()
     try:
-        rows = [row for _, row in read_file(str(path), sent.read())]
-        found = read_table(present, collection, rows, path=path)
+        rows = read_file(str(path), sent.read())
+        found = queries.without_root(read_table(queries.with_root(present), collection, rows, path=path))
     except PackError as refusal:
         return None, {}, [str(problem) for problem in refusal.problems]
     except DomainError as refusal:
@@ -146,9 +175,9 @@ def _read_rows(form: TableForm, collection: str) -> tuple[Organisation | None, d
 
 @page("organisation.edit")
 @require_GET
-def organisation_table_file(request: PageRequest, collection: str) -> HttpResponse:
-    """A collection as CSV, in the columns that the import reads."""
-    if not may_replace(request) or collection not in TABLES:
+def organisation_table_file(request: PageRequest, collection: str, ending: str) -> HttpResponse:
+    """A collection as CSV or Excel, in the columns that the import reads."""
+    if not may_replace(request) or collection not in TABLES or ending not in ("csv", "xlsx"):
         raise Http404
     audit.record(
         actor=request.user,
@@ -157,12 +186,17 @@ def organisation_table_file(request: PageRequest, collection: str) -> HttpRespon
         changes={"collection": [None, collection]},
         now=timezone.now(),
     )
-    columns, rows = write_table(queries.organisation(with_systems=False), collection)
+    columns, rows = write_table(queries.organisation(), collection)
+    content, kind = (sheet(collection, columns, rows), EXCEL) if ending == "xlsx" else (_csv(columns, rows), CSV)
+    response = HttpResponse(content, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{collection}.{ending}"'
+    return response
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     text.write("\ufeff")
     writer = csv.writer(text)
     writer.writerow(columns)
     writer.writerows([safe_text("" if cell is None else str(cell)) for cell in row] for row in rows)
-    response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{collection}.csv"'
-    return response
+    return text.getvalue()

@@ -11,11 +11,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from caiso.engine.coverage.silos import doubled_processes, joint_signing, regulation_pairs, tool_report
 from caiso.errors import DomainError
-from caiso.web.base.access import visible
 from caiso.web.base.guard import PageRequest, page
-from caiso.web.base.models import Unit
 from caiso.web.base.record import Badge, Deed, Fact, Page, Tab, record_context
 from caiso.web.organisation import queries
+from caiso.web.organisation.figures import sight_of_units
 from caiso.web.organisation.forms.skills import NewToolForm, ToolForm
 from caiso.web.organisation.models import Tool
 from caiso.web.organisation.services import tools as services
@@ -31,8 +30,8 @@ def silos(request: PageRequest) -> HttpResponse:
     """Share of systems whose two owners signed the last risk acceptance; doubled processes; regulations; tools."""
     snapshot = queries.current_view(timezone.now().date()).snapshot
     organisation = snapshot.organisation
-    units = set(visible(Unit.objects.all(), request.viewer, lookup="path").values_list("slug", flat=True))
-    in_sight = {system.id: system for system in organisation.systems if system.unit is None or system.unit in units}
+    sees = sight_of_units(request.viewer)
+    in_sight = {system.id: system for system in organisation.systems if sees(system.unit)}
     signatures = [one for one in joint_signing(snapshot).signatures if one.system in in_sight]
     known = [one for one in signatures if one.both is not None]
     titles = {one.id: one.title for one in organisation.processes}
