@@ -21,7 +21,7 @@ from caiso.engine.coverage.organisation.model import Assignment
 from caiso.engine.coverage.scenario import Difference, try_scenario
 from caiso.engine.coverage.segregation import dependencies
 from caiso.engine.coverage.states import Coverage, coverage
-from caiso.engine.packs import load_folder
+from caiso.engine.packs import CONTENT, load_folder
 
 TODAY = date(2026, 11, 22)
 
@@ -139,6 +139,13 @@ def test_the_reporting_content_has_the_frameworks_counts() -> None:
     assert len(content.authority_checks) == 6
     lines = {(points.criterion, points.superior) for points in content.points}
     assert lines == {(c.id, s) for c in content.criteria for s in ("ciso", "cto", "cro", "ceo", "caio")}
+
+
+def test_duties_name_controls_that_ship() -> None:
+    shipped = {path.stem for path in (CONTENT / "controls").glob("*.yaml")}
+    named = {control for duty in default_organisation().duties for control in duty.controls}
+    assert named
+    assert named <= shipped
 
 
 def test_every_competence_has_an_anchor_for_each_level() -> None:

@@ -67,7 +67,7 @@ def test_a_team_gap_weighs_people_and_leaves_out_who_is_not_attested() -> None:
     organisation = plain(
         units=(Unit("team", "Team"), Unit("other", "Other")),
         people=people,
-        needs=(TeamNeed("team", "law", 3),),
+        needs=(TeamNeed("law", 3, "team"),),
         trainings=TRAININGS,
     )
     (gap,) = team_gaps(organisation, as_of=TODAY)
@@ -84,7 +84,7 @@ def test_only_as_many_people_are_meant_as_need_it() -> None:
     organisation = plain(
         units=(Unit("team", "Team"),),
         people=(knows("ada", 3), knows("ben", 0)),
-        needs=(TeamNeed("team", "law", 3, people=1),),
+        needs=(TeamNeed("law", 3, "team", people=1),),
     )
     assert team_gaps(organisation, as_of=TODAY)[0].missing_levels == 0
 

@@ -20,7 +20,10 @@ from tests.web.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<img src=x onerror=alert(1)>"
-PLACES = ("coverage", "duties_list", "roles_list", "organisation_chart", "crossover", "deficiencies", "my_duties")
+PLACES = (
+    *("coverage", "duties_list", "roles_list", "organisation_chart", "crossover", "deficiencies", "load", "my_duties"),
+    *("duty_new", "role_new", "need_put", "process_new", "silos", "skills", "advisor", "scenario_new"),
+)
 
 
 @pytest.mark.parametrize("name", PLACES)

@@ -143,7 +143,7 @@ def test_everything_of_a_file_comes_back_out_of_the_product(officers: Unit) -> N
     full = replace(
         base,
         people=(person, *base.people[1:]),
-        needs=(TeamNeed("acme", "ai-security", 3, 2),),
+        needs=(TeamNeed("ai-security", 3, "acme", 2),),
         units=(engine.Unit("acme", "Acme"),),
         tools=(EngineTool("scanner", "Scanner", "security", ("model-scanning",), 1000.0, "ciso", "cheap", TODAY),),
         processes=(

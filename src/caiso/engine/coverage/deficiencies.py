@@ -1,10 +1,11 @@
 """Lays each role's competences against the AI security duties and recognises the weaknesses that hurt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from caiso.engine.coverage.organisation.catalogue import Deficiency
+from caiso.engine.coverage.snapshot import Snapshot
 from caiso.engine.coverage.states import Coverage, Shortfall, shortfalls_of
 
 # A duty in one of these states has nobody fit to answer for it; the others are a matter of time or order.
@@ -63,6 +64,13 @@ def deficiencies(view: Coverage, roles: Sequence[str] | None = None) -> Deficien
     return DeficiencyReport(chosen, tuple(duty.id for duty in duties), cells, findings)
 
 
+def by_assumption(view: Coverage) -> Coverage:
+    """The same states beside roles as their template or their confirmation describes them: nothing attested of a person."""
+    organisation = view.snapshot.organisation
+    people = tuple(replace(person, skills=()) for person in organisation.people)
+    return replace(view, snapshot=Snapshot(replace(organisation, people=people), view.as_of))
+
+
 def _default_roles(view: Coverage) -> tuple[str, ...]:
     snapshot = view.snapshot
     carrying = {
@@ -87,7 +95,9 @@ def _finding(view: Coverage, known: Deficiency) -> DeficiencyFinding:
     states = {duty_id: view.by_id[duty_id] for duty_id in weak}
     exposed = tuple(duty_id for duty_id in weak if states[duty_id].state in EXPOSED)
     uncovered = tuple(duty_id for duty_id in weak if states[duty_id].state != "covered")
-    reasons = tuple(f"{duty_id}: {states[duty_id].state}, {states[duty_id].worst.reasons[0]}" for duty_id in weak)
+    reasons = tuple(
+        f"{duty_id}: {states[duty_id].state}, {states[duty_id].worst.public_reasons[0]}" for duty_id in weak
+    )
     covered_by = tuple(dict.fromkeys(role for duty_id in weak for role in states[duty_id].accountable))
     status: Literal["open", "strained", "closed", "absent"]
     if not weak:

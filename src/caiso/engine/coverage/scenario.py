@@ -77,7 +77,7 @@ class Difference:
             old, new = self.before.by_id.get(duty), self.after.by_id.get(duty)
             old_state, new_state = old.state if old else None, new.state if new else None
             if old_state != new_state:
-                reason = new.worst.reasons[0] if new else "the duty no longer exists"
+                reason = new.worst.public_reasons[0] if new else "the duty no longer exists"
                 found.append(DutyChange(duty, old_state, new_state, reason))
         return tuple(found)
 

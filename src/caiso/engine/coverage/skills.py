@@ -37,7 +37,7 @@ class TeamGap:
     `not_attested` people are neither counted as able nor as lacking. `gap` is levels per attested person.
     """
 
-    unit: str
+    unit: str | None
     competence: str
     needed: int
     people: int
@@ -120,7 +120,7 @@ def team_gaps(organisation: Organisation, *, as_of: date) -> tuple[TeamGap, ...]
             by_unit[person.unit].append(person)
     gaps = []
     for need in organisation.needs:
-        people = by_unit.get(need.unit, [])
+        people = by_unit.get(need.unit, []) if need.unit else organisation.people
         levels = [_attested(person, need.competence, as_of) for person in people]
         known = sorted((level for level in levels if level is not None), reverse=True)
         meant = known[: need.people] if need.people is not None else known
@@ -138,7 +138,7 @@ def team_gaps(organisation: Organisation, *, as_of: date) -> tuple[TeamGap, ...]
                 courses=courses,
             )
         )
-    return tuple(sorted(gaps, key=lambda gap: (-gap.missing_levels, gap.unit, gap.competence)))
+    return tuple(sorted(gaps, key=lambda gap: (-gap.missing_levels, gap.unit or "", gap.competence)))
 
 
 def scorecard(organisation: Organisation, role: str, people: Sequence[str], *, as_of: date) -> Scorecard:

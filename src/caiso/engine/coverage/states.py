@@ -15,6 +15,7 @@ from caiso.engine.coverage.snapshot import Seat, Snapshot
 State = Literal["unowned", "contested", "unstaffed", "unqualified", "covered"]
 # From worst to best; the first that holds is the state.
 STATES: tuple[State, ...] = ("unowned", "contested", "unstaffed", "unqualified", "covered")
+RESTRICTED = "less was attested than the duty needs; who may see skills sees what"
 RANK: dict[State, int] = {state: rank for rank, state in enumerate(STATES)}
 
 
@@ -46,6 +47,16 @@ class ScopeState:
     shortfalls: tuple[Shortfall, ...] = ()
     assumed: bool = False
     acting: bool = False
+
+    @property
+    def public_reasons(self) -> tuple[str, ...]:
+        """The reasons without what was attested of a person: that is for those who may see skills."""
+        if self.state != "unqualified":
+            return self.reasons
+        told = (
+            RESTRICTED if short.person else reason for short, reason in zip(self.shortfalls, self.reasons, strict=True)
+        )
+        return tuple(dict.fromkeys(told))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ GRANTS: dict[str, frozenset[str]] = {
     AccessRole.RED_TEAM: VIEW | {"soc.view", "task.edit"},
     AccessRole.MODEL_OWNER: VIEW | {"inventory.edit", "task.edit"},
     AccessRole.AUDITOR: VIEW | {"soc.view", "audit.view", "export", "report.view"},
+    # Who answers for personnel data and for nothing else.
+    AccessRole.HUMAN_RESOURCES: VIEW | {"skill.view", "skill.attest"},
     AccessRole.ADMINISTRATOR: VIEW | {"admin", "audit.view", "token.edit", "organisation.edit", "export"},
     AccessRole.INGEST_MACHINE: frozenset(),
 }

@@ -14,7 +14,10 @@ class ComplianceConfig(AppConfig):
         from caiso.web.compliance.facts import register_facts  # noqa: PLC0415 - models load after the apps
         from caiso.web.compliance.frame import join_frame  # noqa: PLC0415
         from caiso.web.compliance.jobs import register_jobs  # noqa: PLC0415
+        from caiso.web.compliance.queries import overlapping_requirements  # noqa: PLC0415
+        from caiso.web.organisation.queries import register_requirement_links  # noqa: PLC0415
 
         register_facts()
         join_frame()
         register_jobs()
+        register_requirement_links(overlapping_requirements)

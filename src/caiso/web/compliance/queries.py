@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import combinations
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404
@@ -19,12 +20,14 @@ from caiso.engine.comply import (
 from caiso.engine.comply import (
     Framework as FrameworkPack,
 )
+from caiso.engine.coverage.organisation.records import RequirementLink
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.facts import collection
 from caiso.web.compliance.library import control_packs, library
 from caiso.web.compliance.models import Control, ControlAssessment, ControlLink, Evidence, Framework
 from caiso.web.organisation.models import Role
 
+MOST_OVERLAPS = 5_000
 WORST_FIRST = (
     ControlState.FAILING,
     ControlState.STALE,
@@ -162,3 +165,26 @@ def _page(name: str, ref: str) -> str:
         return collection(name).link(ref)
     except NoReverseMatch:
         return ""
+
+
+def overlapping_requirements() -> tuple[RequirementLink, ...]:
+    """Requirements of two frameworks that one control of ours serves: one duty written twice."""
+    found: dict[tuple[int, int], RequirementLink] = {}
+    by_control: dict[int, list[ControlLink]] = {}
+    rows = ControlLink.objects.select_related("control", "requirement", "requirement__framework")
+    for link in rows.filter(control__is_retired=False).order_by("requirement__framework", "requirement__position"):
+        by_control.setdefault(link.control_id, []).append(link)
+    for links in by_control.values():
+        for one, other in combinations(links, 2):
+            left, right = one.requirement, other.requirement
+            if left.framework.slug != right.framework.slug and len(found) < MOST_OVERLAPS:
+                found[left.pk, right.pk] = RequirementLink(
+                    id=f"overlap-{left.pk}-{right.pk}",
+                    left=str(left.framework)[:200],
+                    left_requirement=left.ref,
+                    right=str(right.framework)[:200],
+                    right_requirement=right.ref,
+                    relation="overlap",
+                    note=f"both are served by the control {one.control.title}"[:1000],
+                )
+    return tuple(found.values())

@@ -7,6 +7,8 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema
 
+from caiso.engine.coverage.advisor import advise
+from caiso.engine.coverage.export import advice_data, crossover_data, deficiencies_data
 from caiso.web.base.access import visible
 from caiso.web.base.endpoint import ApiRequest, Page, Paging, RowId, Slug, page_of, reads, writes
 from caiso.web.base.queries import sees_whole
@@ -261,20 +263,76 @@ def end_holding(request: ApiRequest, number: RowId, body: EndIn) -> RoleOut:
     return show_role(queries.role_or_404(request.viewer, row.role_id))
 
 
-class CoverageOut(Schema):
-    """Duties in sight by state."""
+class DayFilter(Schema):
+    """On which day; today when left out."""
 
+    as_of: date | None = None
+
+
+class CoverageOut(Schema):
+    """Duties in sight by state, on a day."""
+
+    as_of: date
     total: dict[str, int]
     ai_security: dict[str, int]
     families: dict[str, dict[str, int]]
     stages: dict[str, dict[str, int]]
+    systems: dict[str, dict[str, int]]
+    units: dict[str, dict[str, int]]
 
 
 @reads(router, "/organisation/coverage", permission="view", response=CoverageOut)
-def read_coverage(request: ApiRequest) -> CoverageOut:
-    """How many duties are in each state."""
-    counts = figures.coverage_counts(request.viewer)
-    return CoverageOut(**{name: counts[name] for name in ("total", "ai_security", "families", "stages")})
+def read_coverage(request: ApiRequest, asked: Annotated[DayFilter, Query()]) -> CoverageOut:
+    """How many duties are in each state, as last computed or on a day."""
+    today = timezone.now().date()
+    seen = figures.sight(request.viewer, on=asked.as_of) if asked.as_of not in (None, today) else None
+    counts = figures.coverage_counts_of(seen) if seen else figures.coverage_counts(request.viewer)
+    return CoverageOut(
+        as_of=asked.as_of or today,
+        systems={one["title"]: one["counts"] for one in figures.systems_in_sight(request.viewer, seen)},
+        units={one["title"]: one["counts"] for one in figures.units_in_sight(request.viewer, seen)},
+        **{name: counts[name] for name in ("total", "ai_security", "families", "stages")},
+    )
+
+
+class ComputedOut(Schema):
+    """A computation as the command prints it, cut to what is in sight."""
+
+    as_of: date
+    result: dict[str, Any]
+
+
+class CrossoverFilter(DayFilter):
+    """Which roles to compare; all that carry a duty when left out."""
+
+    role: list[str] = Field([], max_length=150)
+
+
+@reads(router, "/organisation/crossover", permission="view", response=ComputedOut)
+def read_crossover(request: ApiRequest, asked: Annotated[CrossoverFilter, Query()]) -> ComputedOut:
+    """Where roles overlap: shared duties, shared topics, regions and the framework's crossovers."""
+    seen = _seen(request, asked)
+    report = figures.crossover_of(seen, asked.role or figures.carrying_roles(seen))
+    return ComputedOut(as_of=seen.view.as_of, result=crossover_data(report))
+
+
+@reads(router, "/organisation/deficiencies", permission="view", response=ComputedOut)
+def read_deficiencies(request: ApiRequest, asked: Annotated[DayFilter, Query()]) -> ComputedOut:
+    """What each role lacks for each AI security duty; attested levels only for those who may see skills."""
+    seen = _seen(request, asked)
+    report = figures.deficiencies_of(seen, attested=sees_whole(request.viewer, "skill.view"))
+    return ComputedOut(as_of=seen.view.as_of, result=deficiencies_data(report))
+
+
+@reads(router, "/organisation/advice", permission="view", response=ComputedOut)
+def read_advice(request: ApiRequest) -> ComputedOut:
+    """Where the CAISO should report, with the reason for every point, by the profile that is kept."""
+    view = queries.current_view(timezone.now().date())
+    return ComputedOut(as_of=view.as_of, result=advice_data(advise(view.snapshot.organisation)))
+
+
+def _seen(request: ApiRequest, asked: DayFilter) -> figures.Sight:
+    return figures.sight(request.viewer, on=asked.as_of or timezone.now().date())
 
 
 class ScenarioOut(Schema):

@@ -7,15 +7,17 @@ from functools import cached_property
 from typing import Any
 
 from caiso.engine.coverage.export import difference_data
+from caiso.engine.coverage.figures import difference_svg
 from caiso.engine.coverage.organisation import Organisation
 from caiso.engine.coverage.scenario import Difference
-from caiso.engine.coverage.states import Coverage
+from caiso.engine.coverage.states import Coverage, State
 from caiso.web.organisation import queries
 from caiso.web.organisation.figures import Sight
 from caiso.web.organisation.models import Scenario
 from caiso.web.organisation.registers import FAMILY_NAMES, STATE_TONES
 
 LABELS = dict(queries.STATES)
+MOST_NOTES = 20
 TONES = {"covered": "good", "unqualified": "warn", "unstaffed": "high", "contested": "info", "unowned": "bad"}
 
 
@@ -97,6 +99,32 @@ def shown_live(difference: Difference, names: Names) -> dict[str, Any]:
     ai_before = _counts(difference.before, names, ai_security=True)
     ai_after = _counts(difference.after, names, ai_security=True)
     return {**found, **_tallies(before, after, ai_before, ai_after)}
+
+
+def drawn(title: str, found: Mapping[str, Any]) -> str | None:
+    """The difference as an SVG figure; None where the totals are not in the viewer's sight."""
+    if "states" not in found:
+        return None
+
+    def counts(side: str) -> dict[State, int]:
+        return {state: one[side] for (state, _), one in zip(queries.STATES, found["states"], strict=True)}  # type: ignore[misc]  # the engine's states
+
+    lost, cost = len(found["lost"]), found["cost"]
+    notes = [
+        f"{len(found['closed'])} duties become covered; {lost or 'no'} covered dut{'y is' if lost <= 1 else 'ies are'} lost",
+        *(
+            f"Past capacity: {one['title']}, {one['after']:g} of {one['capacity']:g} h a week"
+            for one in found["overloads"]
+        ),
+        *(f"Hang on one person: {len(one['duties'])} duties on {one['person']}" for one in found["dependencies"]),
+        *((f"New conflicts of duties: {len(found['conflicts'])}",) if found["conflicts"] else ()),
+        f"Cost: {cost['one_off']:,.0f} once, {cost['annual_difference']:+,.0f} a year",
+    ]
+    bars = [
+        ("AI security duties", counts("ai_before"), counts("ai_after")),
+        ("All duties", counts("before"), counts("after")),
+    ]
+    return difference_svg(title, bars, notes[:MOST_NOTES])
 
 
 def shown_outcome(row: Scenario, names: Names, *, whole: bool) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from caiso.engine.coverage.crossover import CrossoverReport, carried_duties, crossover
-from caiso.engine.coverage.deficiencies import DeficiencyReport, deficiencies
+from caiso.engine.coverage.deficiencies import DeficiencyReport, by_assumption, deficiencies
 from caiso.engine.coverage.figures import Chart, Euler, Upset, euler, layout_chart, upset
 from caiso.engine.coverage.figures.sets import UnableToDraw
 from caiso.engine.coverage.organisation.model import STAGES
 from caiso.engine.coverage.snapshot import Snapshot
-from caiso.engine.coverage.states import STATES, Coverage
+from caiso.engine.coverage.states import RANK, STATES, Coverage
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import Unit
 from caiso.web.organisation import queries
@@ -49,11 +49,28 @@ def sight(viewer: Viewer, *, on: date) -> Sight:
 def crossover_of(seen: Sight, roles: Iterable[str]) -> CrossoverReport:
     """Overlaps between the roles, with duties in sight only."""
     report = crossover(seen.view.snapshot, [role for role in roles if role in seen.roles])
-    regions = tuple(
-        replace(region, duties=tuple(duty for duty in region.duties if duty in seen.duties))
-        for region in report.regions
+
+    def cut(duties: Iterable[str]) -> tuple[str, ...]:
+        return tuple(duty for duty in duties if duty in seen.duties)
+
+    return replace(
+        report,
+        regions=tuple(replace(one, duties=cut(one.duties)) for one in report.regions),
+        overlaps=tuple(
+            replace(
+                one,
+                duties=cut(one.duties),
+                contested=cut(one.contested),
+                records=tuple(record for record in one.records if record.split(":")[1] in seen.duties),
+            )
+            for one in report.overlaps
+        ),
+        findings=tuple(
+            replace(one, duties=cut(one.duties))
+            for one in report.findings
+            if all(role in seen.roles for role in one.crossover.roles)
+        ),
     )
-    return replace(report, regions=regions)
 
 
 def carrying_roles(seen: Sight) -> list[str]:
@@ -79,13 +96,13 @@ class _Kept:
     """What was last computed from a view; a view is replaced as a whole whenever somebody changes the organisation."""
 
     view: Coverage | None = None
-    report: DeficiencyReport | None = None
+    reports: dict[bool, DeficiencyReport]
     chart: Chart | None = None
 
     def of(self, view: Coverage) -> "_Kept":
         """What is kept about this view."""
         if self.view is not view:
-            self.view, self.report, self.chart = view, None, None
+            self.view, self.reports, self.chart = view, {}, None
         return self
 
 
@@ -98,10 +115,12 @@ def _euler(sets: tuple[tuple[str, frozenset[str]], ...]) -> Euler:
     return euler(dict(sets))
 
 
-def deficiencies_of(seen: Sight) -> DeficiencyReport:
-    """The matrix of the roles and AI security duties in sight."""
+def deficiencies_of(seen: Sight, *, attested: bool) -> DeficiencyReport:
+    """The matrix of the roles and AI security duties in sight; without `attested` by what is assumed of roles alone."""
     kept = _kept.of(seen.view)
-    report = kept.report = kept.report or deficiencies(seen.view)
+    if attested not in kept.reports:
+        kept.reports[attested] = deficiencies(seen.view if attested else by_assumption(seen.view))
+    report = kept.reports[attested]
     roles = tuple(role for role in report.roles if role in seen.roles)
     duties = tuple(duty for duty in report.duties if duty in seen.duties)
     cells = tuple(cell for cell in report.cells if cell.role in seen.roles and cell.duty in seen.duties)
@@ -143,6 +162,39 @@ def coverage_counts(viewer: Viewer) -> dict[str, Any]:
     }
 
 
+def coverage_counts_of(seen: Sight) -> dict[str, Any]:
+    """The same counts from a computed day."""
+    states = [state for state in seen.view.duties if state.duty.id in seen.duties]
+    families: dict[str, Counter[str]] = {}
+    stages: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
+    for state in states:
+        families.setdefault(state.duty.family, Counter())[state.state] += 1
+        for stage in state.duty.stages:
+            stages[stage][state.state] += 1
+    return {
+        "total": Counter(state.state for state in states),
+        "ai_security": Counter(state.state for state in states if state.duty.ai_security),
+        "families": families,
+        "stages": {stage: counts for stage, counts in stages.items() if counts},
+        "slugs": {state.duty.id for state in states},
+    }
+
+
+def not_covered(seen: Sight) -> list[dict[str, Any]]:
+    """The duties in sight that nobody fit and free answered for, worst first, with why."""
+    found = [state for state in seen.view.duties if state.state != "covered" and state.duty.id in seen.duties]
+    return [
+        {
+            "title": state.duty.title,
+            "url": seen.duties[state.duty.id].get_absolute_url(),
+            "state": state.state,
+            "accountable": [seen.title(role) for role in state.accountable],
+            "reason": "; ".join(state.worst.public_reasons),
+        }
+        for state in sorted(found, key=lambda state: (RANK[state.state], state.duty.title))
+    ]
+
+
 def trend(slugs: set[str]) -> dict[str, Any]:
     """How many of the duties in sight were in each state on each day, for the chart."""
     days = queries.snapshots()
@@ -158,27 +210,31 @@ def trend(slugs: set[str]) -> dict[str, Any]:
     }
 
 
-def systems_in_sight(viewer: Viewer) -> list[dict[str, Any]]:
-    """AI security duties as each AI system in sight finds them, least covered first."""
-    found = _in_sight(viewer, queries.latest_totals().get("systems", {}), unit_of=lambda slug, one: one["unit"])
-    return sorted(found, key=lambda one: (one["counts"].get("covered", 0), one["title"]))
+def systems_in_sight(viewer: Viewer, seen: Sight | None = None) -> list[dict[str, Any]]:
+    """AI security duties as each AI system in sight finds them, least covered first; as last computed, or on a day."""
+    if seen is None:
+        known = queries.latest_totals().get("systems", {})
+        found = [(one["unit"], one["title"], one["counts"]) for one in known.values()]
+    else:
+        systems = seen.view.snapshot.systems
+        found = [(systems[name].unit, systems[name].title, dict(one.counts)) for name, one in seen.view.systems.items()]
+    return _in_sight(viewer, found)
 
 
-def units_in_sight(viewer: Viewer) -> list[dict[str, Any]]:
-    """All duties as each unit in sight finds them, least covered first."""
-    found = _in_sight(viewer, queries.latest_totals().get("units", {}), unit_of=lambda slug, one: slug)
-    return sorted(found, key=lambda one: (one["counts"].get("covered", 0), one["title"]))
+def units_in_sight(viewer: Viewer, seen: Sight | None = None) -> list[dict[str, Any]]:
+    """All duties as each unit in sight finds them, least covered first; as last computed, or on a day."""
+    if seen is None:
+        found = [(name, one["title"], one["counts"]) for name, one in queries.latest_totals().get("units", {}).items()]
+    else:
+        units = seen.view.snapshot.units
+        found = [(name, units[name].title, dict(one.counts)) for name, one in seen.view.units.items()]
+    return _in_sight(viewer, found)
 
 
-def _in_sight(
-    viewer: Viewer, totals: Mapping[str, Any], *, unit_of: Callable[[str, Mapping[str, Any]], str | None]
-) -> list[dict[str, Any]]:
+def _in_sight(viewer: Viewer, found: Iterable[tuple[str | None, str, Mapping[str, int]]]) -> list[dict[str, Any]]:
     sees = sight_of_units(viewer)
-    return [
-        {"slug": slug, "title": one["title"], "counts": one["counts"], "total": one["total"]}
-        for slug, one in totals.items()
-        if sees(unit_of(slug, one))
-    ]
+    shown = [{"title": title, "counts": counts} for unit, title, counts in found if sees(unit)]
+    return sorted(shown, key=lambda one: (one["counts"].get("covered", 0), one["title"]))
 
 
 def sight_of_units(viewer: Viewer) -> Callable[[str | None], bool]:

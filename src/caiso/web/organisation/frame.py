@@ -30,6 +30,7 @@ def join_frame() -> None:
         navigation.Item("Chart", "organisation_chart", icon="sitemap", section=SECTION, order=40),
         navigation.Item("Crossover", "crossover", icon="circles", section=SECTION, order=50),
         navigation.Item("Deficiencies", "deficiencies", icon="grid-dots", section=SECTION, order=60),
+        navigation.Item("Load and conflicts", "load", icon="bolt", section=SECTION, order=65),
         navigation.Item("Scenarios", "scenarios_list", icon="git-branch", section=SECTION, order=70),
         navigation.Item("Reporting", "advisor", icon="arrows-split", section=SECTION, order=80),
         navigation.Item("Authority", "authority", icon="gavel", section=SECTION, order=90),
@@ -73,11 +74,11 @@ def _links_of_person(person: Person, viewer: Viewer) -> Iterable[LinkGroup]:
     rows = Holding.objects.filter(person=person, role__in=visible(Role.objects.all(), viewer)).select_related("role")
     held = [row for row in rows if queries.in_force(row, today)]
     roles = tuple(Link(row.role.title, row.role.get_absolute_url(), "acting" if row.is_acting else "") for row in held)
-    yield LinkGroup("Roles held", roles)
+    yield LinkGroup("Roles held", roles, url=reverse("person_duties", args=[person.slug]) if roles else "")
     owned = Assignment.objects.filter(role__in=[row.role_id for row in held], kind=Assignment.Kind.ACCOUNTABLE)
     seen = visible(Duty.objects.select_related("coverage"), viewer).filter(assignments__in=owned).distinct()
     duties = tuple(_duty_link(duty) for duty in seen[:8])
-    yield LinkGroup("Accountable for", duties, seen.count(), reverse("duties_list"))
+    yield LinkGroup("Accountable for", duties, seen.count(), reverse("person_duties", args=[person.slug]))
 
 
 def _duty_link(duty: Duty) -> Link:

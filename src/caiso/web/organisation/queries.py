@@ -132,7 +132,7 @@ def current_view(as_of: date) -> Coverage:
     return _kept_view(str(stored), as_of) if stored else coverage_on(as_of)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _kept_view(version: str, as_of: date) -> Coverage:
     view = coverage_on(as_of)
     # A large organisation is some hundred thousand objects that live until the next change. Walking them in every full
@@ -184,6 +184,14 @@ def visible_tools(viewer: Viewer) -> QuerySet[Tool]:
     return visible(Tool.objects.select_related("unit", "owner"), viewer)
 
 
+def sees_skills_of(viewer: Viewer, person: str | None) -> bool:
+    """Whether the viewer may see what was attested of the person: it is their own, or they may see skills in that unit."""
+    if person is None:
+        return True
+    row = Person.objects.select_related("unit").filter(slug=person).first()
+    return row is not None and (row.user_id == viewer.user.pk or viewer.may("skill.view", row.unit.path))
+
+
 def people(viewer: Viewer) -> QuerySet[Person]:
     """People who may be given a role."""
     return visible(Person.objects.filter(is_active=True), viewer)
@@ -209,10 +217,16 @@ def latest_totals() -> dict[str, Any]:
 
 
 def roles_of(user: User, *, on: date) -> list[Role]:
-    """Roles that the login's person holds on the day, and those held by people away for whom that person stands in."""
-    rows = Holding.objects.filter(person__user=user).select_related("role", "role__unit")
+    """Roles in which the login's person acts on the day."""
+    person = Person.objects.filter(user=user).first()
+    return roles_of_person(person, on=on) if person else []
+
+
+def roles_of_person(person: Person, *, on: date) -> list[Role]:
+    """Roles that the person holds on the day, and those of people away for whom they stand in."""
+    rows = Holding.objects.filter(person=person).select_related("role", "role__unit")
     held = [row.role for row in rows if in_force(row, on)]
-    standing = Delegate.objects.filter(delegate__user=user).select_related("person", "role", "role__unit")
+    standing = Delegate.objects.filter(delegate=person).select_related("person", "role", "role__unit")
     for row in standing:
         if in_force(row, on) and not row.duties and row.role not in held and is_away(row.person, on=on):
             held.append(row.role)

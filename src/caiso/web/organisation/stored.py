@@ -30,7 +30,7 @@ from caiso.web.organisation.models import (
 )
 
 M = TypeVar("M", bound=Model)
-R = TypeVar("R", engine.Unit, engine.Person, engine.Assignment, engine.AiSystem)
+R = TypeVar("R", engine.Unit, engine.Person, engine.Assignment, engine.AiSystem, records.TeamNeed)
 PROFILE_SETTING = "organisation.profile"
 # The id and title that an imported file gave itself, and the name that the root unit had then.
 HEAD_SETTING = "organisation.head"
@@ -103,6 +103,7 @@ def at_large(organisation: Organisation, whole: frozenset[str]) -> Organisation:
         people=moved(organisation.people),
         assignments=moved(organisation.assignments),
         systems=moved(organisation.systems),
+        needs=moved(organisation.needs),
     )
 
 

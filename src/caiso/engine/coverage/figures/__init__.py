@@ -2,7 +2,7 @@
 
 from caiso.engine.coverage.figures.chart import Box, Chart, Link, layout_chart
 from caiso.engine.coverage.figures.sets import Euler, Upset, euler, upset
-from caiso.engine.coverage.figures.svg import chart_svg, euler_svg, heat_svg, upset_svg
+from caiso.engine.coverage.figures.svg import chart_svg, difference_svg, euler_svg, heat_svg, upset_svg
 
 __all__ = [
     "Box",
@@ -11,6 +11,7 @@ __all__ = [
     "Link",
     "Upset",
     "chart_svg",
+    "difference_svg",
     "euler",
     "euler_svg",
     "heat_svg",

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from caiso.engine.coverage.organisation.model import LineKind
 from caiso.engine.coverage.snapshot import Snapshot
 
-BOX_WIDTH, BOX_HEIGHT = 196.0, 52.0
-GAP_X, GAP_Y, STACK_GAP, INDENT = 24.0, 48.0, 12.0, 20.0
+BOX_WIDTH, BOX_HEIGHT = 176.0, 66.0
+GAP_X, GAP_Y, STACK_GAP, INDENT = 16.0, 44.0, 10.0, 20.0
+# Letters that fit into one line of a box at the sizes in which titles and names are written.
+TITLE_LETTERS, NAME_LETTERS = 25, 28
 MOST_STACKED = 8
 # From this depth on a subtree is written as an indented list; the first of these that fits the width is taken.
 OUTLINE_DEPTHS = (99, 3, 2, 1)
@@ -27,6 +29,18 @@ class Box:
     depth: int
     width: float = BOX_WIDTH
     height: float = BOX_HEIGHT
+
+    @property
+    def lines(self) -> tuple[tuple[str, float], ...]:
+        """The title in one or two lines, each with the height at which its foot stands."""
+        wrapped = wrap(self.title, TITLE_LETTERS)
+        first = self.y + (26.0 if len(wrapped) == 1 else 19.0)
+        return tuple((line, first + 15.0 * place) for place, line in enumerate(wrapped))
+
+    @property
+    def name_line(self) -> tuple[str, float]:
+        """Who holds it, in the last line."""
+        return shorten(", ".join(self.holders) or "vacant", NAME_LETTERS), self.lines[-1][1] + 18.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,21 @@ class Chart:
     links: tuple[Link, ...]
     width: float
     height: float
+
+
+def shorten(text: str, most: int) -> str:
+    """The text in at most so many letters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def wrap(text: str, most: int) -> tuple[str, ...]:
+    """The text in one or two lines, broken between words."""
+    first, rest = "", text.split()
+    while rest and len(first) + len(rest[0]) + bool(first) <= most:
+        first = f"{first} {rest.pop(0)}".strip()
+    if not first:
+        return (shorten(text, most),)
+    return (first, shorten(" ".join(rest), most)) if rest else (first,)
 
 
 def layout_chart(snapshot: Snapshot, *, widest: float = WIDEST) -> Chart:

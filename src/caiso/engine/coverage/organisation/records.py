@@ -102,11 +102,14 @@ class RequirementLink:
 
 @dataclass(frozen=True, slots=True)
 class TeamNeed:
-    """The level that people of a unit need in a competence; `people` is how many of them need it, all when left out."""
+    """The level that people of a unit need in a competence; `people` is how many of them need it, all when left out.
 
-    unit: Slug
+    Without a unit it is everybody's need.
+    """
+
     competence: Slug
     level: Level
+    unit: Slug | None = None
     people: Annotated[int, Between(1, 1_000_000)] | None = None
 
 

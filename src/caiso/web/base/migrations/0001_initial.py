@@ -290,7 +290,7 @@ class Migration(migrations.Migration):
             name='AccessGrant',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('caiso', 'CAISO'), ('ciso', 'CISO'), ('caio', 'CAIO'), ('cto', 'CTO'), ('board_member', 'Board member'), ('aisoc_lead', 'AISOC lead'), ('analyst', 'Analyst'), ('detection_engineer', 'Detection engineer'), ('red_team', 'Red team'), ('model_owner', 'Model owner'), ('auditor', 'Auditor'), ('administrator', 'Administrator'), ('ingest_machine', 'Ingest machine')], max_length=30)),
+                ('role', models.CharField(choices=[('caiso', 'CAISO'), ('ciso', 'CISO'), ('caio', 'CAIO'), ('cto', 'CTO'), ('board_member', 'Board member'), ('aisoc_lead', 'AISOC lead'), ('analyst', 'Analyst'), ('detection_engineer', 'Detection engineer'), ('red_team', 'Red team'), ('model_owner', 'Model owner'), ('auditor', 'Auditor'), ('human_resources', 'Human resources'), ('administrator', 'Administrator'), ('ingest_machine', 'Ingest machine')], max_length=30)),
                 ('granted_at', models.DateTimeField()),
                 ('expires_on', models.DateField(blank=True, null=True)),
                 ('granted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -19,6 +19,7 @@ class AccessRole(models.TextChoices):
     RED_TEAM = "red_team", "Red team"
     MODEL_OWNER = "model_owner", "Model owner"
     AUDITOR = "auditor", "Auditor"
+    HUMAN_RESOURCES = "human_resources", "Human resources"
     ADMINISTRATOR = "administrator", "Administrator"
     INGEST_MACHINE = "ingest_machine", "Ingest machine"
 

@@ -91,9 +91,9 @@ def sparkline(values: Sequence[float | None], label: str = "", width: int = 88, 
 
 
 @register.inclusion_tag("parts/heat.html")
-def heat(data: Mapping[str, Any], *, title: str) -> dict[str, Any]:
-    """A heat map as a table. `data`: {"columns": [...], "rows": [{"label", "cells": [{"value", "level": 0-5, "url"?, "title"?}]}]}."""
-    return {"title": title, "columns": data["columns"], "rows": data["rows"]}
+def heat(data: Mapping[str, Any], *, title: str, ramp: str = "") -> dict[str, Any]:
+    """A heat map as a table, from good to bad or, with ramp="level", from little to much. `data`: {"columns": [...], "rows": [{"label", "cells": [{"value", "level": 0-5, "url"?, "title"?}]}]}."""
+    return {"title": title, "ramp": ramp, "columns": data["columns"], "rows": data["rows"]}
 
 
 def slug(text: str) -> str:

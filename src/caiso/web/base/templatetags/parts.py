@@ -97,7 +97,8 @@ def stat(
 @register.inclusion_tag("parts/meter.html")
 def meter(value: float, maximum: float = 100, *, label: str = "Progress", tone: str = "") -> dict[str, object]:
     """A bar of how much of the whole is done, with the figure beside it."""
-    share = 0 if maximum <= 0 else max(0.0, min(1.0, value / maximum))
+    # The bar ends at the whole; the figure says how far past it goes.
+    share = 0 if maximum <= 0 else max(0.0, value / maximum)
     return {"value": value, "maximum": maximum or 1, "label": label, "tone": tone, "percent": round(share * 100)}
 
 

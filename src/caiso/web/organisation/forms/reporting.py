@@ -39,7 +39,11 @@ class ProfileForm(forms.Form):
         self.criteria = organisation.criteria
         for name, label in LABELS.items():
             options = [(value, value.replace("-", " ").capitalize()) for value in get_args(HINTS[name])]
-            self.fields[name] = forms.ChoiceField(choices=options, label=label, initial=getattr(profile, name))
+            self.fields[name] = forms.ChoiceField(
+                choices=options,
+                label=label,
+                initial=getattr(profile, name),
+            )
         self.fields["sector"] = forms.SlugField(max_length=60, label="Sector", initial=profile.sector)
         self.fields["maturity"] = forms.TypedChoiceField(
             choices=[(str(n), str(n)) for n in range(1, 6)],

@@ -63,7 +63,7 @@ def assign_duty(
         "since_on": [None, since_on],
     }
     audit.record(actor=actor, verb="duty.assign", subject=duty, changes=made, now=now)
-    _settle(now)
+    settle(now)
     return row
 
 
@@ -78,7 +78,7 @@ def end_assignment(row: Assignment, *, last_on: date, actor: User, now: datetime
         changes={"role": [row.role.slug, None], "kind": [row.kind, None], "until_on": [None, last_on]},
         now=now,
     )
-    _settle(now)
+    settle(now)
 
 
 @transaction.atomic
@@ -108,7 +108,7 @@ def appoint(
         "share": [None, share],
     }
     audit.record(actor=actor, verb="role.appoint", subject=role, changes=made, now=now)
-    _settle(now)
+    settle(now)
     return row
 
 
@@ -118,7 +118,7 @@ def end_holding(row: Holding, *, last_on: date, actor: User, now: datetime) -> N
     _end(row, last_on)
     changes: dict[str, list[Any]] = {"holder": [row.person.slug, None], "until_on": [None, last_on]}
     audit.record(actor=actor, verb="role.leave", subject=row.role, changes=changes, now=now)
-    _settle(now)
+    settle(now)
 
 
 @transaction.atomic
@@ -135,7 +135,7 @@ def delegate_role(
     row = Delegate.objects.create(role=role, person=person, delegate=delegate, since_on=since_on, until_on=until_on)
     made: dict[str, list[Any]] = {"for": [None, person.slug], "delegate": [None, delegate.slug], "since_on": [None, since_on], "until_on": [None, until_on]}  # fmt: skip
     audit.record(actor=actor, verb="role.delegate", subject=role, changes=made, now=now)
-    _settle(now)
+    settle(now)
     return row
 
 
@@ -145,7 +145,7 @@ def end_delegation(row: Delegate, *, last_on: date, actor: User, now: datetime) 
     _end(row, last_on)
     changes: dict[str, list[Any]] = {"delegate": [row.delegate.slug, None], "until_on": [None, last_on]}
     audit.record(actor=actor, verb="role.delegate_end", subject=row.role, changes=changes, now=now)
-    _settle(now)
+    settle(now)
 
 
 @transaction.atomic
@@ -164,7 +164,7 @@ def confirm_competences(role: Role, *, levels: Mapping[str, int], actor: User, n
     after = {"competences": role.competences, "is_confirmed": True}
     if changes := audit.changed_fields(before, after):
         audit.record(actor=actor, verb="role.confirm", subject=role, changes=changes, now=now)
-        _settle(now)
+        settle(now)
 
 
 @transaction.atomic
@@ -183,7 +183,7 @@ def draw_line(
     row = ReportingLine.objects.create(junior=junior, senior=senior, kind=kind, covers=covers[:400], since_on=since_on)
     made: dict[str, list[Any]] = {"answers_to": [None, senior.slug], "kind": [None, kind], "since_on": [None, since_on]}
     audit.record(actor=actor, verb="role.line", subject=junior, changes=made, now=now)
-    _settle(now)
+    settle(now)
     return row
 
 
@@ -203,7 +203,7 @@ def _refuse_template(role: Role) -> None:
         raise UnableToChangeOrganisation(f"{role} is only a template: add the role first")
 
 
-def _settle(now: datetime) -> None:
+def settle(now: datetime) -> None:
     """Refuse what contradicts the rest (two solid lines, a circle), then compute who answers."""
     if faults := find_faults(queries.organisation()):
         raise UnableToChangeOrganisation(faults[0].message)

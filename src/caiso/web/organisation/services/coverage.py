@@ -56,7 +56,7 @@ def _row(state: DutyState, *, duty: Duty, roles: dict[str, Role], view: Coverage
     return DutyCoverage(
         duty=duty,
         state=state.state,
-        reason="; ".join(worst.reasons),
+        reason="; ".join(worst.public_reasons),
         accountable=accountable,
         holders=[seat.person.id for seat in seats],
         shortfalls=[
@@ -67,7 +67,9 @@ def _row(state: DutyState, *, duty: Duty, roles: dict[str, Role], view: Coverage
                 "held": one.held,
                 "assumed": one.assumed,
             }
+            # What was attested of a person is not for everybody who may see duties.
             for one in state.shortfalls
+            if one.person is None
         ],
         records=list(worst.records),
         since=now,

@@ -7,10 +7,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.text import slugify
 
-from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.errors import DomainError
 from caiso.web.base.models import Unit, User
 from caiso.web.base.services import audit
+from caiso.web.organisation import queries
 from caiso.web.organisation.models import Tool
 from caiso.web.organisation.services.reporting import renew_view
 
@@ -56,6 +56,6 @@ def _check(values: Mapping[str, Any]) -> None:
         raise UnableToKeepTool("a tool needs a name")
     if (values.get("annual_cost") or 0) < 0:
         raise UnableToKeepTool("a cost is not negative")
-    known = {one.id for one in default_organisation().capabilities}
+    known = {one.id for one in queries.stored_organisation().capabilities}
     if unknown := sorted(set(values.get("capabilities") or ()) - known):
         raise UnableToKeepTool(f"there is no capability {unknown[0]!r}, expected some of {', '.join(sorted(known))}")

@@ -19,43 +19,63 @@ from caiso.web.organisation import figures, queries
 from caiso.web.organisation.models import Duty, Holding
 from caiso.web.organisation.registers import FAMILY_NAMES, STATE_TONES
 from caiso.web.organisation.services.catalogue import take_organisation
+from caiso.web.organisation.views.as_of import day_asked
 
+MOST_BARS = 50
+MOST_OPEN = 200
 STARTS = {"default": "default catalogue", "three-officers": "default catalogue with CAIO, CTO and CISO"}
 
 
 @page("view")
 @require_GET
 def coverage(request: PageRequest) -> HttpResponse:
-    """Who answers for AI security: per state, family, lifecycle stage and AI system, and how that changed."""
-    counts = figures.coverage_counts(request.viewer)
+    """Who answers for AI security: by state, family, lifecycle stage, AI system and unit, on any day, and how that changed."""
+    day = day_asked(request)
+    seen = None if day.is_today else figures.sight(request.viewer, on=day.on)
+    counts = figures.coverage_counts_of(seen) if seen else figures.coverage_counts(request.viewer)
     total, ai_security = counts["total"], counts["ai_security"]
     is_empty = not Duty.objects.exists()
+    links = day.is_today  # the register of duties knows today only
     context = {
+        "day": day,
         "is_empty": is_empty,
         "may_start": may_replace(request) and (is_empty or not Holding.objects.exists()),
         "may_exchange": may_replace(request),
         "starts": STARTS.items(),
         "total": total.total(),
-        "ai_tile": {"covered": ai_security["covered"], "of": f"of {ai_security.total()}", "total": ai_security.total()},
-        "tiles": [_tile(state, label, total) for state, label in queries.STATES],
+        "ai_tile": {
+            "covered": ai_security["covered"],
+            "of": f"of {ai_security.total()}",
+            "total": ai_security.total(),
+            "url": f"{reverse('duties_list')}?ai_security=yes" if links else "",
+        },
+        "tiles": [_tile(state, label, total, links=links) for state, label in queries.STATES],
         "families": [
-            _bar(FAMILY_NAMES.get(name, name), one, f"family={name}")
+            _bar(FAMILY_NAMES.get(name, name), one, f"family={name}" if links else "")
             for name, one in sorted(counts["families"].items())
         ],
-        "stages": [_bar(name.capitalize(), one, f"stages={name}") for name, one in counts["stages"].items()],
-        "systems": [_bar(one["title"], one["counts"], "") for one in figures.systems_in_sight(request.viewer)[:50]],
+        "stages": [
+            _bar(name.capitalize(), one, f"stages={name}" if links else "") for name, one in counts["stages"].items()
+        ],
+        "systems": _bars(figures.systems_in_sight(request.viewer, seen)),
+        "units": _bars(figures.units_in_sight(request.viewer, seen)),
+        "open": figures.not_covered(seen)[:MOST_OPEN] if seen else [],
         "trend": figures.trend(counts["slugs"]),
         "crumbs": [{"label": "Coverage"}],
     }
     return render(request, "organisation/coverage.html", context)
 
 
-def _tile(state: str, label: str, total: "Counter[str]") -> dict[str, Any]:
+def _bars(found: "list[dict[str, Any]]") -> list[dict[str, Any]]:
+    return [_bar(one["title"], one["counts"], "") for one in found[:MOST_BARS]]
+
+
+def _tile(state: str, label: str, total: "Counter[str]", *, links: bool) -> dict[str, Any]:
     return {
         "label": label,
         "value": total[state],
         "of": f"of {total.total()}",
-        "url": f"{reverse('duties_list')}?state={state}",
+        "url": f"{reverse('duties_list')}?state={state}" if links else "",
         "tone": STATE_TONES[state] if total[state] else "",
     }
 

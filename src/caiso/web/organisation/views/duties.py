@@ -13,7 +13,7 @@ from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, recor
 from caiso.web.organisation import queries
 from caiso.web.organisation.forms.answering import AssignForm, EndForm
 from caiso.web.organisation.models import Assignment, Duty
-from caiso.web.organisation.registers import FAMILY_NAMES, STATE_TONES, shortfall_words
+from caiso.web.organisation.registers import FAMILY_NAMES, STATE_TONES
 from caiso.web.organisation.services import answering
 from caiso.web.organisation.views.form_page import run_form
 
@@ -41,16 +41,23 @@ def duty_record(request: PageRequest, pk: int) -> HttpResponse:
             Tab("needs", "What it needs", "organisation/duty_needs.html", count=len(duty.requires)),
         ),
         why=_why(duty, rows),
-        deeds=[Deed("Assign a role", reverse("duty_assign", args=[pk]), icon="user-check")] if may_edit else [],
+        deeds=_deeds(pk) if may_edit else [],
         live="coverage",
         extra={
             "duty": duty,
             "assignments": [{"row": row, "active": queries.in_force(row, today)} for row in rows],
-            "needs": _needs(duty),
+            "needs": _needs(duty, request),
             "may_edit": may_edit,
         },
     )
     return render(request, "shell/record.html", record_context(request, request.viewer, shown))
+
+
+def _deeds(pk: int) -> list[Deed]:
+    return [
+        Deed("Assign a role", reverse("duty_assign", args=[pk]), icon="user-check"),
+        Deed("Change", reverse("duty_change", args=[pk]), icon="pencil"),
+    ]
 
 
 def _count(rows: list[Assignment], request: PageRequest) -> int:
@@ -149,15 +156,22 @@ def _scope(row: Assignment) -> str:
     return row.scope_system or (row.scope_unit.name if row.scope_unit else "everywhere")
 
 
-def _needs(duty: Duty) -> list[dict[str, object]]:
-    state = getattr(duty, "coverage", None)
-    missing = {one["competence"]: one for one in state.shortfalls} if state else {}
-    return [
-        {
-            "competence": competence,
-            "needed": level,
-            "missing": missing.get(competence),
-            "words": shortfall_words([missing[competence]]) if competence in missing else [],
-        }
-        for competence, level in sorted(duty.requires.items())
-    ]
+def _needs(duty: Duty, request: PageRequest) -> list[dict[str, object]]:
+    """What the duty asks beside what the accountable role brings, as far as the viewer may see it."""
+    snapshot = queries.current_view(timezone.now().date()).snapshot
+    accountable = duty.coverage.accountable if hasattr(duty, "coverage") else None
+    role = accountable.slug if accountable and accountable.slug in snapshot.roles else ""
+    found = []
+    for competence, needed in sorted(duty.requires.items()):
+        known = snapshot.competences.get(competence)
+        brings = snapshot.level(role, competence, duty.slug) if role else None
+        found.append(
+            {
+                "competence": known.title if known else competence,
+                "needed": needed,
+                "brings": brings,
+                "lacks": brings is not None and brings.level < needed,
+                "restricted": brings is not None and not queries.sees_skills_of(request.viewer, brings.person),
+            }
+        )
+    return found

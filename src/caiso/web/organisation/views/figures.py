@@ -5,18 +5,20 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from caiso.engine.coverage.deficiencies import Cell
 from caiso.engine.coverage.figures import Box, Euler, Upset, chart_svg, euler_svg, heat_svg, upset_svg
 from caiso.web.base.guard import PageRequest, page
+from caiso.web.base.queries import sees_whole
 from caiso.web.organisation import figures, pictures
 from caiso.web.organisation.figures import Sight
+from caiso.web.organisation.views.as_of import day_asked
 
 ROLES_AT_FIRST = 3
 MOST_ROLES = 12
 HEAT_STEP = 5
+WIDEST_THAT_FITS = 1500
 HEAT_ROLES = 25
 HEAT_DUTIES = 40
 FINDING_TONES = {"open": "bad", "strained": "warn", "closed": "good", "absent": "neutral"}
@@ -26,7 +28,8 @@ FINDING_TONES = {"open": "bad", "strained": "warn", "closed": "good", "absent": 
 @require_GET
 def crossover(request: PageRequest) -> HttpResponse:
     """Where roles carry the same duties; every field opens its duties."""
-    seen = figures.sight(request.viewer, on=timezone.now().date())
+    day = day_asked(request)
+    seen = figures.sight(request.viewer, on=day.on)
     carrying = figures.carrying_roles(seen)
     chosen = _chosen(request, carrying)
     drawn, columns = figures.overlap_figure(seen, chosen)
@@ -42,7 +45,7 @@ def crossover(request: PageRequest) -> HttpResponse:
                 "duties": len(one.duties),
                 "jaccard": f"{one.jaccard:.2f}",
                 "topics": ", ".join(one.topics),
-                "contested": [_duty(slug, seen) for slug in one.contested if slug in seen.duties],
+                "contested": [_duty(slug, seen) for slug in one.contested],
             }
             for one in report.overlaps
             if one.duties or one.topics
@@ -54,9 +57,11 @@ def crossover(request: PageRequest) -> HttpResponse:
                 "titles": [seen.title(r) for r in one.crossover.roles],
             }
             for one in report.findings
-            if all(role in seen.roles for role in one.crossover.roles)
         ],
-        "query": "&".join(f"role={role}" for role in chosen),
+        "day": day,
+        "keep": [("role", role) for role in chosen],
+        "query": "&".join(filter(None, (*(f"role={role}" for role in chosen), day.query))),
+        "back": "&".join(f"role={role}" for role in chosen),
         "crumbs": [{"label": "Crossover"}],
     }
     return render(request, "organisation/crossover.html", context)
@@ -125,8 +130,10 @@ def _upset(columns: Upset, seen: Sight) -> dict[str, Any]:
 @require_GET
 def deficiency_map(request: PageRequest) -> HttpResponse:
     """Role against AI security duty: how many levels of competence are missing."""
-    seen = figures.sight(request.viewer, on=timezone.now().date())
-    report = figures.deficiencies_of(seen)
+    day = day_asked(request)
+    seen = figures.sight(request.viewer, on=day.on)
+    attested = sees_whole(request.viewer, "skill.view")
+    report = figures.deficiencies_of(seen, attested=attested)
     by_place = {(cell.role, cell.duty): cell for cell in report.cells}
     roles = Paginator(report.roles, HEAT_ROLES).get_page(request.GET.get("roles"))
     duties = Paginator(report.duties, HEAT_DUTIES).get_page(request.GET.get("duties"))
@@ -156,6 +163,8 @@ def deficiency_map(request: PageRequest) -> HttpResponse:
             for one in report.findings
         ],
         "open": len(report.open),
+        "day": day,
+        "attested": attested,
         "crumbs": [{"label": "Deficiencies"}],
     }
     return render(request, "organisation/deficiencies.html", context)
@@ -165,7 +174,8 @@ def _cell(cell: Cell, seen: Sight) -> dict[str, Any]:
     lacks = ", ".join(f"{short.competence} {short.held} of {short.needed}" for short in cell.shortfalls)
     return {
         "value": cell.levels,
-        "level": min(cell.levels, HEAT_STEP),
+        # No green for what is missing: it starts at yellow.
+        "level": min(HEAT_STEP, (cell.levels + 1) // 2 + 2) if cell.levels else 0,
         "url": seen.duties[cell.duty].get_absolute_url(),
         "title": f"{seen.title(cell.role)}, {seen.title(cell.duty)}: {lacks or 'nothing is missing'}",
     }
@@ -175,17 +185,21 @@ def _cell(cell: Cell, seen: Sight) -> dict[str, Any]:
 @require_GET
 def organisation_chart(request: PageRequest) -> HttpResponse:
     """Roles, holders, solid and dotted lines."""
-    seen = figures.sight(request.viewer, on=timezone.now().date())
+    day = day_asked(request)
+    seen = figures.sight(request.viewer, on=day.on)
     chart = figures.chart_of(seen)
     margin = 16
     context = {
         "box": f"{-margin} {-margin} {chart.width + 2 * margin:.0f} {chart.height + 2 * margin:.0f}",
         "width": f"{chart.width + 2 * margin:.0f}",
         "height": f"{chart.height + 2 * margin:.0f}",
+        # A small chart shrinks to the page; a large one would become unreadable and is scrolled.
+        "fits": chart.width <= WIDEST_THAT_FITS,
         "boxes": [_box(box, seen) for box in chart.boxes if box.role in seen.roles],
         "lines": [
             {"row": line, "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in line.points)} for line in chart.links
         ],
+        "day": day,
         "crumbs": [{"label": "Organisation chart"}],
     }
     return render(request, "organisation/chart.html", context)
@@ -199,15 +213,9 @@ def _box(box: Box, seen: Sight) -> dict[str, Any]:
         "vacant": not box.holders,
         "frame": f"{box.x:.1f} {box.y:.1f} {box.width:.1f} {box.height:.1f}".split(),
         "middle": f"{box.x + box.width / 2:.1f}",
-        "title_y": f"{box.y + 22:.1f}",
-        "holder_y": f"{box.y + 39:.1f}",
-        "title": _short(box.title),
-        "holders": _short(holders) or "vacant",
+        "lines": [(line, f"{y:.1f}") for line, y in box.lines],
+        "name": (box.name_line[0], f"{box.name_line[1]:.1f}"),
     }
-
-
-def _short(text: str, most: int = 24) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 @page("view")
@@ -234,14 +242,15 @@ def _attached(content: str | bytes, name: str, kind: str) -> HttpResponse:
 
 
 def _figure(request: PageRequest, name: str) -> str:
-    seen = figures.sight(request.viewer, on=timezone.now().date())
+    seen = figures.sight(request.viewer, on=day_asked(request).on)
+    names = {slug: str(record) for slug, record in (*seen.roles.items(), *seen.duties.items())}
     if name == "chart":
         return chart_svg(figures.chart_of(seen))
     if name == "deficiencies":
-        return heat_svg(figures.deficiencies_of(seen))
+        return heat_svg(figures.deficiencies_of(seen, attested=sees_whole(request.viewer, "skill.view")), names)
     if name != "crossover":
         raise Http404
     drawn, columns = figures.overlap_figure(seen, _chosen(request, figures.carrying_roles(seen)))
     if not drawn and not columns:
         raise Http404
-    return euler_svg(drawn) if drawn else upset_svg(columns or Upset((), ()))
+    return euler_svg(drawn, names) if drawn else upset_svg(columns or Upset((), ()), names)

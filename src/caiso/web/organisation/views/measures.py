@@ -18,6 +18,7 @@ from caiso.web.organisation.figures import sight_of_units
 from caiso.web.organisation.forms.skills import NewToolForm, ToolForm
 from caiso.web.organisation.models import Tool
 from caiso.web.organisation.services import tools as services
+from caiso.web.organisation.views.coverage import may_replace
 from caiso.web.organisation.views.form_page import run_form
 
 SHOWN = 100
@@ -59,6 +60,12 @@ def silos(request: PageRequest) -> HttpResponse:
             for one in doubled[:SHOWN]
         ],
         "processes": len(organisation.processes),
+        "all_processes": [
+            {"row": one, "system": in_sight[one.system].title if one.system else "all systems"}
+            for one in organisation.processes
+            if one.system is None or one.system in in_sight
+        ][:SHOWN],
+        "may_keep": may_replace(request),
         "pairs": regulation_pairs(organisation.requirement_links)[:SHOWN],
         "report": report,
         "gaps": [capabilities[name] for name in report.gaps],

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from caiso.engine.coverage.load import hours_text
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Page, Tab, record_context
 from caiso.web.organisation import queries
@@ -113,7 +114,9 @@ def _badges(role: Role, load: dict[str, Any] | None) -> list[Badge]:
 
 def _facts(role: Role, load: dict[str, Any] | None) -> list[Fact]:
     holders = ", ".join(row.person.name for row in _current(role))
-    asked = f"{load['demand']:g} of {load['capacity']:g} hours a week" if load else "not computed yet"
+    asked = "not computed yet"
+    if load:
+        asked = f"{hours_text(load['demand'])} of {hours_text(load['capacity'])} hours a week"
     return [
         Fact("Holder", holders or "nobody"),
         Fact("Load", asked),
@@ -130,6 +133,7 @@ def _deeds(role: Role) -> list[Deed]:
         Deed("Appoint", reverse("role_appoint", args=[role.pk]), icon="user-check"),
         Deed("Give a duty", reverse("role_assign", args=[role.pk]), icon="plus"),
         Deed("Confirm competences", reverse("role_confirm", args=[role.pk]), icon="certificate"),
+        Deed("Change", reverse("role_change", args=[role.pk]), icon="pencil"),
     ]
 
 

@@ -21,8 +21,8 @@ from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.models import Unit
 from caiso.web.base.queries import sees_whole
 from caiso.web.base.record import Badge, Deed, Fact, Page, Tab, record_context
-from caiso.web.organisation import figures, queries
-from caiso.web.organisation.difference import Names, change_words, shown_live, shown_outcome
+from caiso.web.organisation import figures, pictures, queries
+from caiso.web.organisation.difference import Names, change_words, drawn, shown_live, shown_outcome
 from caiso.web.organisation.figures import Sight
 from caiso.web.organisation.forms.scenario import (
     OPERATIONS,
@@ -38,6 +38,8 @@ from caiso.web.organisation.scenarios import Trial, plan_of, trial
 from caiso.web.organisation.services import scenarios as services
 from caiso.web.organisation.views.coverage import root_unit
 from caiso.web.organisation.views.form_page import run_form
+
+FIGURE_KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 @page("view")
@@ -137,6 +139,8 @@ def _facts(row: Scenario) -> list[Fact]:
         Fact("Started", row.created_at, kind="moment"),
         Fact("Changed", row.updated_at, kind="moment"),
         Fact("As a file", "YAML", url=reverse("scenario_file", args=[row.pk])),
+        Fact("As a figure", "SVG", url=reverse("scenario_figure", args=[row.pk, "svg"])),
+        Fact("As a picture", "PNG", url=reverse("scenario_figure", args=[row.pk, "png"])),
     ]
     if row.state == Scenario.State.ADOPTED:
         facts += [Fact("Decided by", row.decided_by), Fact("Decided on", row.decided_on)]
@@ -208,6 +212,22 @@ def scenario_file(request: PageRequest, pk: int) -> HttpResponse:
     row = scenario_or_404(request, pk)
     response = HttpResponse(dump_scenario(plan_of(row)), content_type="application/yaml")
     response["Content-Disposition"] = f'attachment; filename="scenario-{row.pk}.yaml"'
+    return response
+
+
+@page("view")
+@require_GET
+def scenario_figure(request: PageRequest, pk: int, ending: str) -> HttpResponse:
+    """Before and after as a figure that stands alone."""
+    row = scenario_or_404(request, pk)
+    found = _trial(row)
+    shown = _shown(request, row, found, _names(request, found))
+    figure = drawn(row.name, shown) if shown else None
+    content: str | bytes | None = pictures.png(figure) if figure and ending == "png" else figure
+    if not content or ending not in FIGURE_KINDS:
+        raise Http404
+    response = HttpResponse(content, content_type=FIGURE_KINDS[ending])
+    response["Content-Disposition"] = f'attachment; filename="scenario-{row.pk}.{ending}"'
     return response
 
 

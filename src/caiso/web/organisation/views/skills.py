@@ -17,6 +17,7 @@ from caiso.engine.coverage.snapshot import Snapshot
 from caiso.web.base.access import visible
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.models import Person, Unit
+from caiso.web.base.queries import sees_whole
 from caiso.web.organisation import queries
 from caiso.web.organisation.forms.skills import ItemForm, SkillForm
 from caiso.web.organisation.models import Skill
@@ -63,6 +64,7 @@ def skills(request: PageRequest) -> HttpResponse:
         "everybody": request.GET.get("all") == "yes",
         "query": "all=yes&" if request.GET.get("all") == "yes" else "",
         "gaps": _gaps(request, snapshot.organisation),
+        "may_need": request.viewer.may("skill.attest"),
         "crumbs": [{"label": "Skills"}],
     }
     return render(request, "organisation/skills.html", context)
@@ -86,12 +88,12 @@ def _gaps(request: PageRequest, organisation: Organisation) -> list[dict[str, An
     return [
         {
             "row": gap,
-            "unit": units[gap.unit],
+            "unit": units[gap.unit] if gap.unit else "Everybody",
             "competence": titles.get(gap.competence, gap.competence),
             "courses": [{"title": trainings[one.training], "row": one} for one in gap.courses],
         }
         for gap in team_gaps(organisation, as_of=timezone.now().date())
-        if gap.unit in units
+        if (gap.unit in units if gap.unit else sees_whole(request.viewer, "skill.view"))
     ]
 
 
@@ -200,7 +202,9 @@ def _card(card: Scorecard, people: dict[str, Person], trainings: dict[str, str])
                 "courses": [f"{trainings[one.training]} ({one.hours:g} h, {one.cost:,.0f})" for one in step.courses],
             }
             for step in card.plan
+            if step.step != "attest"
         ],
+        "unknown": [step.title for step in card.plan if step.step == "attest"],
     }
 
 
