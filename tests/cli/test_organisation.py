@@ -70,6 +70,12 @@ def test_crossover_finds_the_four(as_json: Callable[..., Any]) -> None:
     assert len(as_json("crossover", "--role", "caio", "--role", "cto")["overlaps"]) == 1
 
 
+def test_crossover_after_a_scenario(as_json: Callable[..., Any]) -> None:
+    found = as_json("crossover", "--scenario", "add-caiso", "--role", "caiso", "--role", "ciso")
+    assert found["roles"] == ["caiso", "ciso"]
+    assert {len(region["duties"]) for region in found["regions"] if region["roles"] == ["caiso"]} == {30}
+
+
 def test_deficiencies_finds_the_fifteen_and_sees_them_closed(as_json: Callable[..., Any]) -> None:
     before = as_json("deficiencies")["totals"]
     after = as_json("deficiencies", "--scenario", "add-caiso")["totals"]

@@ -119,6 +119,7 @@ def coverage(
 
 @app.command()
 def crossover(
+    *,
     org: Org = "three-officers",
     role: Annotated[
         list[str] | None,
@@ -126,6 +127,7 @@ def crossover(
             "--role", metavar="ROLE", help="Compare these roles only; give it once per role.", show_default=False
         ),
     ] = None,
+    scenario: ScenarioName = None,
     as_of: AsOf = None,
     data: Data = None,
     json: Json = False,
@@ -137,7 +139,8 @@ def crossover(
     from caiso.engine.coverage.crossover import crossover as compute
     from caiso.engine.coverage.export import crossover_data
 
-    snapshot = _view(_organisation(org), as_of).snapshot
+    base = _organisation(org)
+    snapshot = (_difference(base, scenario, as_of).after if scenario else _view(base, as_of)).snapshot
     _known(role or [], snapshot.roles)
     report = compute(snapshot, role)
     if json:
@@ -250,7 +253,8 @@ def advise(
         for part in entry.criteria:
             because = " ".join(f"{reason.points:+g} {reason.text}" for reason in part.reasons)
             typer.echo(f"     {part.criterion}: {part.points:g} of 5, weight {part.weight:g}. {because}")
-    typer.echo(f"The first is ahead of the second by: {', '.join(advice.deciding)}")
+    if advice.deciding:
+        typer.echo(f"The first is ahead of the second by: {', '.join(advice.deciding)}")
 
 
 def _organisation(name: str) -> "Organisation":

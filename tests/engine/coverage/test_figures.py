@@ -1,7 +1,7 @@
 """Figures place every role and every shared duty once, and no text escapes them."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -64,6 +64,28 @@ def test_everybody_stands_below_their_superior_and_every_line_touches_both() -> 
                 box.x - 11 <= x <= box.x + box.width + 1 and box.y - 1 <= y <= box.y + box.height + 1
                 for x, y in (link.points[0], link.points[-1])
             )
+
+
+def passes_through(points: tuple[tuple[float, float], ...], box: Box) -> bool:
+    """Sampled densely along the way: an independent look at what the layout computes exactly."""
+    for (x1, y1), (x2, y2) in pairwise(points):
+        for step in range(401):
+            x, y = x1 + (x2 - x1) * step / 400, y1 + (y2 - y1) * step / 400
+            if box.x + 0.5 < x < box.x + box.width - 0.5 and box.y + 0.5 < y < box.y + box.height - 0.5:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("scenario", [0, 1, 2])
+def test_no_dotted_line_passes_behind_a_role_that_it_does_not_concern(scenario: int) -> None:
+    found = chart(scenario)
+    dotted = [link for link in found.links if link.kind == "dotted"]
+    assert dotted
+    for link in dotted:
+        others = [box for box in found.boxes if box.role not in (link.from_, link.to)]
+        assert not [box.role for box in others if passes_through(link.points, box)], (link.from_, link.to)
+        ends = {box.role: box for box in found.boxes}
+        assert not passes_through(link.points[1:-1], ends[link.from_])
 
 
 def test_a_circle_of_lines_from_elsewhere_does_not_hang_the_layout() -> None:

@@ -1,14 +1,17 @@
 """Places roles as a tree of solid lines, compact enough to read at 150 roles, and routes the dotted ones."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from caiso.engine.coverage.organisation.model import LineKind
 from caiso.engine.coverage.snapshot import Snapshot
 
 BOX_WIDTH, BOX_HEIGHT = 176.0, 66.0
 GAP_X, GAP_Y, STACK_GAP, INDENT = 16.0, 44.0, 10.0, 20.0
+# A dotted line that goes round others keeps this far from boxes, and so many lanes between columns are tried.
+LANE, MOST_LANES = 8.0, 24
 # Letters that fit into one line of a box at the sizes in which titles and names are written.
 TITLE_LETTERS, NAME_LETTERS = 25, 28
 MOST_STACKED = 8
@@ -82,13 +85,15 @@ def wrap(text: str, most: int) -> tuple[str, ...]:
 def layout_chart(snapshot: Snapshot, *, widest: float = WIDEST) -> Chart:
     """Lay out all roles as wide as `widest` pixels allow; what does not fit side by side is listed downwards."""
     for outline in OUTLINE_DEPTHS:
-        chart = _layout(snapshot, outline)
-        if chart.width <= widest:
+        tree = _planted(snapshot, outline)
+        if tree.width <= widest:
             break
-    return chart
+    boxes = tuple(tree.boxes[role] for role in snapshot.roles if role in tree.boxes)
+    height = max((box.y + box.height for box in boxes), default=0.0)
+    return Chart(boxes, tuple(tree.links()), tree.width, height)
 
 
-def _layout(snapshot: Snapshot, outline: int) -> Chart:
+def _planted(snapshot: Snapshot, outline: int) -> "_Tree":
     tree = _Tree(snapshot, outline)
     left = 0.0
     for root in tree.roots:
@@ -99,10 +104,7 @@ def _layout(snapshot: Snapshot, outline: int) -> Chart:
             left = tree.place(role, left, 0.0, depth=0) + GAP_X
     if tree.singles:
         tree.stack(tree.singles, left, 0.0, depth=0)
-    boxes = tuple(tree.boxes[role] for role in snapshot.roles if role in tree.boxes)
-    width = max((box.x + box.width for box in boxes), default=0.0)
-    height = max((box.y + box.height for box in boxes), default=0.0)
-    return Chart(boxes, tuple(tree.links()), width, height)
+    return tree
 
 
 class _Tree:
@@ -120,9 +122,19 @@ class _Tree:
                 superiors.setdefault(line.from_, line.to)
         for role, superior in superiors.items():
             self.children[superior].append(role)
+        self.advised = {role for line in snapshot.lines if line.kind == "dotted" for role in (line.from_, line.to)}
         tops = [role for role in snapshot.roles if role not in superiors]
         self.roots = [role for role in tops if self.children.get(role)]
         self.singles = [role for role in tops if not self.children.get(role)]
+
+    @property
+    def width(self) -> float:
+        """From the left edge of the chart to the right edge of its last box."""
+        return max((box.x + box.width for box in self.boxes.values()), default=0.0)
+
+    def is_plain(self, role: str) -> bool:
+        """Whether no dotted line leads from or to the role."""
+        return role not in self.advised
 
     def place(self, role: str, left: float, top: float, *, depth: int) -> float:
         """Place a subtree with its left edge at `left`; returns its right edge."""
@@ -133,7 +145,8 @@ class _Tree:
             return self._list(role, left, top, depth)
         below = top + BOX_HEIGHT + GAP_Y
         children = self.children.get(role, [])
-        leaves = [child for child in children if not self.children.get(child)]
+        # Who has dotted lines stands on top, where these reach without passing others.
+        leaves = sorted((child for child in children if not self.children.get(child)), key=self.is_plain)
         branches = [child for child in children if self.children.get(child)]
         right = left
         for child in branches:
@@ -164,8 +177,8 @@ class _Tree:
 
     def stack(self, leaves: Sequence[str], left: float, top: float, *, depth: int) -> float:
         """Place roles that have nobody below them; returns their right edge."""
-        # Few leaves stay side by side, which reads better; many become columns.
-        rows = 1 if len(leaves) <= 2 else MOST_STACKED
+        # One below the other: side by side they would make the chart wider than a page.
+        rows = 1 if len(leaves) == 1 else MOST_STACKED
         x = left
         for start in range(0, len(leaves), rows):
             indent = INDENT if rows > 1 else 0.0
@@ -181,12 +194,12 @@ class _Tree:
         return Box(role, self.snapshot.roles[role].title, holders, x, y, depth)
 
     def links(self) -> list[Link]:
-        found = []
+        found, boxes = [], tuple(self.boxes.values())
         for line in self.snapshot.lines:
             lower, upper = self.boxes.get(line.from_), self.boxes.get(line.to)
             if lower and upper:
                 solid = line.kind == "solid"
-                points = self._solid(lower, upper) if solid else _dotted(lower, upper)
+                points = self._solid(lower, upper) if solid else _dotted(lower, upper, boxes)
                 found.append(Link(line.from_, line.to, line.kind, line.covers, points))
         return found
 
@@ -203,8 +216,21 @@ class _Tree:
         return (start, (start[0], bus), (end[0], bus), end)
 
 
-def _dotted(lower: Box, upper: Box) -> tuple[tuple[float, float], ...]:
-    """Straight between the sides that face each other, so that it does not run along solid lines."""
+Point = tuple[float, float]
+Way = tuple[Point, ...]
+
+
+def _dotted(lower: Box, upper: Box, boxes: Sequence[Box]) -> Way:
+    """Straight between the sides that face each other, or around what stands between: a line that passes behind a box
+    would seem to end there."""
+    others = [box for box in boxes if box.role not in (lower.role, upper.role)]
+    straight = _straight(lower, upper)
+    if not _meets(straight, others):
+        return straight
+    return next((way for way in _ways_round(lower, upper, boxes) if not _meets(way, others)), straight)
+
+
+def _straight(lower: Box, upper: Box) -> Way:
     if abs(lower.y - upper.y) < BOX_HEIGHT:
         facing = lower.x < upper.x
         return (
@@ -216,3 +242,43 @@ def _dotted(lower: Box, upper: Box) -> tuple[tuple[float, float], ...]:
         (lower.x + lower.width * 0.75, lower.y if down else lower.y + lower.height),
         (upper.x + upper.width * 0.75, upper.y + upper.height if down else upper.y),
     )
+
+
+def _ways_round(lower: Box, upper: Box, boxes: Sequence[Box]) -> Iterator[Way]:
+    """Out of the side or the top of the lower box, up a lane between columns (the nearest first), and in below or beside
+    the upper one."""
+    middle = (lower.x + upper.x) / 2
+    edges = {box.x - LANE for box in boxes} | {box.x + box.width + LANE for box in boxes}
+    for lane in sorted(edges, key=lambda x: abs(x - middle))[:MOST_LANES]:
+        right = lane > lower.x + lower.width / 2
+        beside = (lower.x + (lower.width if right else 0.0), lower.y + lower.height * 0.3)
+        top = (lower.x + lower.width * 0.85, lower.y)
+        ins = (upper.x + upper.width * 0.85, upper.y + upper.height)
+        enters = (upper.x + (upper.width if lane > upper.x else 0.0), upper.y + upper.height * 0.7)
+        for leave in ((beside, (lane, beside[1])), (top, (top[0], lower.y - LANE), (lane, lower.y - LANE))):
+            yield (*leave, (lane, enters[1]), enters)
+            yield (*leave, (lane, ins[1] + LANE), (ins[0], ins[1] + LANE), ins)
+
+
+def _meets(way: Way, boxes: Sequence[Box]) -> bool:
+    return any(_crosses(start, end, box) for start, end in pairwise(way) for box in boxes)
+
+
+def _crosses(start: Point, end: Point, box: Box) -> bool:
+    """Whether a straight line passes through the inside of a box (Liang and Barsky)."""
+    enter, leave = 0.0, 1.0
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    for step, room in (
+        (-dx, start[0] - box.x),
+        (dx, box.x + box.width - start[0]),
+        (-dy, start[1] - box.y),
+        (dy, box.y + box.height - start[1]),
+    ):
+        if step == 0:
+            if room <= 0:
+                return False
+        elif step < 0:
+            enter = max(enter, room / step)
+        else:
+            leave = min(leave, room / step)
+    return enter < leave

@@ -47,7 +47,7 @@ def load(request: PageRequest) -> HttpResponse:
 
 
 def _roles(seen: Sight) -> list[dict[str, Any]]:
-    """Roles that carry something: those nobody fills first, then the fullest."""
+    """Roles that carry something: those whose lack hurts most first, then those nobody fills, then the fullest."""
     snapshot, found = seen.view.snapshot, []
     hurt: dict[str, list[str]] = {}
     for one in seen.view.duties:
@@ -80,7 +80,7 @@ def _roles(seen: Sight) -> list[dict[str, Any]]:
             }
         )
     order = {"Vacant": 0, "Away": 1, "Past capacity": 2, "Fits": 3}
-    return sorted(found, key=lambda one: (order[one["state"]], -len(one["hurt"]), -one["use"], one["title"]))
+    return sorted(found, key=lambda one: (-len(one["hurt"]), order[one["state"]], -one["use"], one["title"]))
 
 
 def _people(seen: Sight, people: frozenset[str]) -> list[dict[str, Any]]:
