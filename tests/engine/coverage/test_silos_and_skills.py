@@ -1,11 +1,12 @@
 """Silo, skill, process and tool measures count what is on record and say what is not."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from caiso.engine.coverage.organisation.catalogue import Capability, ScorecardItem, Training
-from caiso.engine.coverage.organisation.model import AiSystem, Person, Skill, Unit
+from caiso.engine.coverage.organisation.model import AiSystem, Assignment, Duty, Person, Skill, Unit
 from caiso.engine.coverage.organisation.records import (
     Process,
     RequirementLink,
@@ -60,6 +61,26 @@ def test_joint_signing_counts_only_systems_for_which_it_can_be_said() -> None:
     assert by_system["one"].reason == "not signed by chief"
     assert by_system["none"].both is None
     assert joint_signing(Snapshot(plain(), TODAY)).share is None
+
+
+def test_who_answers_for_the_risks_of_a_system_is_its_owner_for_security_where_nobody_is_named() -> None:
+    duties = (Duty("ai-risk-treatment", "Treat", "Treats.", "technical"),)
+    base = plain(
+        duties=duties,
+        systems=(AiSystem("bot", "Bot", unit="bank", ai_owner="lead"),),
+        units=(Unit("bank", "Bank"),),
+        assignments=(
+            Assignment("ai-risk-treatment", "chief", "A"),
+            Assignment("ai-risk-treatment", "deputy", "A", unit="bank"),
+        ),
+        acceptances=(RiskAcceptance("a", "bot", TODAY, ("lead", "chief")),),
+    )
+    (signature,) = joint_signing(Snapshot(base, TODAY)).signatures
+    assert (signature.both, signature.reason) == (False, "not signed by deputy")
+    signed = replace(base, acceptances=(RiskAcceptance("a", "bot", TODAY, ("lead", "deputy")),))
+    assert joint_signing(Snapshot(signed, TODAY)).share == 1
+    contested = replace(base, assignments=(*base.assignments, replace(base.assignments[1], role="clerk")))
+    assert joint_signing(Snapshot(contested, TODAY)).share is None
 
 
 def test_a_team_gap_weighs_people_and_leaves_out_who_is_not_attested() -> None:

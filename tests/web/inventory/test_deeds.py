@@ -45,7 +45,7 @@ def test_a_new_system_is_confirmed_and_known_to_the_organisation(bank: Unit) -> 
     assert made.observations.get().source == "manual"
     assert verbs(made) == ["asset.create"]
     known = engine_systems()
-    assert [(one.id, one.unit, one.security_owner) for one in known] == [(f"system-{made.pk}", "bank", "ciso")]
+    assert [(one.id, one.unit, one.ai_owner) for one in known] == [(f"system-{made.pk}", "bank", "ciso")]
     assert known[0] in organisation().systems
     with pytest.raises(UnableToChangeAsset, match="already has"):
         create_system(values={"name": "claims triage", "unit": bank}, actor=None, now=NOW)

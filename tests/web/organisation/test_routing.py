@@ -11,10 +11,11 @@ from django.utils import timezone
 from caiso.web.base.models import Person, Task, Unit, User
 from caiso.web.base.queries import my_tasks
 from caiso.web.organisation import queries
-from caiso.web.organisation.models import DutyCoverage, Holding, Role
+from caiso.web.organisation.models import DutyCoverage, Holding, Role, WorkingTime
 from caiso.web.organisation.routing import accountable_role, duty_words, reached, role_words, route_duty
 from caiso.web.organisation.services import absence, answering
 from caiso.web.organisation.services.absence import UnableToRecordAbsence
+from caiso.web.organisation.services.coverage import compute_coverage
 from tests.web.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +96,19 @@ def test_people_record_their_own_absence_and_nobody_else_s(
 def test_who_is_not_away_cannot_come_back(caiso: User, holder: Person) -> None:
     with pytest.raises(UnableToRecordAbsence, match="not away"):
         absence.end_absence(holder, on=TODAY, actor=caiso, now=NOW)
+
+
+def test_a_role_past_capacity_and_tasks_that_wait_for_a_vacant_one_are_said(
+    client: Client, caiso: User, officers: Unit
+) -> None:
+    WorkingTime.objects.filter(person__slug="ciso-holder").update(hours_per_week=4)
+    compute_coverage(now=NOW)
+    assert role_words("ciso", on=TODAY).endswith("(past capacity)")
+    late = DutyCoverage.objects.filter(accountable__slug="ciso", state="unstaffed").values_list(
+        "duty__slug", flat=True
+    )[0]
+    assert "past capacity" in duty_words(late, on=TODAY)
+    Task.objects.create(title="Write it down", unit=officers, role_slug="legal", created_at=NOW)
+    rows = {one["title"]: one for one in client.get(reverse("load")).context["roles"]}
+    legal = rows[Role.objects.get(slug="legal").title]
+    assert (legal["state"], legal["waiting"]) == ("Vacant", 1)

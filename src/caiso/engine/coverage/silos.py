@@ -8,6 +8,9 @@ from typing import Literal
 from caiso.engine.coverage.organisation.records import RequirementLink
 from caiso.engine.coverage.organisation.whole import Organisation
 from caiso.engine.coverage.snapshot import Snapshot
+from caiso.engine.coverage.states import scopes_of_system
+
+RISK_DUTY = "ai-risk-treatment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def joint_signing(snapshot: Snapshot) -> JointSigning:
             newest[acceptance.system] = (acceptance.id, acceptance.signed_by)
     signatures = []
     for system in snapshot.systems.values():
-        owners = [owner for owner in (system.security_owner, system.ai_owner) if owner]
+        security = system.security_owner or _security_owner(snapshot, system.id)
+        owners = [owner for owner in (security, system.ai_owner) if owner]
         found = newest.get(system.id)
         if found is None:
             signatures.append(Signature(system.id, None, None, "no risk acceptance is on record"))
@@ -89,6 +93,13 @@ def joint_signing(snapshot: Snapshot) -> JointSigning:
             reason = f"not signed by {', '.join(missing)}" if missing else f"signed by {' and '.join(owners)}"
             signatures.append(Signature(system.id, found[0], not missing, reason))
     return JointSigning(tuple(signatures))
+
+
+def _security_owner(snapshot: Snapshot, system: str) -> str | None:
+    """The role that answers for reducing the risks of the system, where nobody is named as its owner for security."""
+    _, owners = snapshot.accountable(RISK_DUTY, scopes_of_system(snapshot, system))
+    roles = {owner.role for owner in owners}
+    return roles.pop() if len(roles) == 1 else None
 
 
 def doubled_processes(organisation: Organisation) -> tuple[DoubledProcess, ...]:

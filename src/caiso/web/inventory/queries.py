@@ -178,7 +178,7 @@ def engine_systems() -> tuple[engine.AiSystem, ...]:
             title=asset.name[:200],
             unit=asset.unit.slug,
             stage=stages.get(asset.lifecycle_stage, asset.lifecycle_stage),  # type: ignore[arg-type]  # one of the model's choices
-            security_owner=asset.owner_role if asset.owner_role in known else None,
+            # Who answers for its security follows from who is accountable for the risks of AI systems.
             ai_owner=asset.owner_role if asset.owner_role in known else None,
         )
         for asset in rows.select_related("unit").order_by("pk")

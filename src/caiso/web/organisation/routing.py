@@ -41,7 +41,9 @@ def role_words(role_slug: str, *, on: date) -> str:
         return f"{role_slug}: not part of the organisation" if role_slug else "no role"
     people = reached(role_slug, on=on)
     if people:
-        return f"{role}: {', '.join(person.name for person in people)}"
+        load = queries.current_view(on).loads.get(role_slug)
+        note = " (past capacity)" if load and load.capacity_hours and load.overloaded else ""
+        return f"{role}: {', '.join(person.name for person in people)}{note}"
     return f"{role}: away, nobody stands in" if queries.holders_of(role_slug, on=on) else f"{role}: vacant"
 
 
@@ -50,9 +52,11 @@ def duty_words(duty: str, *, system: str | None = None, unit: str | None = None,
     found = route_duty(duty, system=system, unit=unit, on=on)
     if not found.recipients:
         return f"nobody: {found.hurts}"
-    snapshot = queries.current_view(on).snapshot
+    view = queries.current_view(on)
+    snapshot = view.snapshot
     said = []
     for one in found.recipients:
         note = f" for {snapshot.people[one.instead_of].name}" if one.instead_of else ""
+        note += ", past capacity" if duty in view.loads[one.role].beyond else ""
         said.append(f"{snapshot.people[one.person].name} ({snapshot.roles[one.role].title}{note})")
     return ", ".join(dict.fromkeys(said))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from caiso.web.base.guard import PageRequest, page
@@ -13,6 +14,7 @@ from caiso.web.inventory import queries
 from caiso.web.inventory.models import Asset, AssetKind, AssetState, Observation, ObservationSource
 from caiso.web.inventory.registers import ACTIVITIES, ASSETS, LEVEL_TONES, STATE_TONES, SYSTEMS
 from caiso.web.inventory.services.scans import GONE
+from caiso.web.organisation.routing import role_words
 
 MANY = 3
 
@@ -104,7 +106,7 @@ def _facts(asset: Asset) -> list[Fact]:
         owner = Fact("Owner", asset.owner, reverse("person", args=[asset.owner.slug]))
     facts = [
         owner,
-        Fact("Answers by role", queries.answering(asset) or "no role"),
+        Fact("Answers by role", role_words(asset.owner_role, on=timezone.now().date())),
         Fact("Unit", asset.unit),
         Fact("AI system", asset.system or "none", asset.system.get_absolute_url() if asset.system else ""),
         _level("Criticality", asset.criticality, asset.get_criticality_display()),

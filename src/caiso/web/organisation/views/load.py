@@ -1,5 +1,7 @@
 """Where it hurts: roles that nobody fills or that ask too much, people who stand alone, duties that should be apart."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -8,7 +10,9 @@ from django.views.decorators.http import require_GET
 
 from caiso.engine.coverage.load import hours_text
 from caiso.engine.coverage.segregation import Conflict, Dependency, conflicts, dependencies
+from caiso.web.base.access import visible
 from caiso.web.base.guard import PageRequest, page
+from caiso.web.base.models import Task
 from caiso.web.organisation import figures, queries
 from caiso.web.organisation.figures import Sight
 from caiso.web.organisation.views.as_of import day_asked
@@ -23,7 +27,7 @@ def load(request: PageRequest) -> HttpResponse:
     day = day_asked(request)
     seen = figures.sight(request.viewer, on=day.on)
     people = frozenset(queries.people(request.viewer).order_by().values_list("slug", flat=True))
-    roles = _roles(seen)
+    roles = _roles(seen, _waiting(request) if day.is_today else Counter())
     busy = _people(seen, people)
     alone = [_dependency(one, seen) for one in dependencies(seen.view.snapshot) if one.role in seen.roles]
     apart = [
@@ -46,7 +50,13 @@ def load(request: PageRequest) -> HttpResponse:
     return render(request, "organisation/load.html", context)
 
 
-def _roles(seen: Sight) -> list[dict[str, Any]]:
+def _waiting(request: PageRequest) -> Counter[str]:
+    """Open tasks in sight that wait for a role and for nobody by name."""
+    rows = visible(Task.objects.filter(state=Task.State.OPEN, assignee=None).exclude(role_slug=""), request.viewer)
+    return Counter(rows.values_list("role_slug", flat=True))
+
+
+def _roles(seen: Sight, waiting: Mapping[str, int]) -> list[dict[str, Any]]:
     """Roles that carry something: those whose lack hurts most first, then those nobody fills, then the fullest."""
     snapshot, found = seen.view.snapshot, []
     hurt: dict[str, list[str]] = {}
@@ -56,7 +66,7 @@ def _roles(seen: Sight) -> list[dict[str, Any]]:
                 hurt.setdefault(scope.accountable[0], []).append(one.duty.id)
     for name, role in seen.roles.items():
         known = seen.view.loads.get(name)
-        if known is None or not (known.demands or known.capacity_hours):
+        if known is None or not (known.demands or known.capacity_hours or waiting.get(name)):
             continue
         seats = snapshot.seats.get(name, [])
         state = "Fits"
@@ -76,6 +86,7 @@ def _roles(seen: Sight) -> list[dict[str, Any]]:
                 "use": known.use or 0.0,
                 "state": state,
                 "tone": {"Fits": "good", "Past capacity": "high"}.get(state, "bad"),
+                "waiting": waiting.get(name, 0),
                 "hurt": [_duty(duty, seen) for duty in dict.fromkeys(hurt.get(name, ()))],
             }
         )

@@ -19,6 +19,7 @@ from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.models import Task, Unit
 from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, record_context
 from caiso.web.inventory.models import Asset, AssetKind
+from caiso.web.organisation.routing import role_words
 from caiso.web.soc import queries
 from caiso.web.soc.models import Incident, IncidentClock
 from caiso.web.soc.models.alert import SEVERITIES
@@ -66,6 +67,13 @@ def incident_open(request: PageRequest) -> HttpResponse:
     return render(request, "soc/incident_open.html", {"form": form, "crumbs": crumbs})
 
 
+def _with_who(tasks: list[Task]) -> list[dict[str, object]]:
+    """Each task with the person it waits for, or the role and whoever acts in it today."""
+    today = timezone.now().date()
+    roles = {task.role_slug: role_words(task.role_slug, on=today) for task in tasks if task.assignee is None}
+    return [{"row": task, "who": task.assignee or roles[task.role_slug]} for task in tasks]
+
+
 @page("soc.view")
 def incident_record(request: PageRequest, pk: int) -> HttpResponse:
     """Timeline, clocks, tasks, alerts and facts of one incident."""
@@ -108,7 +116,7 @@ def incident_record(request: PageRequest, pk: int) -> HttpResponse:
                 "waiting": [_shown(clock) for clock in clocks if clock.state == "waiting_for_fact"],
                 "resting": [_shown(clock) for clock in clocks if clock.state in RESTING],
                 "nearest": next((clock for clock in clocks if clock.state in queries.ALARMING_CLOCKS), None),
-                "tasks": tasks,
+                "tasks": _with_who(tasks),
                 "alerts": alerts,
                 "may_work": may_work,
                 "may_determine": request.viewer.may("soc.determine", incident.unit.path),
