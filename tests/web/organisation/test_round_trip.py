@@ -11,17 +11,17 @@ from django.test import Client
 from django.urls import reverse
 
 from caiso.engine.coverage.organisation import Organisation, built_in, dump, parse_organisation, read_organisation
-from caiso.engine.coverage.organisation.model import Assignment, Holding, Unit
+from caiso.engine.coverage.organisation.model import AiSystem, Assignment, Holding, Unit
 from caiso.engine.coverage.states import coverage
 from caiso.web.base.models import AuditRecord, User
 from caiso.web.base.models import Person as PersonRow
 from caiso.web.base.models import Unit as UnitRow
 from caiso.web.organisation import queries
 from caiso.web.organisation.models import AuthorityRecord, Duty, DutyCoverage, Role, Skill
-from caiso.web.organisation.services import answering, reporting, skills
+from caiso.web.organisation.services import answering, records, reporting, skills
 from caiso.web.organisation.services.catalogue import UnableToTake, take_organisation
 from tests.engine.coverage.test_organisation_complete import COMPLETE
-from tests.web.conftest import NOW
+from tests.web.conftest import NOW, make_unit
 
 pytestmark = pytest.mark.django_db
 TODAY = NOW.date()
@@ -205,3 +205,35 @@ def test_what_other_apps_tell_is_never_copied(root: UnitRow, monkeypatch: pytest
     take_organisation(kept, root=root, actor=None, now=NOW)
     monkeypatch.setattr(queries, "_acceptances", [])
     assert queries.organisation().acceptances == ()
+
+
+def test_a_system_that_left_the_inventory_blocks_nothing(
+    client: Client, officers: UnitRow, caiso: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = AiSystem("system-7", "Sorter")
+    monkeypatch.setattr(queries, "_systems", [lambda: (system,)])
+    duty, role = Duty.objects.get(slug="aisoc-leadership"), Role.objects.get(slug="ciso")
+    answering.assign_duty(
+        duty, role=role, kind="A", since_on=date(2020, 1, 1), scope_system="system-7", actor=caiso, now=NOW
+    )
+    assert [bar["label"] for bar in client.get(reverse("coverage")).context["systems"]] == ["Sorter"]
+    monkeypatch.setattr(queries, "_systems", [lambda: ()])
+    answering.assign_duty(duty, role=role, kind="C", since_on=date(2020, 1, 1), actor=caiso, now=NOW)
+    assert client.get(reverse("coverage")).context["systems"] == []
+    told = client.get(reverse("organisation_export")).content
+    assert parse_organisation(told, path=Path("out.yaml")).systems[0].title == queries.LOST_SYSTEM
+
+
+def test_a_unit_that_was_removed_blocks_nothing(officers: UnitRow, caiso: User) -> None:
+    bank = make_unit("bank", officers)
+    records.put_need(unit=bank, competence="ai-security", level=2, people=None, actor=caiso, now=NOW)
+    bank.delete()
+    answering.assign_duty(
+        Duty.objects.get(slug="aisoc-leadership"),
+        role=Role.objects.get(slug="ciso"),
+        kind="C",
+        since_on=TODAY,
+        actor=caiso,
+        now=NOW,
+    )
+    assert queries.organisation().needs == ()

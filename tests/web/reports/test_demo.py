@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from caiso.engine.coverage.authority import check_authority
 from caiso.engine.coverage.organisation.loading import default_organisation
+from caiso.engine.coverage.organisation.validate import find_faults
+from caiso.engine.coverage.silos import doubled_processes, tool_report
+from caiso.engine.coverage.skills import team_gaps
 from caiso.web.base.models import AuditRecord, Person, Unit, User
 from caiso.web.base.services.people import bootstrap_administrator
 from caiso.web.compliance.library import library
@@ -15,6 +19,8 @@ from caiso.web.compliance.services.catalogue import take_library
 from caiso.web.config.environment import environment
 from caiso.web.inventory.models import Asset
 from caiso.web.organisation.models import CoverageSnapshot, Duty
+from caiso.web.organisation.queries import current_view
+from caiso.web.organisation.queries import organisation as organisation_now
 from caiso.web.organisation.services.catalogue import take_organisation
 from caiso.web.reports.services.demo.load import UnableToLoad, is_loaded, load_demo
 from caiso.web.reports.services.demo.remove import UnableToRemove, remove_demo
@@ -73,7 +79,18 @@ def test_the_demo_tells_a_month_and_leaves_no_trace(prepared: Unit) -> None:
     with pytest.raises(UnableToLoad, match="already"):
         load_demo(now=NOW)
 
+    view = current_view(NOW.date())
+    assert {result.outcome for result in check_authority(view, "caiso")} == {"pass", "fail", "unknown"}
+    organisation = view.snapshot.organisation
+    assert all(gap.missing_levels for gap in team_gaps(organisation, as_of=NOW.date()))
+    assert [double.conflicting for double in doubled_processes(organisation)] == [True]
+    assert tool_report(organisation).undecided == ("demo-scanner",)
+    assert view.total.counts["covered"] == 47, "what was attested changes no state"
+
     removed = remove_demo(actor=None, now=NOW)
+    left = organisation_now()
+    assert (left.tools, left.processes, left.needs, left.authority_records, left.holdings) == ((), (), (), (), ())
+    assert find_faults(left) == []
     assert removed["alerts"] > 0
     for table in (Alert, Incident, Asset, Source, Person):
         assert not table.objects.exists(), table

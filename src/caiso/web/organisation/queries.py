@@ -34,6 +34,7 @@ from caiso.web.organisation.stored import PROFILE_SETTING as PROFILE_SETTING
 from caiso.web.organisation.stored import at_large, root_slugs
 from caiso.web.organisation.stored import stored_organisation as stored_organisation
 
+LOST_SYSTEM = "No longer in the inventory"
 VERSION_SETTING = "organisation.version"
 STATES = (
     ("covered", "Covered"),
@@ -86,7 +87,16 @@ def organisation(*, with_systems: bool = True) -> Organisation:
         for name, records in told.items()
         if records
     }
-    return at_large(replace(found, **merged), root_slugs()) if merged else found
+    return _with_lost_systems(at_large(replace(found, **merged), root_slugs()) if merged else found)
+
+
+def _with_lost_systems(found: Organisation) -> Organisation:
+    """Systems that records name and that nobody tells any more, so that what was said of them stays readable."""
+    known = {system.id for system in found.systems}
+    named = [one.system for records in (found.assignments, found.processes, found.acceptances) for one in records]
+    lost = dict.fromkeys(name for name in named if name and name not in known)
+    gone = tuple(engine.AiSystem(name, LOST_SYSTEM, stage="retirement") for name in lost)
+    return replace(found, systems=(*found.systems, *gone)) if gone else found
 
 
 def with_root(found: Organisation) -> Organisation:

@@ -83,9 +83,21 @@ def stored_organisation() -> Organisation:
         authority_records=tuple(_authority(row) for row in _dated(AuthorityRecord, "role")),
         scorecard_evidence=tuple(_seen(row) for row in _dated(ScorecardEvidence, "person")),
     )
+    found = _without_lost_units(found, known={unit.slug for unit in units.values()})
     # Before anything is taken in, pages may still speak of what ships.
     found = found if found.roles or found.competences else replace(found, competences=base.competences)
     return at_large(found, whole)
+
+
+def _without_lost_units(organisation: Organisation, known: set[str]) -> Organisation:
+    """Carried records outlive the units that they name; what a removed unit needed is nobody's need."""
+    return replace(
+        organisation,
+        needs=tuple(one for one in organisation.needs if one.unit is None or one.unit in known),
+        systems=tuple(
+            one if one.unit is None or one.unit in known else replace(one, unit=None) for one in organisation.systems
+        ),
+    )
 
 
 def at_large(organisation: Organisation, whole: frozenset[str]) -> Organisation:

@@ -88,6 +88,7 @@ def _totals(view: Coverage) -> dict[str, object]:
             "systems": {
                 name: {**_counts(one), "title": known[name].title, "unit": known[name].unit}
                 for name, one in view.systems.items()
+                if known[name].title != queries.LOST_SYSTEM
             },
             "units": {
                 name: {**_counts(one), "title": view.snapshot.units[name].title} for name, one in view.units.items()

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import orjson
 from django.db import transaction
+from django.db.models import Q
 from django.utils.text import slugify
 
 from caiso.engine.coverage.organisation import Organisation, parse_fragment
@@ -16,7 +17,7 @@ from caiso.errors import DomainError
 from caiso.web.base.models import Unit, User
 from caiso.web.base.services import audit, facts
 from caiso.web.organisation import queries
-from caiso.web.organisation.models import CarriedRecord, Duty, Role
+from caiso.web.organisation.models import AuthorityRecord, CarriedRecord, Duty, Role, ScorecardEvidence, Tool
 from caiso.web.organisation.services.answering import settle
 from caiso.web.organisation.services.carried import storable
 from caiso.web.organisation.services.reporting import renew_view
@@ -105,6 +106,19 @@ def drop_process(name: str, *, actor: User, now: datetime) -> None:
     subject = audit.Subject("Process", gone.id, gone.title)
     audit.record(actor=actor, verb="process.drop", subject=subject, changes={"title": [gone.title, None]}, now=now)
     renew_view()
+
+
+def forget_records(prefix: str, *, units: frozenset[str]) -> None:
+    """Remove tools, records of authority, processes and needs whose ids begin so or that belong to the units.
+
+    The caller, which removes the units themselves, writes the trail.
+    """
+    Tool.objects.filter(Q(slug__startswith=prefix) | Q(unit__slug__in=units)).delete()
+    AuthorityRecord.objects.filter(slug__startswith=prefix).delete()
+    ScorecardEvidence.objects.filter(slug__startswith=prefix).delete()
+    stored = queries.stored_organisation()
+    _keep("processes", [one for one in stored.processes if not one.id.startswith(prefix)])
+    _keep("needs", [one for one in stored.needs if one.unit not in units])
 
 
 def _known(values: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -44,8 +44,26 @@ CAST = (
     Member("kenji.mori", "Kenji Mori", ROOT, access=AccessRole.DETECTION_ENGINEER),
     Member("ruth.adeyemi", "Ruth Adeyemi", ROOT, access=AccessRole.AUDITOR),
     Member("marc.keller", "Marc Keller", CARE),
-    Member("yuki.tanaka", "Yuki Tanaka", PEOPLE),
+    Member("yuki.tanaka", "Yuki Tanaka", PEOPLE, access=AccessRole.HUMAN_RESOURCES),
 )
+# What was attested of some of them, by competence; the rest is unknown, as it is everywhere at first.
+ATTESTED: dict[str, dict[str, int]] = {
+    "lena.fischer": {
+        "ai-security": 4,
+        "security-engineering": 4,
+        "threat-modelling": 4,
+        "risk": 4,
+        "leadership": 4,
+        "communication": 4,
+        "ai-technology": 3,
+    },
+    "priya.nair": {"security-engineering": 4, "security-operations": 4, "incident-response": 4, "ai-security": 1},
+    "noah.kim": {"ai-technology": 4, "ai-development": 4, "security-engineering": 1},
+    "tomas.novak": {"architecture": 4, "ai-technology": 2},
+    "amara.osei": {"security-operations": 3, "incident-response": 3, "ai-security": 2},
+    "ines.duarte": {"security-operations": 2, "ai-security": 1},
+    "kenji.mori": {"security-engineering": 3, "ai-security": 2},
+}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from caiso.web.organisation.models import Holding
 from caiso.web.organisation.services.catalogue import take_organisation
 from caiso.web.organisation.services.coverage import compute_coverage
 from caiso.web.reports.services.demo import cast, story, traffic
+from caiso.web.reports.services.demo.files import with_files
 from caiso.web.soc.detector import DetectorRun
 from caiso.web.soc.models import Alert, Incident, Source
 from caiso.web.soc.services.coverage import compute_technique_coverage
@@ -150,7 +151,8 @@ def _organisation(root: Unit, *, now: datetime) -> None:
     )
     named = {one.person for one in holdings}
     kept = tuple(one for one in taken.people if one.id in named or not one.unnamed)
-    take_organisation(replace(taken, people=kept, holdings=holdings), root=root, actor=None, now=now, demo=True)
+    whole = with_files(replace(taken, people=kept, holdings=holdings), today=(now + timedelta(days=DAYS)).date())
+    take_organisation(whole, root=root, actor=None, now=now, demo=True)
 
 
 def _slug(member: cast.Member) -> str:

@@ -17,6 +17,8 @@ from caiso.web.config.environment import environment
 from caiso.web.inventory.models import Asset, Relation, Scan
 from caiso.web.organisation.models import CoverageSnapshot, Holding
 from caiso.web.organisation.services.catalogue import take_organisation
+from caiso.web.organisation.services.records import forget_records
+from caiso.web.reports.services.demo.files import PREFIX
 from caiso.web.soc.models import Alert, Feed, Incident, Reject, Signal, Source, Suppression
 from caiso.web.soc.services.coverage import compute_technique_coverage
 
@@ -49,6 +51,7 @@ def remove_demo(*, actor: User | None, now: datetime) -> dict[str, int]:
         rows.delete()
     removed["assets"] = _delete(Asset.objects.filter(inside | Q(is_demo=True)))
     root = Unit.objects.get(parent=None, is_demo=False)
+    forget_records(PREFIX, units=frozenset(units.values_list("slug", flat=True)))
     if not Holding.objects.filter(person__is_demo=False).exists():
         take_organisation(default_organisation(), root=root, actor=actor, now=now)
     removed["people"] = _delete(Person.objects.filter(is_demo=True))
