@@ -7,12 +7,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from caiso.engine.coverage.organisation.loading import built_in
-from caiso.web.base.models import Unit, User
+from caiso.web.base.models import Person, Unit, User
 from caiso.web.compliance.library import library
 from caiso.web.compliance.models import ControlAssessment, Framework
 from caiso.web.compliance.services.catalogue import take_library
 from caiso.web.compliance.services.evaluation import evaluate_controls
-from caiso.web.organisation.models import Duty, DutyCoverage, Role
+from caiso.web.organisation.models import Duty, DutyCoverage, Holding, Role
 from caiso.web.organisation.services.catalogue import take_organisation
 from tests.browser.conftest import DESKTOP, PHONE, Visit
 
@@ -54,6 +54,26 @@ def test_a_file_with_mistakes_names_its_lines(working: User, visit: Visits) -> N
     shown.get_by_role("button", name="Take it in").click()
     expect(shown.get_by_role("alert")).to_contain_text("ours.yaml:4")
     page.errors.clear()  # Chromium reports the refusal's status 422
+
+
+def test_a_file_is_checked_first_and_then_taken_in(working: User, visit: Visits) -> None:
+    window = visit(working, for_axe=True)
+    page = window.go("/organisation/import/")
+    sound = (
+        b"id: ours\nextends: three-officers\npeople:\n  - {id: zoe, name: Zoe}\n"
+        b"holdings:\n  - {person: zoe, role: caiso}\n"
+    )
+    file = {"name": "ours.yaml", "mimeType": "application/yaml", "buffer": sound}
+    page.get_by_label("Organisation file").set_input_files(file)
+    page.get_by_role("button", name="Check only").click()
+    expect(page.get_by_role("region", name="What would change")).to_contain_text("Holdings")
+    window.assert_accessible()
+    window.assert_fits()
+    assert not Person.objects.filter(slug="zoe").exists()
+    page.get_by_label("Organisation file").set_input_files(file)
+    page.get_by_role("button", name="Take it in").click()
+    expect(page.get_by_text("Taken in:").first).to_be_visible()
+    assert Holding.objects.get(role__slug="caiso").person.name == "Zoe"
 
 
 def test_a_control_is_read_and_declared_without_scripts(working: User, visit: Visits) -> None:

@@ -50,6 +50,56 @@ def test_a_caiso_is_tried_and_adopted(working: User, visit: Visits, scripts: boo
     assert not DutyCoverage.objects.filter(duty__is_ai_security=True, state__in=["unowned", "unqualified"]).exists()
 
 
+def test_a_moved_slider_ranks_again_where_the_reader_is(working: User, visit: Visits) -> None:
+    page = visit(working).go("/organisation/reporting/")
+    first = page.locator("#advice h2").first
+    expect(first).to_contain_text("1. CISO")
+    slider = page.get_by_label("Independence")
+    slider.focus()
+    slider.press("End")
+    expect(page.get_by_text("Independence: 10 of 10, set by hand")).to_be_visible()
+    for name in ("Alignment with enterprise security", "Integrated operations"):
+        other = page.get_by_label(name)
+        other.focus()
+        other.press("Home")
+        expect(page.get_by_text(f"{name}: 0 of 10, set by hand")).to_be_visible()
+    expect(first).to_contain_text("1. CRO")
+    page.locator("#advice summary").first.click()
+    expect(page.get_by_text("The CRO is independent of those who build and run.").first).to_be_visible()
+    assert page.url.endswith("/organisation/reporting/")
+    page.get_by_role("button", name="Let the rules set every weight again").click()
+    expect(first).to_contain_text("1. CISO")
+    expect(page.get_by_text("set by hand")).to_have_count(0)
+
+
+def test_without_scripts_a_button_ranks_again(working: User, visit: Visits) -> None:
+    page = visit(working, scripts=False).go("/organisation/reporting/")
+    page.get_by_label("Security stands").select_option("technology")
+    page.get_by_role("button", name="Rank again").click()
+    expect(page.locator("#advice h2").first).to_contain_text("1. CTO")
+
+
+def test_a_field_of_the_figure_opens_its_duties_and_a_box_its_role(working: User, visit: Visits) -> None:
+    page = visit(working, scripts=False).go("/organisation/crossover/?role=caio&role=cto&role=ciso")
+    page.get_by_role("link", name="2 of Chief AI Officer and Chief Information Security Officer and").click()
+    region = page.locator("#region-caio-and-ciso-and-cto")
+    expect(region).to_contain_text("Security risk management")
+    region.get_by_role("link", name="Security risk management").click()
+    expect(page.get_by_role("heading", name="Security risk management", level=1)).to_be_visible()
+    page.goto(page.url.split("/duties/")[0] + "/organisation/chart/")
+    page.get_by_role("link", name="Chief Technology Officer: Holder of the CTO role").click()
+    expect(page.get_by_role("heading", name="Chief Technology Officer", level=1)).to_be_visible()
+
+
+def test_a_day_is_asked_for_and_left_again(working: User, visit: Visits) -> None:
+    page = visit(working, scripts=False).go("/organisation/")
+    page.get_by_label("As of").fill("2020-05-05")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("As it was on 5 May 2020")).to_be_visible()
+    page.get_by_role("link", name="Back to today").click()
+    expect(page.get_by_text("As it was on")).to_have_count(0)
+
+
 @pytest.mark.parametrize(("theme", "size"), [("light", DESKTOP), ("dark", PHONE), ("dark", DESKTOP), ("light", PHONE)])
 def test_every_new_page_is_accessible_and_fits(
     working: User, visit: Visits, picture: Callable[[Page, str], None], theme: str, size: tuple[int, int]
@@ -81,6 +131,15 @@ def test_every_new_page_is_accessible_and_fits(
         "tools": "/tools/",
         "tool-new": "/tools/add/",
         "import-table": "/organisation/table/",
+        "load": "/organisation/load/",
+        "coverage-past": "/organisation/?as_of=2020-01-01",
+        "chart-future": "/organisation/chart/?as_of=2099-01-01",
+        "person-duties": f"/people/{holder.slug}/duties/",
+        "duty-new": "/duties/add/",
+        "role-new": "/roles/add/",
+        "role-change": f"/roles/{role.pk}/change/",
+        "need": "/organisation/skills/needs/",
+        "process-new": "/organisation/processes/add/",
         "my-duties": "/my-duties/",
     }
     window = visit(working, theme=theme, size=size, for_axe=True)

@@ -37,6 +37,14 @@ class _Case:
     def snapshot(self) -> Snapshot:
         return self.view.snapshot
 
+    def title(self, role: str) -> str:
+        """How people call a role; those that are not part of the organisation by their id."""
+        known = self.snapshot.roles.get(role)
+        return known.title if known else role
+
+    def titles(self, roles: Iterable[str]) -> str:
+        return ", ".join(self.title(role) for role in roles)
+
     def of(self, kind: str) -> list[AuthorityRecord]:
         """Records of a kind, newest first."""
         found = [record for record in self.records if record.kind == kind]
@@ -118,10 +126,10 @@ def _contact(case: _Case) -> _Answer:
         if last is not None:
             records.append(last)
         if last is None or case.age(last) > case.check.within_days:
-            late.append(f"{other} ({f'last on {last.on}' if last else 'never'})")
+            late.append(f"{case.title(other)} ({f'last on {last.on}' if last else 'never'})")
     if late:
         return "fail", f"no contact within {case.check.within_days} days: {', '.join(late)}", _named(records)
-    return "pass", f"met {', '.join(case.check.with_roles)} within {case.check.within_days} days", _named(records)
+    return "pass", f"met {case.titles(case.check.with_roles)} within {case.check.within_days} days", _named(records)
 
 
 def _decision_rights(case: _Case) -> _Answer:
@@ -161,14 +169,14 @@ def _independence(case: _Case) -> _Answer:
     if free:
         return (
             "pass",
-            f"may go to {', '.join(free[0].with_roles)} past {', '.join(sorted(superiors)) or 'nobody'}",
+            f"may go to {case.titles(free[0].with_roles)} past {case.titles(sorted(superiors)) or 'nobody'}",
             _named(free),
         )
-    return "fail", f"every path leads through {', '.join(sorted(superiors)) or 'nobody named'}", _named(paths)
+    return "fail", f"every path leads through {case.titles(sorted(superiors)) or 'nobody named'}", _named(paths)
 
 
 def _named(records: Iterable[AuthorityRecord]) -> tuple[str, ...]:
-    return tuple(f"authority:{record.id}" for record in records)
+    return tuple(dict.fromkeys(f"authority:{record.id}" for record in records))
 
 
 _MEASURES: dict[str, Callable[[_Case], _Answer]] = {

@@ -66,6 +66,7 @@ def silos(request: PageRequest) -> HttpResponse:
             if one.system is None or one.system in in_sight
         ][:SHOWN],
         "may_keep": may_replace(request),
+        "may_add": request.viewer.may("organisation.edit"),
         "pairs": regulation_pairs(organisation.requirement_links)[:SHOWN],
         "report": report,
         "gaps": [capabilities[name] for name in report.gaps],

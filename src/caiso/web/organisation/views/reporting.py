@@ -62,7 +62,6 @@ def advisor(request: PageRequest) -> HttpResponse:
         "form": form,
         "profile_fields": [form[name] for name in form.fields if not name.startswith(("weight-", "was-", "by_rules"))],
         "weight_fields": [form[name] for name in form.fields if name.startswith(("weight-", "was-"))],
-        "by_rules": form["by_rules"],
         "may_keep": may_replace(request),
         "ranking": [_ranked(entry, organisation, today) for entry in advice.ranking],
         "weights": _weights(advice, organisation),
