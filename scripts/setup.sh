@@ -63,10 +63,13 @@ make_venv() {
   stop "cannot make a virtual environment: ask the machine's administrator for the package python3-venv (Debian: apt-get install python3-venv), or install virtualenv, then try again"
 }
 
+packages_digest() { digest "requirements/$1.txt" requirements/build.txt pyproject.toml; }
+
 install_packages() {
   local set="$1" wanted
-  wanted="$(digest "requirements/$set.txt" requirements/build.txt pyproject.toml)"
-  current packages-dev "$wanted" && return
+  # What developing needs contains what running needs.
+  current packages-dev "$(packages_digest dev)" && return
+  wanted="$(packages_digest "$set")"
   current "packages-$set" "$wanted" && return
   say "installing the locked packages ($set); some minutes on the first time"
   "$python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/build.txt -r "requirements/$set.txt" \

@@ -2,7 +2,10 @@
 
 import json
 import os
+import pty
+import select
 import signal
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -47,6 +50,63 @@ def test_status_names_every_process(up: Platform) -> None:
     assert told["url"] == up.ready["url"]
     assert all(alive(process["pid"]) for process in told["processes"].values())
     assert "web" in told["processes"]
+
+
+def test_a_service_writes_one_json_object_a_line(up: Platform) -> None:
+    wait_for(lambda: "worker started" in up.errors.read_text())
+    written = [json.loads(line) for line in up.errors.read_text().splitlines()]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, written))
+    assert not any("\x1b" in str(value) for line in written for value in line.values())
+
+
+def test_an_idle_installation_comes_to_rest_without_job_or_line(up: Platform) -> None:
+    database = sqlite3.connect(f"file:{up.data / 'caiso.sqlite3'}?mode=ro", uri=True)
+
+    def trace() -> tuple[object, str]:
+        return database.execute("SELECT max(id) FROM base_job").fetchone(), up.errors.read_text()
+
+    for _ in range(6):  # what start-up and the other tests began ends first
+        before = trace()
+        time.sleep(11)  # two looks of the scheduler
+        if trace() == before:
+            return
+    pytest.fail(f"after a minute there is still something new:\n{trace()[1][-2000:]}")
+
+
+def test_a_person_at_a_terminal_reads_a_few_lines(tmp_path: Path) -> None:
+    shown = at_a_terminal("up", "--data", str(tmp_path / "data"), "--port", "0", "--no-demo", until="Ctrl-C.")
+    lines = [line for line in shown.replace("\r\n", "\n").split("\n") if line.strip()]
+    assert "preparing the store: tables" in lines[0].split("\r")[2]
+    assert [line.split()[0] for line in lines[1:]] == ["caiso", "Sign", "admin@localhost", "Stop"], shown
+    assert {path.name for path in (tmp_path / "data" / "logs").iterdir()} >= {"prepare.log", "web.log", "worker.log"}
+
+
+def test_a_first_start_that_was_stopped_is_begun_again_with_its_login(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    process = subprocess.Popen(
+        [*CAISO, "up", "--data", str(data), "--port", "0", "--no-demo"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment(),
+    )  # fmt: skip
+    wait_for(lambda: (data / "caiso.sqlite3").exists())
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[0] == ""
+    with platform(data, "--no-demo") as again:
+        assert [login["email"] for login in again.ready["logins"]] == ["admin@localhost"]
+
+
+def at_a_terminal(*arguments: str, until: str) -> str:
+    """What the command shows on a terminal up to these words; then Ctrl-C."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(CAISO[0], [*CAISO, *arguments], clean_environment())  # noqa: S606 - our own command
+    shown, deadline = b"", time.monotonic() + 120
+    while until.encode() not in shown and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1.0)[0]:
+            shown += os.read(terminal, 65536)
+    os.write(terminal, b"\x03")
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return shown.decode()
 
 
 def test_a_second_start_is_refused_with_the_holder(up: Platform) -> None:

@@ -1,10 +1,11 @@
 """What every command shares: the --data and --json options, JSON alone on standard output, tables for people."""
 
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,36 @@ def emit(payload: object) -> None:
 def note(message: str) -> None:
     """Tell the person something on standard error, where it never mixes with the result."""
     typer.echo(harmless(message), err=True)
+
+
+def log_line(message: str) -> None:
+    """The same for a service: one JSON object a line on standard error, like every line that the processes write there."""
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    entry = {"time": moment, "level": "info", "logger": "caiso.supervisor", "message": message}
+    typer.echo(json.dumps(entry, ensure_ascii=False), err=True)
+
+
+class Progress:
+    """One line that says how far a long work is; it rewrites itself on a terminal and stays silent elsewhere."""
+
+    def __init__(self) -> None:
+        self.is_shown = is_terminal()
+        self._width = 0
+
+    def __call__(self, message: str) -> None:
+        """Put the message in the place of the last one."""
+        if self.is_shown:
+            line = harmless(message)[: shutil.get_terminal_size().columns - 1]
+            sys.stderr.write(f"\r{line.ljust(self._width)}")
+            sys.stderr.flush()
+            self._width = len(line)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._width:
+            sys.stderr.write(f"\r{' ' * self._width}\r")
+            sys.stderr.flush()
+            self._width = 0
 
 
 def show(

@@ -188,26 +188,34 @@ class Supervisor:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)  # only wakes the loop
 
-    def finish(self, program: Program) -> bytes:
-        """Run a program that ends by itself and return what it printed; refuse when it fails."""
+    def finish(self, program: Program, heard: Callable[[bytes], None] = lambda line: None) -> bytes:
+        """Run a program that ends by itself: the last line that it prints is its result, those before go to `heard`.
+
+        Refuses when it fails, and says where the reason stands.
+        """
         process = self._spawn(program, stdout=subprocess.PIPE)
         assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-        output = b""
+        last = unfinished = b""
         while not self.stopping:
             printed = process.stdout.fileno()
             ready, _, _ = select.select([printed, self._wake.fileno()], [], [], HEARTBEAT_S)
             self._drain()
             if printed in ready:
                 chunk = os.read(printed, 65536)
-                output += chunk
                 if not chunk:
                     break
+                *whole, unfinished = (unfinished + chunk).split(b"\n")
+                for line in whole:
+                    if last:
+                        heard(last)
+                    last = line
         if self.stopping:
             self._signal(process, signal.SIGTERM)
         code = process.wait()
         if code and not self.stopping:
-            raise UnableToStart(f"{program.name} failed with exit code {code}; the reason stands above")
-        return output
+            where = f"the reason stands in {self._log_path(program.name)}" if self.log_to_files else "see above"
+            raise UnableToStart(f"{program.name} failed with exit code {code}; {where}")
+        return last
 
     def run(self) -> None:
         """Start everything and keep it alive until a stop is asked for; then leave nobody behind."""
@@ -248,8 +256,11 @@ class Supervisor:
             if log:
                 log.close()
 
+    def _log_path(self, name: str) -> Path:
+        return self.data / "logs" / f"{name}.log"
+
     def _log(self, name: str) -> IO[bytes]:
-        path = self.data / "logs" / f"{name}.log"
+        path = self._log_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size > 20_000_000:
             path.replace(path.with_suffix(".log.1"))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from caiso.cli.output import Data, Json, emit, is_terminal, note
+from caiso.cli.output import Data, Json, Progress, emit, is_terminal, log_line, note
 from caiso.cli.preparation import recall, remember
 from caiso.cli.supervisor import Program, Supervisor, listen, lock_data_dir
 from caiso.datadir import chosen_data_dir
@@ -45,7 +45,7 @@ def up(
         programs(listener.fileno()),
         log_to_files=is_terminal(),
         facts={"url": url, "host": host, "port": port},
-        tell=note,
+        tell=note if is_terminal() else log_line,
     )
     supervisor.watch_signals()
     told = recall(folder) or prepared(supervisor, with_demo=not no_demo)
@@ -59,10 +59,18 @@ def up(
 def prepared(supervisor: Supervisor, *, with_demo: bool) -> dict[str, object]:
     """Bring the store up to date in a process of its own; what a person needs to sign in."""
     wanted = ("--demo",) if with_demo else ()
-    printed = supervisor.finish(Program("prepare", (*PROCESS, "prepare", *wanted)))
+    progress = Progress()
+    progress("preparing the store")
+    try:
+        result = supervisor.finish(
+            Program("prepare", (*PROCESS, "prepare", *wanted)),
+            heard=lambda line: progress(f"preparing the store: {line.decode('utf-8', 'replace')}"),
+        )
+    finally:
+        progress.end()
     if supervisor.stopping:
         return {}
-    told: dict[str, object] = json.loads(printed)
+    told: dict[str, object] = json.loads(result)
     return remember(supervisor.data, told)
 
 
@@ -124,9 +132,14 @@ class Ready:
 def login_lines(prepared: dict[str, object]) -> list[str]:
     """What to print about signing in."""
     logins = prepared.get("logins")
-    if not isinstance(logins, list) or not logins:
-        return []
-    return ["Sign in as:", *(f"  {login['email']}  {login['password']}  ({login['role']})" for login in logins)]
+    logins = logins if isinstance(logins, list) else []
+    widest = max((len(str(login["email"])) for login in logins), default=0)
+    lines = [f"  {login['email']:<{widest}}  {login['password']}  ({login['role']})" for login in logins]
+    if lines:
+        lines.insert(0, "Sign in as:")
+    if all(login.get("demo") for login in logins):
+        lines.append("Your own logins keep their passwords; `caiso user reset-password EMAIL` gives a new one.")
+    return lines
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

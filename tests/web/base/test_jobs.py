@@ -1,5 +1,6 @@
 """A job that was accepted is done, whatever happens to the worker."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from django.db import connection, transaction
 from caiso.web.base.models import AuditRecord, Job
 from caiso.web.base.services import jobs, wake
 from caiso.web.base.services.leases import process_owner
-from caiso.web.base.worker import run_worker
+from caiso.web.base.worker import loudness, run_worker
 from tests.web.base.factories import NOW, make_user
 
 TEN = timedelta(seconds=10)
@@ -170,6 +171,39 @@ def test_periodic_job_is_made_once_per_period_by_any_number_of_schedulers() -> N
     jobs.schedule("sum", timedelta(hours=1))
     assert [jobs.enqueue_periodic(now=NOW + timedelta(minutes=m)) for m in (0, 0, 30, 61, 61, 70)] == [1, 0, 0, 1, 0, 0]
     assert Job.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_periodic_job_with_nothing_to_do_leaves_no_row_and_runs_at_the_first_look_after() -> None:
+    work: list[str] = []
+    jobs.schedule("sum", timedelta(hours=1), when=lambda: bool(work))
+    assert [jobs.enqueue_periodic(now=NOW + timedelta(minutes=m)) for m in (0, 61, 125)] == [0, 0, 0]
+    assert not Job.objects.exists()
+    work.append("something turned up")
+    assert [jobs.enqueue_periodic(now=NOW + timedelta(minutes=m)) for m in (126, 127, 187)] == [1, 0, 1]
+
+
+@pytest.mark.django_db
+def test_periodic_job_is_told_apart_by_its_key() -> None:
+    jobs.schedule("sum", timedelta(hours=1))
+    jobs.enqueue_periodic(now=NOW)
+    assert jobs.is_periodic(Job.objects.get())
+    assert not jobs.is_periodic(jobs.enqueue("sum", {"numbers": []}, now=NOW))
+    assert not jobs.is_periodic(jobs.enqueue("sum", {"numbers": []}, key="sum of the month", now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "level"),
+    [
+        ("sum@1", Job.State.DONE, "DEBUG"),
+        ("sum@1", Job.State.WAITING, "INFO"),
+        ("sum@1", Job.State.FAILED, "WARNING"),
+        (None, Job.State.DONE, "INFO"),
+        (None, Job.State.FAILED, "WARNING"),
+    ],
+)
+def test_an_idle_worker_is_quiet_and_a_failure_is_not(key: str | None, state: Job.State, level: str) -> None:
+    assert logging.getLevelName(loudness(Job(kind="sum", idempotency_key=key), state)) == level
 
 
 @pytest.mark.django_db(transaction=True)

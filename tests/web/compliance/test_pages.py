@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from caiso.web.base.models import Job, Unit, User
+from caiso.web.base.models import FactTouch, Job, Unit, User
 from caiso.web.base.services import jobs
+from caiso.web.base.services.facts import touched
 from caiso.web.compliance.jobs import EVALUATE, FOLLOW
 from caiso.web.compliance.library import library
 from caiso.web.compliance.models import Control, ControlAssessment, ControlLink, Evidence, Framework
@@ -163,6 +164,10 @@ def test_pages_ask_no_more_when_there_is_more(
 
 
 def test_the_worker_follows_changes_and_time(ready: Unit) -> None:
+    FactTouch.objects.all().delete()
+    jobs.enqueue_periodic(now=NOW)
+    assert not Job.objects.filter(kind=FOLLOW).exists(), "nothing changed, so nothing is followed"
+    touched("duties", now=NOW)
     jobs.enqueue_periodic(now=NOW)
     waiting = {job.kind: job for job in Job.objects.filter(kind__in=[FOLLOW, EVALUATE])}
     assert set(waiting) == {FOLLOW, EVALUATE}
@@ -171,3 +176,5 @@ def test_the_worker_follows_changes_and_time(ready: Unit) -> None:
         job.save()
         assert jobs.run(job, clock=lambda: NOW) == Job.State.DONE
     assert waiting[EVALUATE].result == {"assessments": ControlAssessment.objects.count()}
+    assert waiting[FOLLOW].result["assessments"] > 0
+    assert not FactTouch.objects.exists()

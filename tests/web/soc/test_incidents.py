@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from caiso.web.base.models import AuditRecord, Task, Unit, User
-from caiso.web.soc.models import Alert, DetectionRule, Incident
+from caiso.web.base.models import AuditRecord, FactTouch, Task, Unit, User
+from caiso.web.soc.models import Alert, DetectionRule, Incident, IncidentEntry
 from caiso.web.soc.services import incidents
 from caiso.web.soc.services.clocks import UnableToUnderstand, compute_open_clocks
 from caiso.web.soc.services.incidents import UnableToAdvance, UnableToOpen, UnableToState
@@ -72,6 +72,32 @@ def test_gdpr_33_runs_72_hours_from_the_fact_that_a_person_stated(incident: Inci
     )
     clock.refresh_from_db()
     assert clock.state == "late"
+
+
+def test_a_clock_that_starts_and_passes_its_deadline_enters_the_timeline_once(incident: Incident, lead: User) -> None:
+    for name, value in (("personal_data", True), ("gdpr_role", "controller"), ("risk_to_persons", True)):
+        incidents.state_fact(incident, name=name, value=value, reason="", actor=lead, now=NOW)
+    incidents.state_fact(incident, name="aware", value=NOW.isoformat(), reason="", actor=lead, now=NOW)
+    title = incident.clocks.get(rule="gdpr-33-authority").title
+
+    def told() -> list[str]:
+        rows = incident.entries.filter(kind=IncidentEntry.Kind.CLOCK, text__startswith=title).order_by("at", "pk")
+        return [row.text.removeprefix(f"{title}: ").partition(".")[0] for row in rows]
+
+    assert told() == ["running"]
+    for hours in (1, 2, 80, 81):
+        compute_open_clocks(now=NOW + timedelta(hours=hours))
+    assert told() == ["running", "overdue"]
+
+
+def test_an_incident_that_stands_still_wakes_no_check(incident: Incident, lead: User) -> None:
+    incidents.state_fact(incident, name="aware", value=NOW.isoformat(), reason="", actor=lead, now=NOW)
+    compute_open_clocks(now=NOW + timedelta(minutes=1))
+    FactTouch.objects.all().delete()
+    later = NOW + timedelta(minutes=2)
+    compute_open_clocks(now=later)
+    assert not FactTouch.objects.exists()
+    assert set(incident.clocks.values_list("computed_at", flat=True)) == {later}
 
 
 def test_a_law_that_does_not_bite_yet_is_pending_and_never_alarms(incident: Incident, lead: User) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from caiso.cli.output import Data, Json, emit, note
+from caiso.cli.output import Data, Json, Progress, emit, note
 from caiso.cli.platform import boot
 from caiso.cli.preparation import forget
 from caiso.datadir import chosen_data_dir
@@ -42,7 +42,11 @@ def load(data: Data = None, as_json: Json = False) -> None:
     boot(folder)
     from caiso.cli.platform.prepare import load_demo_logins
 
-    logins = load_demo_logins(tell=note)
+    progress = Progress()
+    try:
+        logins = load_demo_logins(tell=progress)
+    finally:
+        progress.end()
     forget(folder)
     if as_json:
         emit({"logins": logins})

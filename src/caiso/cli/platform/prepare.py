@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 from django.core.management import call_command
 
-from caiso.cli.output import note
 from caiso.engine.coverage.organisation.loading import default_organisation
-from caiso.web.base.models import Unit
-from caiso.web.base.services.people import bootstrap_administrator
+from caiso.web.base.models import User
+from caiso.web.base.services.people import bootstrap_administrator, root_unit
 from caiso.web.base.services.sealing import release, seal_pending
 from caiso.web.compliance.library import library
 from caiso.web.compliance.services.catalogue import take_library
@@ -19,21 +18,27 @@ from caiso.web.reports.services.demo.load import is_loaded, load_demo
 FIRST_LOGIN = "admin@localhost"
 
 
-def prepare_store(*, with_demo: bool) -> dict[str, object]:
-    """Migrate, collect static files, take in shipped content, make the first logins; what a person needs to sign in."""
+def prepare_store(*, with_demo: bool, tell: Callable[[str], None] = lambda line: None) -> dict[str, object]:
+    """Migrate, collect static files, take in shipped content, make the first logins; what a person needs to sign in.
+
+    The first password is shown once, so it is made last: a start that was stopped before it begins anew with the next.
+    """
+    tell("tables")
     call_command("migrate", verbosity=0, interactive=False)
     call_command("collectstatic", verbosity=0, interactive=False)
     now = datetime.now(UTC)
-    password = bootstrap_administrator(FIRST_LOGIN, now=now)
+    root = root_unit(now=now)
+    tell("shipped content")
     take_library(library(), now=now)
     if not Duty.objects.exists():
-        root = Unit.objects.get(parent=None, is_demo=False)
         take_organisation(default_organisation(), root=root, actor=None, now=now)
     logins: list[dict[str, object]] = []
+    if with_demo and not User.objects.filter(is_demo=False).exists():
+        logins = load_demo_logins(tell=tell)
+    password = bootstrap_administrator(FIRST_LOGIN, now=now)
     if password:
-        logins.append({"email": FIRST_LOGIN, "password": password, "role": "administrator and CAISO", "demo": False})
-        if with_demo:
-            logins += load_demo_logins(tell=note)
+        first = {"email": FIRST_LOGIN, "password": password, "role": "administrator and CAISO", "demo": False}
+        logins.insert(0, first)
     seal_now("prepare")
     return {"logins": logins, "demo": is_loaded()}
 
@@ -47,5 +52,5 @@ def seal_now(owner: str) -> None:
 
 def load_demo_logins(*, tell: Callable[[str], None]) -> list[dict[str, object]]:
     """Load the demo; its logins, which may be shown to whoever starts the product."""
-    logins = load_demo(now=datetime.now(UTC), tell=lambda line: tell(f"demo: {line}"))
+    logins = load_demo(now=datetime.now(UTC), tell=lambda line: tell(f"demo organisation, {line}"))
     return [{"email": one.email, "password": one.password, "role": one.role, "demo": True} for one in logins]

@@ -12,10 +12,11 @@ from caiso.datadir import chosen_data_dir
 
 
 def prepare(arguments: list[str]) -> None:
-    """Bring the store up to date, then print what a person needs to sign in, as JSON."""
+    """Bring the store up to date; prints a line per step, then what a person needs to sign in as one line of JSON."""
     from caiso.cli.platform.prepare import prepare_store
 
-    json.dump(prepare_store(with_demo="--demo" in arguments), sys.stdout)
+    told = prepare_store(with_demo="--demo" in arguments, tell=lambda line: print(line, flush=True))
+    print(json.dumps(told))
 
 
 def web(arguments: list[str]) -> None:

@@ -33,6 +33,13 @@ def run_worker(stop: threading.Event | None = None, *, threads: int = THREADS, l
     _Worker(stop, threads=threads, lease=lease).run()
 
 
+def loudness(job: Job, state: Job.State) -> int:
+    """What the clock started and what ended well is no news; a failure always is."""
+    if state == Job.State.FAILED:
+        return logging.WARNING
+    return logging.DEBUG if state == Job.State.DONE and jobs.is_periodic(job) else logging.INFO
+
+
 class _Worker:
     def __init__(self, stop: threading.Event, *, threads: int, lease: timedelta) -> None:
         self.stop = stop
@@ -93,7 +100,8 @@ class _Worker:
         started = time.monotonic()
         try:
             state = jobs.run(job, lease=self.lease)
-            log.info(
+            log.log(
+                loudness(job, state),
                 "job ended",
                 extra={
                     "job": job.pk,

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from caiso.web.base.services.facts import has_touches
 from caiso.web.base.services.jobs import JobContext, handles, schedule
 from caiso.web.compliance.services.evaluation import evaluate_controls, evaluate_touched
 
@@ -13,7 +14,7 @@ def register_jobs() -> None:
     """Called once by the app at start-up."""
     handles(FOLLOW)(follow)
     handles(EVALUATE)(evaluate)
-    schedule(FOLLOW, timedelta(seconds=5))
+    schedule(FOLLOW, timedelta(seconds=5), when=has_touches)
     schedule(EVALUATE, timedelta(minutes=10))
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from caiso.web.base.services.jobs import GiveUp, JobContext, handles, schedule
 from caiso.web.soc.models import Source
-from caiso.web.soc.services.clocks import compute_open_clocks
+from caiso.web.soc.services.clocks import compute_open_clocks, has_open_incidents
 from caiso.web.soc.services.rejects import RETRY_JOB, retry_rejects
 
 
@@ -25,4 +25,4 @@ def try_rejects_again(context: JobContext, *, source: int, reason: str) -> int:
 
 def schedule_jobs() -> None:
     """Called once by the app at start-up."""
-    schedule("soc.clocks", timedelta(minutes=1))
+    schedule("soc.clocks", timedelta(minutes=1), when=has_open_incidents)

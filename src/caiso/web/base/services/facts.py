@@ -19,6 +19,11 @@ def touched(collection_name: str, scopes: Iterable[object] = (), *, now: datetim
     )
 
 
+def has_touches() -> bool:
+    """Whether anything changed since the checks were last evaluated."""
+    return FactTouch.objects.exists()
+
+
 def pending_touches(limit: int = 5000) -> list[FactTouch]:
     """The oldest touches; call `forget_touches` once the checks were evaluated, so that a crash repeats and never loses."""
     return list(FactTouch.objects.order_by("id")[:limit])

@@ -64,9 +64,17 @@ class JobContext:
         return Job.objects.filter(pk=self.job_id, state=Job.State.RUNNING, lease_owner=self.owner, attempt=self.attempt)
 
 
+@dataclass(frozen=True)
+class Period:
+    """How often a kind of job runs, and whether there is anything to do for it now."""
+
+    every: timedelta
+    when: Callable[[], bool] | None = None
+
+
 Handler = Callable[..., Any]
 _HANDLERS: dict[str, Handler] = {}
-_PERIODS: dict[str, timedelta] = {}
+_PERIODS: dict[str, "Period"] = {}
 
 
 def handles(
@@ -83,11 +91,20 @@ def handles(
     return register
 
 
-def schedule(kind: str, every: timedelta) -> None:
-    """Run a kind of job again and again; called by an app at start-up."""
+def schedule(kind: str, every: timedelta, *, when: Callable[[], bool] | None = None) -> None:
+    """Run a kind of job again and again; called by an app at start-up.
+
+    `when` is a cheap question to the database: as long as it answers no, no job is made and the period stays due, so
+    that work which turns up is done at the scheduler's next look and an idle installation writes nothing.
+    """
     if kind in _PERIODS:
         raise ValueError(f"{kind} is scheduled twice")
-    _PERIODS[kind] = every
+    _PERIODS[kind] = Period(every, when)
+
+
+def is_periodic(job: Job) -> bool:
+    """Whether the clock asked for the job, not a person or a record."""
+    return (job.idempotency_key or "").startswith(f"{job.kind}@")
 
 
 def enqueue(
@@ -230,13 +247,16 @@ def hand_back(owner: str, job_ids: list[int], *, now: datetime) -> None:
 def enqueue_periodic(*, now: datetime) -> int:
     """Put the periodic jobs that are due in the queue; several schedulers at once make each only once."""
     made = 0
-    for kind, every in _PERIODS.items():
+    waits = {row.kind for row in Schedule.objects.filter(next_at__gt=now)}
+    for kind, period in _PERIODS.items():
+        if kind in waits or (period.when is not None and not period.when()):
+            continue
         with transaction.atomic():
             row, created = Schedule.objects.select_for_update().get_or_create(kind=kind, defaults={"next_at": now})
             if row.next_at > now and not created:
                 continue
             slot = int(row.next_at.timestamp())
-            row.next_at = now + every
+            row.next_at = now + period.every
             row.save(update_fields=["next_at"])
             enqueue(kind, key=f"{kind}@{slot}", max_attempts=2, now=now)
             # A job that runs each few seconds would otherwise leave a million rows a month; failed ones stay.

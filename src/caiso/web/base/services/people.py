@@ -272,9 +272,13 @@ def end_sessions(user: User) -> int:
     return ended
 
 
-def bootstrap_administrator(
-    email: str, *, organisation: str = "Our organisation", password: str | None = None, now: datetime
-) -> str | None:
+def root_unit(*, now: datetime) -> Unit:
+    """The organisation itself; made when the store has none yet."""
+    found = Unit.objects.filter(parent=None, is_demo=False).first()
+    return found or create_unit(name="Our organisation", parent=None, slug="organisation", actor=None, now=now)
+
+
+def bootstrap_administrator(email: str, *, password: str | None = None, now: datetime) -> str | None:
     """On a store without logins: make the root unit and the first login; its password, or None when there are logins.
 
     The first login is administrator and CAISO of the whole organisation, so that whoever installs can also look around.
@@ -282,8 +286,7 @@ def bootstrap_administrator(
     with transaction.atomic():
         if User.objects.filter(is_demo=False).exists():
             return None
-        root = Unit.objects.filter(parent=None, is_demo=False).first()
-        root = root or create_unit(name=organisation, parent=None, slug="organisation", actor=None, now=now)
+        root = root_unit(now=now)
         user, password = create_user(email=email, name="Administrator", password=password, actor=None, now=now)
         for role in (AccessRole.ADMINISTRATOR, AccessRole.CAISO):
             grant_role(user, role=role, unit=root, actor=None, now=now)

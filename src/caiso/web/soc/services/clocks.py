@@ -69,16 +69,26 @@ def facts_of(incident: Incident) -> IncidentFacts:
 def compute_clocks(incident: Incident, *, now: datetime) -> list[IncidentClock]:
     """Compute every rule's clock and keep it; a clock that starts, is met or passes its deadline enters the timeline."""
     known = {clock.rule: clock for clock in incident.clocks.all()}
-    rows = []
+    rows, changed = [], False
     for clock in compute(clock_library().rules, facts_of(incident), now):
         before = known.get(clock.rule.id)
-        row = _row(incident, clock, before, now=now)
-        row.save()
+        state = before.state if before else ""
+        row, is_changed = _row(incident, clock, before, now=now)
+        if is_changed:
+            row.save()
         rows.append(row)
-        _tell(incident, clock, before.state if before else "", now=now)
-    incident.clocks.exclude(rule__in=[row.rule for row in rows]).delete()
-    facts.touched("incident_clocks", now=now)
+        changed = changed or is_changed
+        _tell(incident, clock, state, now=now)
+    gone, _ = incident.clocks.exclude(rule__in=[row.rule for row in rows]).delete()
+    incident.clocks.update(computed_at=now)
+    if changed or gone:  # the minute's look at an incident that stands still wakes no check
+        facts.touched("incident_clocks", now=now)
     return rows
+
+
+def has_open_incidents() -> bool:
+    """Whether any incident's clocks can still move."""
+    return Incident.objects.exclude(state=Incident.State.CLOSED).exists()
 
 
 def compute_open_clocks(*, now: datetime) -> int:
@@ -112,7 +122,10 @@ def _read(moments: Mapping[str, object], attributes: Mapping[str, object]) -> In
         raise UnableToUnderstand("; ".join(problem.message for problem in error.problems)) from error
 
 
-def _row(incident: Incident, clock: Clock, before: IncidentClock | None, *, now: datetime) -> IncidentClock:
+def _row(
+    incident: Incident, clock: Clock, before: IncidentClock | None, *, now: datetime
+) -> tuple[IncidentClock, bool]:
+    """The clock's row as it is now, and whether anything but the time of computing differs from what is kept."""
     row = before or IncidentClock(incident=incident, rule=clock.rule.id)
     values: dict[str, Any] = {
         "title": clock.rule.title[:200],
@@ -123,11 +136,11 @@ def _row(incident: Incident, clock: Clock, before: IncidentClock | None, *, now:
         "deadline_at": clock.deadline_at,
         "met_at": clock.notified_at,
         "reason": clock.why,
-        "computed_at": now,
     }
-    for name, value in values.items():
+    changed = before is None or any(getattr(before, name) != value for name, value in values.items())
+    for name, value in (values | {"computed_at": now}).items():
         setattr(row, name, value)
-    return row
+    return row, changed
 
 
 def _tell(incident: Incident, clock: Clock, before: str, *, now: datetime) -> None:
