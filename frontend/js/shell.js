@@ -47,6 +47,18 @@ function dialogs() {
   });
 }
 
+function navigation() {
+  const address = document.body.dataset.navigationUrl;
+  document.addEventListener("click", (event) => {
+    const part = event.target.closest(".nav-section > summary")?.parentElement;
+    if (!part) return;
+    const open = !part.open; // the browser toggles it after this
+    const name = part.dataset.section;
+    for (const twin of document.querySelectorAll(`.nav-section[data-section="${CSS.escape(name)}"]`)) if (twin !== part) twin.open = open;
+    if (address) post(address, { section: name, open: open ? "yes" : "no" });
+  });
+}
+
 function theme() {
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-theme-form]");
@@ -119,6 +131,7 @@ function times() {
 export function startShell() {
   menus();
   dialogs();
+  navigation();
   theme();
   toasts();
   busy();

@@ -32,15 +32,65 @@ def client(officer: User) -> Client:
 
 def test_navigation_leaves_out_what_the_viewer_may_not_open(login: Callable[..., User], bank: Unit) -> None:
     board, auditor = Viewer(login("board_member", bank)), Viewer(login("auditor", bank))
-    seen = {line.label for section in navigation.sections(board) for line in section.lines}
+    seen = {page.label for section in navigation.sections(board) for page in section.pages}
     assert "My tasks" in seen
     assert "Audit trail" not in seen
-    assert "Audit trail" in {line.label for section in navigation.sections(auditor) for line in section.lines}
+    assert "Audit trail" in {page.label for section in navigation.sections(auditor) for page in section.pages}
 
 
 def test_the_current_page_is_the_longest_prefix(officer: User) -> None:
-    lines = [line for section in navigation.sections(Viewer(officer), "/people/ana/") for line in section.lines]
-    assert [line.label for line in lines if line.current] == ["People"]
+    found = navigation.sections(Viewer(officer), "/people/ana/")
+    assert [line.label for section in found for line in section.lines if line.current] == ["People"]
+    assert [page.label for section in found for page in section.pages if page.current] == ["People"]
+
+
+def test_pages_of_a_group_are_tabs_of_each_other_and_of_no_record(officer: User, client: Client) -> None:
+    tabs = [tab.label for tab in client.get("/people/").context["page_tabs"]]
+    assert tabs == ["People", "Skills"]
+    assert [tab.label for tab in client.get("/organisation/").context["page_tabs"]] == [
+        "Coverage",
+        "Crossover",
+        "Deficiencies",
+    ]
+    person = Person.objects.create(slug="ana", name="Ana", unit=Unit.objects.get(slug="bank"))
+    assert not client.get(f"/people/{person.slug}/").context["page_tabs"]
+    assert not client.get("/alerts/").context["page_tabs"], "a page that is alone in its group has no tabs"
+
+
+def test_a_single_page_left_of_a_group_keeps_its_name(login: Callable[..., User], bank: Unit) -> None:
+    owner = navigation.sections(Viewer(login("model_owner", bank)))
+    organisation = next(section for section in owner if section.title == "Organisation")
+    assert "People" in [line.label for line in organisation.lines]
+    aisoc = next(section for section in owner if section.title == "AISOC")
+    assert [line.label for line in aisoc.lines] == ["Technique coverage"]
+
+
+def test_sections_stay_as_the_login_left_them_except_where_one_is(client: Client, officer: User) -> None:
+    def opened(path: str) -> dict[str, bool]:
+        return {section.title: section.is_open for section in client.get(path).context["navigation"]}
+
+    assert all(opened("/tasks/").values()), "an officer's navigation fits on a screen"
+    assert client.post("/navigation/", {"section": "Compliance", "open": "no"}).status_code == 204
+    assert opened("/tasks/")["Compliance"] is False
+    assert opened("/controls/")["Compliance"] is True
+    client.post("/navigation/", {"section": "Compliance", "open": "yes"})
+    assert opened("/tasks/")["Compliance"] is True
+    refused = client.post("/navigation/", {"section": "Nowhere", "open": "no"})
+    assert (refused.status_code, refused.content) == (422, "the navigation has no section “Nowhere”".encode())
+    officer.refresh_from_db()
+    assert officer.navigation == {"Compliance": True}
+
+
+def test_more_sections_than_a_screen_holds_begin_closed(officer: User) -> None:
+    lines = tuple(navigation.Line(f"l{number}", f"/{number}", "x", "", current=False, count=1) for number in range(6))
+    here = navigation.Line("here", "/here", "x", "", current=True, count=0)
+    found = [navigation.Section(title, lines) for title in ("", "Inventory", "Organisation", "Risk", "Compliance")]
+    found.append(navigation.Section("Administration", (here,)))
+    opened = {section.title: section.is_open for section in navigation._opened(found, {"Risk": True})}
+    assert opened == {
+        "": True, "Inventory": True, "Organisation": False, "Risk": True, "Compliance": False, "Administration": True,
+    }  # fmt: skip
+    assert next(section for section in found if section.title == "Compliance").count == 6
 
 
 def test_navigation_refuses_unknown_sections_and_taken_keys() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.urls import reverse
@@ -186,15 +187,15 @@ def _grant_words(user: User) -> list[str]:
 
 def join_frame() -> None:
     """Called once by the app at start-up."""
-    section = "Administration"
+    item = partial(navigation.Item, section="Administration")
     navigation.add(
-        navigation.Item("Logins", "users_list", "user-check", section, "admin", order=10),
-        navigation.Item("Tokens", "tokens_list", "link", section, order=20),
-        navigation.Item("Business units", "units_list", "building", section, "organisation.edit", order=30),
-        navigation.Item("Jobs", "jobs_list", "bolt", section, order=40),
-        navigation.Item("Operations", "operations", "refresh", section, "admin", order=50),
-        navigation.Item("Security", "security", "shield-check", section, "admin", order=60),
-        navigation.Item("Audit chain", "audit_trail", "shield-check", section, "audit.view", order=95),
+        item("Logins", "users_list", "user-check", permission="admin", order=10, group="Access"),
+        item("Tokens", "tokens_list", "link", order=12, group="Access"),
+        item("Business units", "units_list", "building", permission="organisation.edit", order=14, group="Access"),
+        item("Security", "security", "shield-check", permission="admin", order=16, group="Access"),
+        item("Operations", "operations", "refresh", permission="admin", order=20, group="Operations"),
+        item("Jobs", "jobs_list", "bolt", order=22, group="Operations"),
+        item("Audit chain", "audit_trail", "shield-check", permission="audit.view", order=92, group="Audit"),
     )
     live.register(live.Topic("jobs", _newest_job))
 

@@ -1,5 +1,6 @@
 """What the page frame needs in every template; computed only when a template asks for it."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -18,11 +19,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User) or not user.is_authenticated:
         return {"viewer": None, "theme": "system", "themes": THEMES}
     viewer = getattr(request, "viewer", None) or Viewer(user)
+    sections = cache(lambda: navigation.sections(viewer, request.path))
     return {
         "viewer": viewer,
         "theme": user.theme,
         "themes": THEMES,
-        "navigation": SimpleLazyObject(lambda: navigation.sections(viewer, request.path)),
+        "navigation": SimpleLazyObject(sections),
+        "page_tabs": SimpleLazyObject(lambda: navigation.tabs(sections(), request.path)),
         "unread_count": SimpleLazyObject(lambda: Notification.objects.filter(user=user, read_at=None).count()),
         "shows_demo": SimpleLazyObject(lambda: Unit.objects.filter(is_demo=True).exists()),
     }

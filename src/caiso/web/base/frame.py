@@ -20,8 +20,10 @@ def register_frame() -> None:
             key="t",
             count=lambda viewer: queries.open_task_count(viewer.user),
         ),
-        navigation.Item("People", "people_list", "users", "Organisation", order=90, key="w"),
-        navigation.Item("Audit trail", "audit_list", "history", "Administration", "audit.view", order=90),
+        navigation.Item("People", "people_list", "users", "Organisation", order=40, key="w", group="People"),
+        navigation.Item(
+            "Audit trail", "audit_list", "history", "Administration", "audit.view", order=90, group="Audit"
+        ),
     )
     search.register("people", "People", _find_people)
     search.register("tasks", "My tasks", _find_tasks)

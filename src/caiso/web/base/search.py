@@ -56,7 +56,7 @@ def find(viewer: Viewer, text: str, *, limit: int = LIMIT) -> tuple[Group, ...]:
 def destinations(viewer: Viewer, text: str) -> Group:
     """Pages of the navigation whose name contains the text; all of them without one."""
     wanted = text.strip().casefold()
-    lines = [(section.title, line) for section in navigation.sections(viewer) for line in section.lines]
+    lines = [(section.title, line) for section in navigation.sections(viewer) for line in section.pages]
     hits = [
         Result(line.label, line.url, title, line.icon)
         for title, line in lines

@@ -88,6 +88,17 @@ def theme(request: PageRequest) -> HttpResponse:
 
 
 @page("view")
+@require_POST
+def keep_section(request: PageRequest) -> HttpResponse:
+    """Remember which sections of the navigation the login wants open."""
+    try:
+        workplace.keep_section(request.user, request.POST.get("section", ""), is_open=request.POST.get("open") == "yes")
+    except DomainError as refusal:
+        return HttpResponse(str(refusal), status=422, content_type="text/plain")
+    return HttpResponse(status=204)
+
+
+@page("view")
 @require_GET
 def person(request: PageRequest, slug: str) -> HttpResponse:
     """One person: unit, login, tasks and whatever other apps link to them."""

@@ -15,6 +15,7 @@ urlpatterns = [
     path("notifications/", views.notifications, name="notifications"),
     path("notifications/<int:number>/", views.open_notification, name="notification"),
     path("theme/", views.theme, name="theme"),
+    path("navigation/", views.keep_section, name="navigation"),
     path("live/", views.live, name="live"),
     *register_urls(MY_TASKS),
     *register_urls(PEOPLE),

@@ -1,6 +1,7 @@
 """What the organisation adds to the page frame: navigation, search, live topics, links between records."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from django.db.models import Max, Q
 from django.urls import reverse
@@ -20,22 +21,21 @@ SECTION = "Organisation"
 
 def join_frame() -> None:
     """Called once by the app at start-up."""
+    item = partial(navigation.Item, section=SECTION)
     navigation.add(
         navigation.Item("My duties", "my_duties", icon="user-check", order=25),
-        navigation.Item("Coverage", "coverage", icon="layout-dashboard", section=SECTION, order=10, key="o"),
-        navigation.Item(
-            "Duties", "duties_list", icon="checklist", section=SECTION, order=20, key="d", count=_not_covered
-        ),
-        navigation.Item("Roles", "roles_list", icon="id-badge-2", section=SECTION, order=30),
-        navigation.Item("Chart", "organisation_chart", icon="sitemap", section=SECTION, order=40),
-        navigation.Item("Crossover", "crossover", icon="circles", section=SECTION, order=50),
-        navigation.Item("Deficiencies", "deficiencies", icon="grid-dots", section=SECTION, order=60),
-        navigation.Item("Load and conflicts", "load", icon="bolt", section=SECTION, order=65),
-        navigation.Item("Scenarios", "scenarios_list", icon="git-branch", section=SECTION, order=70),
-        navigation.Item("Reporting", "advisor", icon="arrows-split", section=SECTION, order=80),
-        navigation.Item("Authority", "authority", icon="gavel", section=SECTION, order=90),
-        navigation.Item("Skills", "skills", icon="certificate", section=SECTION, order=100, permission="skill.view"),
-        navigation.Item("Silos and tools", "silos", icon="adjustments", section=SECTION, order=110),
+        item("Coverage", "coverage", icon="layout-dashboard", order=10, key="o", group="Coverage"),
+        item("Crossover", "crossover", icon="circles", order=12, group="Coverage"),
+        item("Deficiencies", "deficiencies", icon="grid-dots", order=14, group="Coverage"),
+        item("Duties", "duties_list", icon="checklist", order=20, key="d", count=_not_covered),
+        item("Roles", "roles_list", icon="id-badge-2", order=30, group="Roles"),
+        item("Chart", "organisation_chart", icon="sitemap", order=32, group="Roles"),
+        item("Authority", "authority", icon="gavel", order=34, group="Roles"),
+        item("Load and conflicts", "load", icon="bolt", order=36, group="Roles"),
+        item("Skills", "skills", icon="certificate", order=42, permission="skill.view", group="People"),
+        item("Scenarios", "scenarios_list", icon="git-branch", order=50, group="Scenarios"),
+        item("Reporting lines", "advisor", icon="arrows-split", order=52, group="Scenarios"),
+        item("Silos and tools", "silos", icon="adjustments", order=54, group="Scenarios"),
     )
     search.register("duties", "Duties", _find_duties)
     search.register("roles", "Roles", _find_roles)

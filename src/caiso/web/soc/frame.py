@@ -19,9 +19,11 @@ def join_frame() -> None:
         navigation.Item("Alerts", "alerts_list", "alert-triangle", "AISOC", "soc.view", 10, "a", _new_alerts),
         navigation.Item("Incidents", "incidents_list", "urgent", "AISOC", "soc.view", 20, "i", _open_incidents),
         navigation.Item("Events", "events", "list-search", "AISOC", "soc.view", 30, "e"),
-        navigation.Item("Detection rules", "rules_list", "radar", "AISOC", "soc.view", 40, "r"),
-        navigation.Item("Technique coverage", "technique_coverage_list", "target", "AISOC", "view", 50),
-        navigation.Item("Telemetry sources", "sources_list", "broadcast", "AISOC", "soc.view", 60),
+        navigation.Item("Detection rules", "rules_list", "radar", "AISOC", "soc.view", 40, "r", group="Detection"),
+        navigation.Item(
+            "Technique coverage", "technique_coverage_list", "target", "AISOC", "view", 50, group="Detection"
+        ),
+        navigation.Item("Telemetry sources", "sources_list", "broadcast", "AISOC", "soc.view", 60, group="Detection"),
     )
     search.register("alerts", "Alerts", _find_alerts, permission="soc.view")
     search.register("incidents", "Incidents", _find_incidents, permission="soc.view")

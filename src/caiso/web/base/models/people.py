@@ -45,6 +45,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_demo = models.BooleanField(default=False)
     theme = models.CharField(max_length=10, default="system")
+    # {section of the navigation: whether it is open}; what was never chosen is missing.
+    navigation = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = UserManager()

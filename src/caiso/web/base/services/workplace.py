@@ -8,6 +8,7 @@ from django.db import transaction
 
 from caiso.errors import DomainError
 from caiso.web.base.models import Notification, Person, SavedView, Task, User
+from caiso.web.base.navigation import SECTIONS
 from caiso.web.base.services import audit
 
 THEMES = frozenset({"light", "dark", "system"})
@@ -20,6 +21,10 @@ class UnableToChangeTask(DomainError):
 
 class UnableToSaveView(DomainError):
     """The view cannot be kept under that name."""
+
+
+class UnableToKeepSection(DomainError):
+    """The navigation has no such section."""
 
 
 class UnableToChooseTheme(DomainError):
@@ -117,3 +122,11 @@ def choose_theme(user: User, theme: str) -> None:
         raise UnableToChooseTheme(f"“{theme[:20]}” is not one of {', '.join(sorted(THEMES))}")
     user.theme = theme
     user.save(update_fields=["theme"])
+
+
+def keep_section(user: User, section: str, *, is_open: bool) -> None:
+    """Remember that the login opened or closed a section of the navigation."""
+    if section not in SECTIONS or not section:
+        raise UnableToKeepSection(f"the navigation has no section “{section[:40]}”")
+    user.navigation = {**user.navigation, section: is_open}
+    user.save(update_fields=["navigation"])
