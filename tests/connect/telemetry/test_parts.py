@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from caiso.connect.telemetry import parts
 from caiso.connect.telemetry.parts import Range, Reject, UnableToReadPart, UnableToWritePart
 from caiso.connect.telemetry.table import SCHEMA, to_events, to_table
+from caiso.connect.telemetry.threads import may_hold
 from caiso.connect.telemetry.wal import Position
 
 RANGES = [Range("edge-1", Position(1, 16), Position(2, 400)), Range("edge-2", Position(), Position(1, 90))]
@@ -70,11 +71,13 @@ def test_a_part_tells_what_it_holds(root: Path) -> None:
 
 
 def test_a_number_is_given_once(root: Path) -> None:
-    parts.write_part(root, 1, to_table([event(1)]), hour=HOUR, ranges=RANGES)
+    parts.write_part(root, 1, to_table([event(1, trace_id="first")]), hour=HOUR, ranges=RANGES)
     with pytest.raises(UnableToWritePart, match="another detector"):
-        parts.write_part(root, 1, to_table([event(2)]), hour=HOUR, ranges=RANGES)
-    assert to_events(parts.read_part(root, f"hour={HOUR}/part-0000000001.parquet")) == [event(1)]
-    assert [file.name for file in (root / f"hour={HOUR}").iterdir()] == ["part-0000000001.parquet"]
+        parts.write_part(root, 1, to_table([event(2, trace_id="second")]), hour=HOUR, ranges=RANGES)
+    written = root / f"hour={HOUR}/part-0000000001.parquet"
+    assert to_events(parts.read_part(root, f"hour={HOUR}/{written.name}")) == [event(1, trace_id="first")]
+    assert sorted(file.name for file in written.parent.iterdir()) == [written.name, "part-0000000001.threads"]
+    assert may_hold(written, "first")
 
 
 def test_parts_after_a_number_are_listed_in_order_over_hours(root: Path) -> None:

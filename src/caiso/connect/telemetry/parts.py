@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from caiso.connect.telemetry.keys import make_folder, sync_folder
 from caiso.connect.telemetry.table import ATTRIBUTES, INTEGERS, RESOURCE, TEXT_COLUMNS
+from caiso.connect.telemetry.threads import THREAD_COLUMNS, beside, write_threads
 from caiso.connect.telemetry.wal import Position
 from caiso.errors import DomainError
 
@@ -168,6 +169,7 @@ def _write(root: Path, name: str, table: pa.Table, meta: _Meta) -> PartInfo:
         raise UnableToWritePart(f"{final} is already there; another detector wrote it") from error
     finally:
         temporary.unlink()
+    write_threads(final, table)  # only now is the number surely ours; a part without it is read for every thread
     sync_folder(folder)
     return _info(meta, f"{folder.name}/{name}", table.num_rows, final.stat().st_size)
 
@@ -212,6 +214,15 @@ def read_ids(root: Path, path: str) -> list[str]:
     """Return the event ids of a part in order."""
     table = pq.read_table(root / path, columns=["event.id"], partitioning=None)
     return [str(value) for value in table.column("event.id").to_pylist()]
+
+
+def index_threads(root: Path, path: str) -> None:
+    """Write what lies beside a part that was written without it."""
+    try:
+        table = pq.read_table(root / path, columns=list(THREAD_COLUMNS), partitioning=None)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UnableToReadPart(f"{root / path}: {error}") from error
+    write_threads(root / path, table)
 
 
 def list_parts(root: Path, *, after: int) -> list[PartInfo]:
@@ -281,6 +292,7 @@ def remove(root: Path, paths: Iterable[str]) -> int:
         file = root / path
         if file.resolve().parent.parent != root.resolve():
             raise UnableToReadPart(f"{path!r} is not the path of a part")
+        beside(file).unlink(missing_ok=True)
         if file.exists():
             file.unlink()
             folders.add(file.parent)

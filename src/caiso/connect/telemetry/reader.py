@@ -25,6 +25,7 @@ from caiso.connect.telemetry.table import (
     Event,
     to_event,
 )
+from caiso.connect.telemetry.threads import THREAD_COLUMNS, may_hold
 from caiso.errors import DomainError
 
 MAX_PAGE: Final = 1000
@@ -150,9 +151,8 @@ class EventReader:
         """Return one conversation, MCP session or trace in the order of its events."""
         if not 1 <= limit <= _MAX_CONVERSATION:
             raise UnableToQuery(f"1 to {_MAX_CONVERSATION} events of a conversation can be read")
-        where = " OR ".join(
-            f"{_quoted(column)} = ?" for column in ("aisoc.session", "gen_ai.conversation.id", "trace_id")
-        )
+        parts = [part for part in parts if may_hold(self._root / part.path, session)]
+        where = " OR ".join(f"{_quoted(column)} = ?" for column in THREAD_COLUMNS)
         sql = _select(f"filename, file_row_number, {_quoted('time')}", where, "ORDER BY 3, 1, 2 LIMIT ?")
         return self._whole([_Hit(*row) for row in self._tuples(parts, sql, [session, session, session, limit])])
 

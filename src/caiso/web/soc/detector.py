@@ -145,6 +145,7 @@ class DetectorRun:
             content_days=settings.content_retention_days, snapshot=self._covered, now=now,
         )  # fmt: skip
         gone += storage.compact_hours(root, queries.parts(), snapshot=self._covered, fence=self.fence, now=now)
+        storage.index_old_parts(root, queries.parts())
         if gone:
             self._leaving.append((now + storage.GRACE, gone))
         if connection.vendor == "sqlite":

@@ -10,6 +10,7 @@ from django.db import transaction
 from caiso.connect.telemetry import parts as part_files
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.parts import PartInfo
+from caiso.connect.telemetry.threads import without_threads
 from caiso.web.base.services import audit
 from caiso.web.soc.models import EventPart
 
@@ -17,6 +18,7 @@ from caiso.web.soc.models import EventPart
 GRACE = timedelta(minutes=10)
 FEWEST = 8
 MOST_ROWS = 2_000_000
+MOST_INDEXED = 200
 
 
 def compact_hours(root: Path, parts: Iterable[PartInfo], *, snapshot: int, fence: int, now: datetime) -> list[str]:
@@ -56,6 +58,14 @@ def keep_part(part: PartInfo, *, fence: int, now: datetime) -> None:
         fence=fence,
         created_at=now,
     )
+
+
+def index_old_parts(root: Path, parts: Iterable[PartInfo], *, most: int = MOST_INDEXED) -> int:
+    """Let conversations be found by id in parts that an older version wrote, some at a time; returns how many."""
+    waiting = without_threads(root, (part.path for part in parts))[:most]
+    for path in waiting:
+        part_files.index_threads(root, path)
+    return len(waiting)
 
 
 def drop_expired(
