@@ -17,7 +17,8 @@ from django_htmx.middleware import HtmxDetails
 
 from caiso.web.base.access import Viewer
 from caiso.web.base.models import AuditRecord, Person, SavedView, Task, Unit, User
-from caiso.web.base.register import Listing
+from caiso.web.base.register import Listing, Reference
+from caiso.web.base.register.declaration import declared
 from caiso.web.base.registers import MY_TASKS
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -282,3 +283,29 @@ def titles(client: Client, url: str) -> list[str]:
 
 def rows(client: Client, url: str) -> list[str]:
     return [row.key for row in client.get(url).context["listing"].shown]
+
+
+@pytest.mark.parametrize("sort", ["title", "-title", "due_at", "-due_at"])
+def test_pages_from_the_end_are_the_same_as_from_the_beginning(
+    client: Client, bank: Unit, person: Person, sort: str
+) -> None:
+    Task.objects.bulk_create(
+        Task(title=f"Task {n % 60}", unit=bank, assignee=person, created_at=NOW, due_at=NOW if n % 3 else None)
+        for n in range(130)
+    )
+    viewer = Viewer(User.objects.get(pk=person.user_id))
+    listings = [Listing(MY_TASKS, viewer, QueryDict(f"sort={sort}&size=25&page={page}")) for page in range(1, 7)]
+    shown = [row.key for listing in listings for row in listing.shown]
+    assert shown == [str(pk) for pk in listings[0].rows.values_list("pk", flat=True)]
+    assert [len(listing.shown) for listing in listings] == [25, 25, 25, 25, 25, 5]
+
+
+def test_choices_are_called_what_their_records_are_called(root: Unit, login: Callable[..., User]) -> None:
+    viewer = Viewer(login("caiso", root))
+    kinds = [
+        column.kind for register in declared() for column in register.columns if isinstance(column.kind, Reference)
+    ]
+    assert kinds
+    for kind in kinds:
+        model = kind.options(viewer).model
+        assert str(model(**{kind.name: "Its name"})) == "Its name"

@@ -9,6 +9,7 @@ from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.web.base.models import User
 from caiso.web.base.services.people import bootstrap_administrator, root_unit
 from caiso.web.base.services.sealing import release, seal_pending
+from caiso.web.base.textindex import complete_text_indexes
 from caiso.web.compliance.library import library
 from caiso.web.compliance.services.catalogue import take_library
 from caiso.web.organisation.models import Duty
@@ -25,6 +26,7 @@ def prepare_store(*, with_demo: bool, tell: Callable[[str], None] = lambda line:
     """
     tell("tables")
     call_command("migrate", verbosity=0, interactive=False)
+    complete_text_indexes()
     call_command("collectstatic", verbosity=0, interactive=False)
     now = datetime.now(UTC)
     root = root_unit(now=now)

@@ -7,11 +7,11 @@ and looking one up answers 404, so that nobody learns that it exists.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
-from caiso.web.base.models import AccessGrant, AccessRole, User
+from caiso.web.base.models import AccessGrant, AccessRole, Unit, User
 
 M = TypeVar("M", bound=Model)
 
@@ -77,6 +77,11 @@ class Viewer:
         live = Q(expires_on=None) | Q(expires_on__gte=datetime.now(UTC).date())
         return tuple(AccessGrant.objects.filter(live, user=self.user).values_list("role", "unit__path"))
 
+    @cached_property
+    def kept(self) -> dict[object, Any]:
+        """What one request asks several times, such as the people to choose from."""
+        return {}
+
     def paths(self, permission: str = "view") -> tuple[str, ...]:
         """Unit paths in which the login holds the permission; children are included by prefix."""
         held = {path for role, path in self.grants if permission in GRANTS[role]}
@@ -101,17 +106,24 @@ def _on_one_branch(path: str, other: str) -> bool:
 
 def within(paths: tuple[str, ...], lookup: str = "unit__path") -> Q:
     """A filter for rows whose unit lies under one of the paths; no path means no row."""
-    scope = Q(pk__in=[])
+    if not paths:
+        return Q(pk__in=[])
+    relation, _, name = lookup.rpartition("__")
+    under = Q()
     for path in paths:
-        scope |= Q(**{f"{lookup}__startswith": path})
-    return scope
+        under |= Q(**{f"{name}__startswith": path})
+    # The units by themselves: joined to each row, they would keep counts and pages from being read off an index alone.
+    return Q(**{f"{relation}__in": Unit.objects.filter(under).order_by().values("pk")}) if relation else under
 
 
 def visible(
     queryset: QuerySet[M], viewer: Viewer, permission: str = "view", *, lookup: str = "unit__path"
 ) -> QuerySet[M]:
     """The rows of the queryset that the viewer may see."""
-    return queryset.filter(within(viewer.paths(permission), lookup))
+    asked = ("visible", permission, lookup)
+    if asked not in viewer.kept:
+        viewer.kept[asked] = within(viewer.paths(permission), lookup)
+    return queryset.filter(viewer.kept[asked])
 
 
 __all__ = ["GRANTS", "PERMISSIONS", "AccessGrant", "Viewer", "visible", "within"]

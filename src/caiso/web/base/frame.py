@@ -49,11 +49,9 @@ def _newest_notification(viewer: Viewer | None) -> object:
 
 
 def _newest_task(viewer: Viewer | None) -> object:
-    # A finished task changes no id; the audit trail sees every write of a task.
-    records = AuditRecord.objects.filter(subject_type="Task").order_by("-pk").values_list("pk", flat=True)
-    newest = Task.objects.order_by("-pk").values_list("pk", flat=True)
     if viewer is None:
-        return newest.first(), records.first()
+        # A finished task changes no id; the audit trail sees every write of a task.
+        return Task.objects.order_by("-pk").values_list("pk", flat=True).first(), queries.newest_of("Task", None)
     mine = (
         visible(queries.my_tasks(viewer.user), viewer).order_by("pk").values_list("pk", "state", "due_at", "assignee")
     )

@@ -92,6 +92,13 @@ def history(subject_type: str, subject_id: str) -> "QuerySet[AuditRecord]":
     return AuditRecord.objects.filter(subject_type=subject_type, subject_id=subject_id)
 
 
+def newest_of(subject_type: str, viewer: Viewer | None, permission: str = "view") -> int | None:
+    """The newest audit record about a kind of record within the viewer's units (for everybody, without one)."""
+    rows = AuditRecord.objects.filter(subject_type=subject_type)
+    rows = rows if viewer is None else visible(rows, viewer, permission)
+    return rows.order_by("-pk").values_list("pk", flat=True).first()
+
+
 def people() -> "QuerySet[Person]":
     """Everybody in the organisation, with unit and login."""
     return Person.objects.select_related("unit", "user")

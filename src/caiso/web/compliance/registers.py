@@ -149,7 +149,7 @@ EVIDENCE = declare(
             Column(
                 "control",
                 "Control",
-                Reference(_controls),
+                Reference(_controls, name="title"),
                 filter=True,
                 create=True,
                 required=True,

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.urls import reverse
 
 from caiso.web.base import live, navigation, search
 from caiso.web.base.access import Viewer, visible
-from caiso.web.base.models import AuditRecord, Person
+from caiso.web.base.models import Person
+from caiso.web.base.queries import newest_of
 from caiso.web.base.record import Link, LinkGroup, relate
+from caiso.web.base.textindex import anywhere
 from caiso.web.inventory import queries
 from caiso.web.inventory.models import Asset, Scan
 from caiso.web.inventory.registers import STATE_TONES
@@ -31,8 +33,7 @@ def join_frame() -> None:
 
 
 def _find_assets(viewer: Viewer, text: str, limit: int) -> Iterable[search.Result]:
-    found = Q(name__icontains=text) | Q(identity__icontains=text) | Q(purpose__icontains=text)
-    rows = visible(Asset.objects.select_related("system"), viewer).filter(found)
+    rows = visible(Asset.objects.filter(anywhere(Asset, (), text)), viewer)
     for asset in rows.order_by("state", "name")[:limit]:
         note = f"{asset.get_kind_display()}, {asset.get_state_display().lower()}"
         yield search.Result(asset.name, asset.get_absolute_url(), note, ICON)
@@ -41,11 +42,10 @@ def _find_assets(viewer: Viewer, text: str, limit: int) -> Iterable[search.Resul
 def _newest(viewer: Viewer | None) -> object:
     rows = Asset.objects.all() if viewer is None else visible(Asset.objects.all(), viewer)
     scans = Scan.objects.all() if viewer is None else queries.scans(viewer)
-    newest = rows.order_by().aggregate(id=Max("pk"), seen=Max("last_seen_at"))
+    newest = rows.order_by("-pk").values_list("pk", flat=True).first()
+    seen = rows.order_by("-last_seen_at").values_list("last_seen_at", flat=True).first()
     done = scans.order_by().aggregate(id=Max("pk"), at=Max("finished_at"), step=Max("job__progress"))
-    trail = AuditRecord.objects.filter(subject_type="Asset")
-    trail = trail if viewer is None else visible(trail, viewer)
-    return (*newest.values(), *done.values(), trail.order_by("-pk").values_list("pk", flat=True).first())
+    return newest, seen, *done.values(), newest_of("Asset", viewer)
 
 
 def _links_of_person(person: Person, viewer: Viewer) -> Iterable[LinkGroup]:

@@ -18,6 +18,7 @@ from caiso.web.organisation.models import Holding, Role
 SHOWN_PROOFS = 300
 SHOWN_RELATIONS = 200
 SHOWN_PARTS = 400
+NAMES_COMPARED = 2000
 _WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -146,8 +147,10 @@ def twins(asset: Asset, viewer: Viewer, *, most: int = 6) -> list[Asset]:
     if not wanted:
         return []
     same = visible(Asset.objects.filter(kind=asset.kind, is_demo=asset.is_demo), viewer, "inventory.edit")
-    near = same.exclude(pk=asset.pk).filter(name__istartswith=asset.name[:1]).select_related("unit", "system")
-    return [row for row in near.order_by("pk")[:2000] if _WORD.sub("", row.name.lower()) == wanted][:most]
+    near = same.exclude(pk=asset.pk).filter(name__istartswith=asset.name[:1]).order_by("pk")
+    names = near.values_list("pk", "name")[:NAMES_COMPARED]
+    found = [pk for pk, name in names if _WORD.sub("", name.lower()) == wanted][:most]
+    return list(Asset.objects.filter(pk__in=found).select_related("unit", "system").order_by("pk")) if found else []
 
 
 def mergeable(asset: Asset, viewer: Viewer, text: str, *, most: int = 50) -> list[Asset]:

@@ -1,10 +1,11 @@
 """What the posture page says, each figure with its denominator and the list that it opens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Count, Q
+from django.db.models import Count, Model, Q, QuerySet
 from django.urls import reverse
 
 from caiso.web.base.access import Viewer, visible
@@ -15,12 +16,14 @@ from caiso.web.inventory.facts import has_owner
 from caiso.web.inventory.models import Asset, AssetKind, AssetState
 from caiso.web.organisation.models import CoverageSnapshot, Duty
 from caiso.web.soc import queries as soc
-from caiso.web.soc.models import Alert, Incident
+from caiso.web.soc.models import Alert
 from caiso.web.soc.presentation import time_left
-from caiso.web.soc.services.proposals import proposed_awareness
 
 ROWS = 6
+MOST_ROWS = 8  # of a section that mixes several kinds
+DAYS = 30
 WEEK = timedelta(days=7)
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,12 @@ def _link(route: str, **query: object) -> str:
 
 def _systems(viewer: Viewer) -> Tile:
     systems = visible(Asset.objects.filter(kind=AssetKind.AI_SYSTEM), viewer).exclude(state=AssetState.RETIRED)
-    total = systems.count()
-    owned = systems.annotate(answered=has_owner()).filter(answered=True).count()
-    unmanaged = systems.filter(state=AssetState.UNMANAGED).count()
+    counts = systems.annotate(answered=has_owner()).aggregate(
+        total=Count("pk"),
+        owned=Count("pk", filter=Q(answered=True)),
+        unmanaged=Count("pk", filter=Q(state=AssetState.UNMANAGED)),
+    )
+    total, owned, unmanaged = counts["total"], counts["owned"], counts["unmanaged"]
     return Tile(
         "AI systems with an owner",
         owned if total else None,
@@ -91,10 +97,9 @@ def _systems(viewer: Viewer) -> Tile:
 
 def _duties(viewer: Viewer, *, now: datetime) -> Tile:
     duties = visible(Duty.objects.filter(is_ai_security=True), viewer)
-    counts = duties.aggregate(total=Count("pk"), covered=Count("pk", filter=Q(coverage__state="covered")))
-    unowned = duties.filter(coverage__state="unowned").count()
-    unstaffed = duties.filter(coverage__state="unstaffed").count()
-    gaps = [f"{count} {word}" for count, word in ((unowned, "unowned"), (unstaffed, "unstaffed")) if count]
+    states = {word: Count("pk", filter=Q(coverage__state=word)) for word in ("covered", "unowned", "unstaffed")}
+    counts = duties.aggregate(total=Count("pk"), **states)
+    gaps = [f"{counts[word]} {word}" for word in ("unowned", "unstaffed") if counts[word]]
     return Tile(
         "AI security duties covered",
         counts["covered"] if counts["total"] else None,
@@ -106,7 +111,7 @@ def _duties(viewer: Viewer, *, now: datetime) -> Tile:
     )
 
 
-def duty_trend(*, now: datetime, days: int = 30) -> tuple[float | None, ...]:
+def duty_trend(*, now: datetime, days: int = DAYS) -> tuple[float | None, ...]:
     """Share of AI security duties covered on each of the last days; None where nothing was computed."""
     by_day = {row.on: row.totals for row in CoverageSnapshot.objects.filter(on__gt=now.date() - timedelta(days=days))}
     return tuple(_share(by_day.get(now.date() - timedelta(days=days - 1 - back))) for back in range(days))
@@ -138,16 +143,19 @@ def _controls(viewer: Viewer) -> Tile:
 
 
 def _techniques(viewer: Viewer) -> Tile:
-    rows = soc.technique_coverage(viewer)
-    counts = rows.order_by().aggregate(total=Count("pk"), covered=Count("pk", filter=Q(covered=True)))
-    blind = rows.filter(has_tested_live_rule=True, covered=False).count()
+    counts = soc.technique_coverage(viewer).aggregate(
+        total=Count("pk"),
+        seen=Count("pk", filter=Q(covered=True)),
+        blind=Count("pk", filter=Q(has_tested_live_rule=True, covered=False)),
+    )
+    blind = counts["blind"]
     return Tile(
         "Techniques that we would see",
-        counts["covered"] if counts["total"] else None,
+        counts["seen"] if counts["total"] else None,
         f"of {counts['total']}",
         _link("technique_coverage_list", covered="no") if counts["total"] else reverse("technique_coverage_list"),
         f"{blind} written but blind" if blind else "of techniques on each AI system",
-        "good" if counts["covered"] == counts["total"] else "warn",
+        "good" if counts["seen"] == counts["total"] else "warn",
     )
 
 
@@ -162,17 +170,18 @@ def _alerts(viewer: Viewer, *, now: datetime) -> Tile:
         reverse("alerts_list") + "?state=new&state=acknowledged&state=escalated",
         f"{counts['new']} nobody has taken" if counts["new"] else "all taken",
         "bad" if counts["new"] else "good",
-        spark=tuple(float(count) for count in soc.alerts_per_day(viewer, now=now)),
+        spark=tuple(float(count) for count in soc.alerts_per_day(viewer, now=now, days=DAYS)),
     )
 
 
 def _incidents(viewer: Viewer) -> Tile:
-    open_ = soc.open_incidents(viewer).order_by()
-    critical = open_.filter(severity="critical").count()
-    clocks = soc.alarming_clocks(viewer).count()
+    counts = soc.open_incidents(viewer).aggregate(
+        total=Count("pk"), critical=Count("pk", filter=Q(severity="critical"))
+    )
+    critical, clocks = counts["critical"], soc.alarming_clocks(viewer).count()
     return Tile(
         "Open incidents",
-        open_.count(),
+        counts["total"],
         f"{critical} critical",
         reverse("incidents_list"),
         f"{clocks} reporting clock{'' if clocks == 1 else 's'} running" if clocks else "no reporting clock runs",
@@ -180,62 +189,64 @@ def _incidents(viewer: Viewer) -> Tile:
     )
 
 
+def _first(found: "QuerySet[M]", rows: Sequence[Row]) -> "QuerySet[M] | tuple[M, ...]":
+    """The first of what was found, as far as the section still has room for them."""
+    room = min(ROWS, MOST_ROWS - len(rows))
+    return found[:room] if room else ()
+
+
 def burning(viewer: Viewer, *, now: datetime) -> Section:
     """Overdue and running clocks, then alerts that nobody has taken, then open incidents."""
     rows: list[Row] = []
     clocks = soc.alarming_clocks(viewer)
-    for clock in clocks[:ROWS]:
+    for clock in _first(clocks, rows):
         tone = "bad" if clock.state == "overdue" else "warn"
         url = reverse("clock_record", args=[clock.pk])
         left = time_left(clock.deadline_at, now=now)
         rows.append(Row(f"{clock.title} ({clock.incident.reference})", url, tone=tone, left=left))
-    alerts = soc.open_alerts(viewer).filter(severity__in=["critical", "high"], state=Alert.State.NEW)
-    for alert in alerts[:ROWS]:
+    alerts = soc.untaken_loud_alerts(viewer)
+    for alert in _first(alerts, rows):
         about = alert.asset.name if alert.asset else alert.service
         rows.append(Row(alert.title, alert.get_absolute_url(), about, level=alert.severity, at=alert.created_at))
     incidents = soc.open_incidents(viewer)
-    for incident in incidents[:ROWS]:
+    for incident in _first(incidents, rows):
         note = incident.get_state_display()
         rows.append(
             Row(str(incident), incident.get_absolute_url(), note, level=incident.severity, at=incident.opened_at)
         )
-    total = clocks.count() + alerts.order_by().count() + incidents.order_by().count()
-    return Section("What is burning", tuple(rows[: ROWS + 2]), total, reverse("alerts_list"), "Nothing burns.")
+    total = clocks.count() + alerts.count() + soc.open_incident_count(viewer)
+    return Section("What is burning", tuple(rows), total, reverse("alerts_list"), "Nothing burns.")
 
 
 def to_decide(viewer: Viewer) -> Section:
     """What waits for a decision that only a person can take."""
     rows: list[Row] = []
-    for incident in soc.open_incidents(viewer).filter(
-        state__in=[Incident.State.TRIAGE, Incident.State.INVESTIGATING, Incident.State.NEW]
-    )[:ROWS]:
-        if proposed_awareness(incident) is not None:
-            url = f"{incident.get_absolute_url()}?tab=clocks#question-aware"
-            rows.append(
-                Row(f"When did we become aware of {incident.reference}?", url, "no clock runs until then", "warn")
-            )
+    unaware = soc.awaiting_awareness(viewer)
+    for incident in _first(unaware, rows):
+        url = f"{incident.get_absolute_url()}?tab=clocks#question-aware"
+        rows.append(Row(f"When did we become aware of {incident.reference}?", url, "no clock runs until then", "warn"))
     assets = visible(Asset.objects.filter(state=AssetState.UNMANAGED), viewer)
     systems = assets.filter(kind=AssetKind.AI_SYSTEM)
-    for asset in systems.order_by("-last_seen_at")[:ROWS]:
+    for asset in _first(systems.order_by("-last_seen_at"), rows):
         rows.append(
             Row(f"Take on {asset.name}, or have it stopped", asset.get_absolute_url(), "unmanaged AI system", "warn")
         )
     vacant = visible(
         Duty.objects.filter(is_ai_security=True, coverage__state__in=["unowned", "contested", "unstaffed"]), viewer
     )
-    for duty in vacant.select_related("coverage").order_by("priority", "title")[:ROWS]:
+    for duty in _first(vacant.select_related("coverage").order_by("priority", "title"), rows):
         question = "Who has time for" if duty.coverage.state == "unstaffed" else "Who answers for"
         rows.append(Row(f"{question} “{duty.title}”?", duty.get_absolute_url(), duty.coverage.state, "warn"))
     evidence = visible(Evidence.objects.filter(is_accepted=False), viewer).exclude(collected_by=viewer.user)
-    for one in evidence[:ROWS]:
+    for one in _first(evidence.select_related("control"), rows):
         rows.append(
             Row(f"Accept evidence: {one.title}", reverse("evidence_record", args=[one.pk]), one.control.title, "info")
         )
-    total = systems.count() + vacant.count() + evidence.count()
+    total = unaware.count() + systems.count() + vacant.count() + evidence.count()
     return Section(
         "What to decide",
-        tuple(rows[: ROWS + 2]),
-        max(total, len(rows)),
+        tuple(rows),
+        total,
         reverse("coverage"),
         "No decision waits.",
     )
@@ -291,21 +302,18 @@ def changed(viewer: Viewer, *, now: datetime) -> Section:
     rows.sort(key=lambda row: row.at or since, reverse=True)
     return Section(
         "What changed in 7 days",
-        tuple(rows[: ROWS + 2]),
+        tuple(rows[:MOST_ROWS]),
         len(rows),
         _link("controls_list", sort="-since"),
         "Nothing changed.",
     )
 
 
-def month(viewer: Viewer, *, now: datetime, days: int = 30) -> dict[str, Any]:
+def month(viewer: Viewer, *, now: datetime) -> dict[str, Any]:
     """Alerts a day, for the chart."""
-    labels = [_day(now.date() - timedelta(days=days - 1 - back)) for back in range(days)]
-    return {
-        "labels": labels,
-        "series": [{"name": "Alerts", "values": soc.alerts_per_day(viewer, now=now, days=days)}],
-        "minimum": 0,
-    }
+    per_day = soc.alerts_per_day(viewer, now=now, days=DAYS)
+    labels = [_day(now.date() - timedelta(days=DAYS - 1 - back)) for back in range(DAYS)]
+    return {"labels": labels, "series": [{"name": "Alerts", "values": per_day}], "minimum": 0}
 
 
 def _day(value: date) -> str:

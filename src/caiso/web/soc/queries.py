@@ -1,10 +1,10 @@
 """Reads of security operations; everything is limited to what the viewer may see."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from django.db.models import CharField, Count, Model, QuerySet
-from django.db.models.functions import Cast, Substr
+from django.db.models import Count, Exists, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from caiso.connect.telemetry.parts import PartInfo
@@ -17,14 +17,18 @@ from caiso.web.soc.models import (
     Incident,
     IncidentClock,
     Reject,
+    IncidentFact,
     Signal,
     Source,
     Suppression,
     TechniqueCoverage,
+    UtcDay,
 )
 
 Row = TypeVar("Row", bound=Model)
 OPEN_ALERTS = (Alert.State.NEW, Alert.State.ACKNOWLEDGED, Alert.State.ESCALATED)
+QUIET = ("medium", "low", "informational")
+_OF_A_PART = ("number", "last_number", "path", "hour", "rows", "size", "first_us", "last_us")
 ALARMING_CLOCKS = ("running", "overdue")
 
 
@@ -42,6 +46,18 @@ def alert_or_404(viewer: Viewer, pk: int) -> Alert:
 def open_alerts(viewer: Viewer) -> QuerySet[Alert]:
     """Alerts that are not closed."""
     return alerts(viewer).filter(state__in=OPEN_ALERTS)
+
+
+def untaken_loud_alerts(viewer: Viewer) -> QuerySet[Alert]:
+    """High and critical alerts that nobody has taken, the most urgent first, with their AI systems."""
+    # No inner joins, and severities left out rather than asked for: else the database collects all of them and sorts.
+    loud = Alert.objects.filter(state=Alert.State.NEW).exclude(severity__in=QUIET)
+    return visible(loud.select_related("asset"), viewer, "soc.view")
+
+
+def new_alert_count(viewer: Viewer) -> int:
+    """Alerts that nobody has taken yet."""
+    return visible(Alert.objects.filter(state=Alert.State.NEW), viewer, "soc.view").count()
 
 
 def similar_alerts(alert: Alert, viewer: Viewer, *, limit: int = 8) -> list[Alert]:
@@ -64,6 +80,12 @@ def event_ids(alert: Alert, *, limit: int = 200) -> list[str]:
     return list(found)[:limit]
 
 
+def cause_ids(alerts: "QuerySet[Alert]", *, limit: int = 2000) -> set[str]:
+    """The ids of the events behind the signals of several alerts."""
+    rows = Signal.objects.filter(alert__in=alerts.order_by().values("pk")).values_list("event_ids", flat=True)
+    return {name for ids in rows[:limit] for name in ids}
+
+
 def matches(alert: Alert) -> dict[str, dict[str, list[tuple[int, int]]]]:
     """{event id: {content field: [(start, end)]}} of what matched; a correlation's spans lie in the event that completed it."""
     found: dict[str, dict[str, list[tuple[int, int]]]] = {}
@@ -77,7 +99,10 @@ def matches(alert: Alert) -> dict[str, dict[str, list[tuple[int, int]]]]:
 
 def incidents(viewer: Viewer) -> QuerySet[Incident]:
     """Incidents of the viewer's units."""
-    rows = Incident.objects.select_related("asset", "unit", "lead").annotate(alert_count=Count("alerts", distinct=True))
+    # Counted for the rows that are shown; a join would group every alert of every incident.
+    counted = Alert.objects.filter(incident=OuterRef("pk")).order_by().values("incident").annotate(n=Count("pk"))
+    rows = Incident.objects.select_related("asset", "unit", "lead")
+    rows = rows.annotate(alert_count=Coalesce(Subquery(counted.values("n")), 0))
     return visible(rows, viewer, "soc.view")
 
 
@@ -89,6 +114,18 @@ def incident_or_404(viewer: Viewer, pk: int) -> Incident:
 def open_incidents(viewer: Viewer) -> QuerySet[Incident]:
     """Incidents that are not closed."""
     return incidents(viewer).exclude(state=Incident.State.CLOSED)
+
+
+def open_incident_count(viewer: Viewer) -> int:
+    """How many incidents are not closed."""
+    return visible(Incident.objects.exclude(state=Incident.State.CLOSED), viewer, "soc.view").count()
+
+
+def awaiting_awareness(viewer: Viewer) -> QuerySet[Incident]:
+    """Young incidents of which nobody has determined when the organisation became aware: no clock runs until then."""
+    young = (Incident.State.NEW, Incident.State.TRIAGE, Incident.State.INVESTIGATING)
+    aware = IncidentFact.objects.filter(incident=OuterRef("pk"), name="aware", is_current=True)
+    return incidents(viewer).filter(~Exists(aware), state__in=young)
 
 
 def clocks(viewer: Viewer) -> QuerySet[IncidentClock]:
@@ -136,11 +173,12 @@ def signals_of(viewer: Viewer, rule: DetectionRule, *, since: datetime) -> Query
 def alerts_per_day(viewer: Viewer, *, now: datetime, days: int = 30) -> list[int]:
     """Alerts made on each of the last days (UTC), oldest first."""
     first = (now - timedelta(days=days - 1)).astimezone(UTC).date()
-    start = datetime.combine(first, time.min, UTC)
-    # The day as the first ten characters: a function of the database's own, where Django's calls back for each row.
-    day = Substr(Cast("created_at", CharField()), 1, 10)
-    rows = visible(Alert.objects.filter(created_at__gte=start), viewer, "soc.view").order_by()
-    counts = {row["day"]: row["n"] for row in rows.annotate(day=day).values("day").annotate(n=Count("pk"))}
+    rows = visible(Alert.objects.order_by(), viewer, "soc.view").annotate(day=UtcDay("created_at"))
+    asked = ("alerts_per_day", first)  # the posture page shows them twice
+    if asked not in viewer.kept:
+        counted = rows.filter(day__gte=first.isoformat()).values("day").annotate(n=Count("pk"))
+        viewer.kept[asked] = {str(row["day"]): row["n"] for row in counted}
+    counts = viewer.kept[asked]
     return [counts.get((first + timedelta(days=back)).isoformat(), 0) for back in range(days)]
 
 
@@ -156,19 +194,7 @@ def parts(*, start_us: int | None = None, end_us: int | None = None) -> list[Par
         rows = rows.filter(last_us__gte=start_us)
     if end_us is not None:
         rows = rows.filter(first_us__lt=end_us)
-    return [
-        PartInfo(
-            number=row.number,
-            last_number=row.last_number,
-            path=row.path,
-            hour=row.hour,
-            rows=row.rows,
-            size=row.size,
-            first_time_us=row.first_us,
-            last_time_us=row.last_us,
-        )
-        for row in rows
-    ]
+    return [PartInfo(*row) for row in rows.values_list(*_OF_A_PART)]
 
 
 def _one(rows: "QuerySet[Row]", pk: int) -> Row:

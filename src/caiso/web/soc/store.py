@@ -1,10 +1,12 @@
 """Reading events and their content for pages: parts from the database, scope from feeds, each reading of content recorded."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.db.models import Sum
@@ -20,6 +22,7 @@ from caiso.web.config.environment import environment
 from caiso.web.soc import queries
 from caiso.web.soc.models import Feed
 
+IDLE_READERS = 4
 Event = dict[str, Any]
 Period = tuple[datetime, datetime]  # both ends included
 
@@ -48,19 +51,27 @@ def services_of(viewer: Viewer, *, limit: int = 100) -> list[tuple[str, int]]:
     return [(row["service"], row["n"]) for row in rows.annotate(n=Sum("events")).order_by("-n")[:limit]]
 
 
+_idle: dict[Path, deque[EventReader]] = {}
+
+
 @contextmanager
-def open_reader():  # type: ignore[no-untyped-def]
-    """A reader of its own for this request: DuckDB connections are not shared between threads."""
+def open_reader() -> Iterator[EventReader]:
+    """A reader for this request alone: no two threads use one at a time. Setting one up costs more than a short question."""
     root = environment().data / "events"
-    root.mkdir(parents=True, exist_ok=True)
-    with EventReader(root) as reader:
-        yield reader
+    idle = _idle.setdefault(root, deque(maxlen=IDLE_READERS))
+    try:
+        reader = idle.pop()
+    except IndexError:
+        root.mkdir(parents=True, exist_ok=True)
+        reader = EventReader(root)
+    yield reader
+    idle.append(reader)  # not after an error: what state it is in then is not worth finding out
 
 
 def page_of_events(viewer: Viewer, wanted: EventFilter, **paging: Any) -> Page:
     """One page of events that the viewer may see."""
     with open_reader() as reader:
-        return reader.page(queries.parts(start_us=wanted.start_us, end_us=wanted.end_us), wanted, **paging)  # type: ignore[no-any-return]
+        return reader.page(queries.parts(start_us=wanted.start_us, end_us=wanted.end_us), wanted, **paging)
 
 
 def events_of_ids(ids: Sequence[str], *, between: Period | None = None) -> list[Event]:
@@ -68,7 +79,7 @@ def events_of_ids(ids: Sequence[str], *, between: Period | None = None) -> list[
     if not ids:
         return []
     with open_reader() as reader:
-        return reader.events(_parts(between), ids)  # type: ignore[no-any-return]
+        return reader.events(_parts(between), ids)
 
 
 def thread(session: str, *, feeds: Sequence[tuple[str, str]] | None, between: Period | None = None) -> list[Event]:

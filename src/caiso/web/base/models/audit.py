@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from caiso.web.base.textindex import TextIndex
+
 
 class AuditRecord(models.Model):
     """Who did what to which record, when, with the values before and after."""
@@ -27,10 +29,15 @@ class AuditRecord(models.Model):
     sequence = models.BigIntegerField(null=True, unique=True)
     seal = models.CharField(max_length=64, blank=True)
 
+    text_index: ClassVar = TextIndex("base_auditrecord", ("actor_label", "verb", "subject_label"))
+
     class Meta:
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(fields=["subject_type", "subject_id", "id"]),
+            models.Index(
+                fields=["subject_type", "-id", "unit"]
+            ),  # the newest of a kind, asked each second by open pages
             models.Index(fields=["sequence"], name="audit_unsealed", condition=models.Q(sequence=None)),
         ]
 

@@ -375,6 +375,7 @@ class Reference(Kind):
 
     options: Callable[[Viewer], "QuerySet[Any]"] = field(default=lambda viewer: _no_options())
     key: str = "slug"
+    name: str = "name"  # the field that the record's text is, so that a list of choices need not make records
     url: Callable[[Any], str] | None = None
 
     def show(self, value: Any) -> Shown:
@@ -392,7 +393,12 @@ class Reference(Kind):
         return record
 
     def choices(self, viewer: Viewer) -> tuple[tuple[str, str], ...]:
-        return tuple((str(getattr(row, self.key)), str(row)) for row in self.options(viewer)[:OPTIONS_SHOWN])
+        asked = (self.options, self.key)  # a list offers the same people as a filter and for its bulk edit
+        if asked not in viewer.kept:
+            rows = self.options(viewer).values_list(self.key, self.name)[:OPTIONS_SHOWN]
+            viewer.kept[asked] = tuple((str(key), str(name)) for key, name in rows)
+        found: tuple[tuple[str, str], ...] = viewer.kept[asked]
+        return found
 
     def control(self, name: str, label: str, viewer: Viewer, *, value: Any = None, required: bool = False) -> Control:
         chosen = "" if value is None else str(getattr(value, self.key))

@@ -6,28 +6,21 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, QueryDict
 
 from caiso.web.base.access import Viewer
 from caiso.web.base.register.declaration import Column, Register
 from caiso.web.base.register.kinds import Control, Filtered
-from caiso.web.base.register.markup import Cell
+from caiso.web.base.register.markup import Cell, Row
+from caiso.web.base.textindex import anywhere
 
 SIZES = (25, 50, 100, 200)
 WORDS_SEARCHED = 8
 LONGEST_SEARCH = 200
+MOST_FOUND = 2_000
 QUICK_FILTERS = 3
 QUICK_OPTIONS = 15
-
-
-@dataclass(slots=True)
-class Row:
-    """One record of the page."""
-
-    key: str
-    label: str
-    cells: list[Cell]
 
 
 @dataclass(frozen=True)
@@ -109,17 +102,14 @@ class Listing:
         queryset = self.register.rows(self.viewer)
         for _, one in self.filtered:
             queryset = queryset.filter(one.condition or Q())
-        queryset = queryset.filter(self._search_condition()) if self.search else queryset
+        queryset = queryset.filter(self._search_condition(queryset.model)) if self.search else queryset
         return self._sorted(queryset)
 
-    def _search_condition(self) -> Q:
+    def _search_condition(self, model: type[Model]) -> Q:
         searched = [column.path for column in self.register.columns if column.search and column.path]
         condition = Q()
         for word in self.search.replace("\x00", "").split()[:WORDS_SEARCHED]:
-            anywhere = Q(pk__in=[])
-            for path in searched:
-                anywhere |= Q(**{f"{path}__icontains": word})
-            condition &= anywhere
+            condition &= anywhere(model, searched, word)
         return condition
 
     def _sorted(self, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
@@ -136,8 +126,14 @@ class Listing:
         return int(asked) if asked.isdecimal() and int(asked) in SIZES else self.register.size
 
     @cached_property
+    def _found(self) -> list[Any]:
+        """The keys of what a search found, as far as they are few: read once for both the count and the page."""
+        return list(self.rows.values_list("pk", flat=True)[: MOST_FOUND + 1]) if self.search else []
+
+    @cached_property
     def total(self) -> int:
-        return self.rows.order_by().count()
+        found = len(self._found)
+        return found if self.search and found <= MOST_FOUND else self.rows.order_by().count()
 
     @cached_property
     def pages(self) -> int:
@@ -163,10 +159,20 @@ class Listing:
         """The rows of the page, ready for the template."""
         if not self.total:
             return []
-        # The keys of the page first: the database then sorts and skips narrow rows, and reads only these whole.
-        keys = list(self.rows.values_list("pk", flat=True)[self.first - 1 : self.last])
+        keys = self._keys()
         records = self.register.rows(self.viewer).in_bulk(keys)
         return [self.row(records[key]) for key in keys if key in records]
+
+    def _keys(self) -> list[Any]:
+        """The keys of the page first: the database then sorts and skips narrow rows, and reads only these whole."""
+        begin, end = self.first - 1, self.last
+        if end <= len(self._found):
+            return self._found[begin:end]
+        keys = self.rows.values_list("pk", flat=True)
+        if begin <= self.total // 2:
+            return list(keys[begin:end])
+        # From the end: skipping to the last of 2,000 pages would walk the whole list.
+        return list(keys.reverse()[self.total - end : self.total - begin])[::-1]
 
     def row(self, record: Any) -> Row:
         register = self.register

@@ -1,5 +1,6 @@
 """Small parts of pages: icons, asset addresses, tones, times, tiles, empty states, form fields."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from caiso.web.base.assets import asset_url
 from caiso.web.base.presentation import initials, moment_title, relative
+from caiso.web.base.register.markup import escape as plain
+from caiso.web.base.register.markup import rows_html
 
 register = template.Library()
 
@@ -35,6 +38,23 @@ def _drawn(sprite: str, name: str, size: str, label: str) -> SafeString:
     return mark_safe(  # noqa: S308 - every part is escaped above
         f'<svg class="icon{extra}" {meaning}><use href="{escape(sprite)}#{escape(name)}"></use></svg>'
     )
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[str, str]], chosen: str | Iterable[str] = "") -> SafeString:
+    """The options of a select: (value, label) pairs; five hundred people by a template cost more than the rest of a page."""
+    picked = {chosen} if isinstance(chosen, str) else set(chosen)
+    lines = (
+        f'<option value="{plain(value)}"{" selected" if value in picked else ""}>{plain(label)}</option>'
+        for value, label in choices
+    )
+    return mark_safe("".join(lines))  # noqa: S308 - every part is escaped above
+
+
+@register.simple_tag
+def rows(listing: Any, may_pick: bool) -> SafeString:  # noqa: FBT001 - a template passes by position
+    """The body of a register's table."""
+    return rows_html(listing.register.name, listing.shown, may_pick=may_pick)
 
 
 @register.filter(name="initials")

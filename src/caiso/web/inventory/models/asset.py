@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.urls import reverse
 
+from caiso.web.base.textindex import TextIndex
+
 
 class AssetKind(models.TextChoices):
     """What an asset is; AI system is the unit of governance, the rest are its parts."""
@@ -97,6 +99,8 @@ class Asset(models.Model):
     telemetry_last_seen_at = models.DateTimeField(null=True, blank=True)
     is_demo = models.BooleanField(default=False)
 
+    text_index: ClassVar = TextIndex("inventory_asset", ("name", "identity", "purpose"))
+
     class Meta:
         ordering: ClassVar = ["name", "id"]
         indexes: ClassVar = [
@@ -104,6 +108,7 @@ class Asset(models.Model):
             models.Index(fields=["system", "kind"]),
             models.Index(fields=["name", "id"]),
             models.Index(fields=["last_seen_at"]),
+            models.Index(fields=["-first_seen_at", "unit"]),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["identity", "unit"], name="one_asset_per_identity_and_unit")

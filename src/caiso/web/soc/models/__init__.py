@@ -1,6 +1,6 @@
 """Tables of the AI security operations center; one file per noun."""
 
-from caiso.web.soc.models.alert import Alert, Signal, Suppression
+from caiso.web.soc.models.alert import Alert, Signal, Suppression, UtcDay
 from caiso.web.soc.models.incident import Incident, IncidentClock, IncidentEntry, IncidentFact
 from caiso.web.soc.models.telemetry import (
     DetectionRule,
@@ -26,5 +26,6 @@ __all__ = [
     "Source",
     "Suppression",
     "TechniqueCoverage",
+    "UtcDay",
     "WalOffset",
 ]

@@ -1,9 +1,11 @@
 """Signals, the alerts they make, and suppressions."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.urls import reverse
+
+from caiso.web.base.textindex import TextIndex
 
 SEVERITIES: tuple[tuple[str, str], ...] = (
     ("informational", "Informational"),
@@ -12,6 +14,17 @@ SEVERITIES: tuple[tuple[str, str], ...] = (
     ("high", "High"),
     ("critical", "Critical"),
 )
+
+
+class UtcDay(models.Func):
+    """The day of a moment in UTC, as an index can hold it: without parameters, and without Django's own functions for SQLite."""
+
+    template = "(SUBSTR(%(expressions)s, 1, 10))"
+    output_field = models.CharField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """The date itself: its text depends on a setting, so that no index can hold it."""
+        return self.as_sql(compiler, connection, template="((%(expressions)s AT TIME ZONE 'UTC')::date)", **context)
 
 
 class Alert(models.Model):
@@ -68,14 +81,20 @@ class Alert(models.Model):
     closed_at = models.DateTimeField(null=True)
     is_demo = models.BooleanField(default=False)
 
+    text_index: ClassVar = TextIndex(
+        "soc_alert",
+        ("title", "service", "subject_user", "technique", "conversation_id", "trace_id", "agent", "api_key"),
+    )
+
     class Meta:
         ordering: ClassVar = ["-score", "-id"]
         indexes: ClassVar = [
             models.Index(fields=["state", "-score", "-id"]),
             models.Index(fields=["-score", "-last_event_at", "id", "unit"]),  # the list as it opens
+            models.Index(fields=["-last_event_at", "unit"]),  # what is new, asked each second while a page is open
             # The posture page counts from these alone, without reading a row.
             models.Index(fields=["state", "unit", "severity"]),
-            models.Index(fields=["created_at", "unit"]),
+            models.Index(UtcDay("created_at"), "unit", name="alert_day"),
             models.Index(fields=["group_key", "-id"]),
             # Similar alerts, and how many rules fired about the same one: asked for each new alert.
             models.Index(fields=["conversation_id", "-last_event_at"]),

@@ -125,6 +125,7 @@ class IncidentClock(models.Model):
 
     class Meta:
         ordering: ClassVar = ["deadline_at", "rule"]
+        indexes: ClassVar = [models.Index(fields=["state", "deadline_at", "incident"])]
         constraints: ClassVar = [models.UniqueConstraint(fields=["incident", "rule"], name="one_clock_per_rule")]
 
     def __str__(self) -> str:

@@ -76,7 +76,7 @@ def event_thread(request: PageRequest, by: str) -> HttpResponse:
     )
     alerts = queries.alerts(request.viewer)
     alerts = alerts.filter(conversation_id=session) if by == "conversation" else alerts.filter(trace_id=session)
-    causes = {name for alert in alerts for name in queries.event_ids(alert)}
+    causes = queries.cause_ids(alerts)
     title = f"{by.capitalize()} {session}"
     context = {
         "crumbs": [{"label": "Events", "url": reverse("events")}, {"label": title}],
