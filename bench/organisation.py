@@ -1,5 +1,6 @@
-"""Times coverage, crossover, deficiencies and a scenario for 2,000 people, 150 roles and 400 duties: `python bench/organisation.py`."""
+"""Times coverage, crossover, deficiencies and a scenario for 2,000 people, 150 roles and 400 duties: `python -m bench.organisation`."""
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -94,8 +95,8 @@ def everything(organisation: Organisation) -> None:
     dependencies(view.snapshot)
 
 
-def timed(name: str, work: Callable[[], object], *, rounds: int = 5) -> None:
-    """Print the median wall time and the processor time, which other work on the machine disturbs less."""
+def timed(name: str, work: Callable[[], object], *, rounds: int = 5) -> dict[str, object]:
+    """The median wall time and the processor time, which other work on the machine disturbs less."""
     walls, processor = [], []
     for _ in range(rounds):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -103,7 +104,7 @@ def timed(name: str, work: Callable[[], object], *, rounds: int = 5) -> None:
         walls.append(time.perf_counter() - wall)
         processor.append(time.process_time() - cpu)
     wall, cpu = sorted(walls)[rounds // 2], sorted(processor)[rounds // 2]
-    print(f"{name:32} {wall * 1000:8.1f} ms wall {cpu * 1000:8.1f} ms processor")
+    return {"what": name, "wall_ms": round(wall * 1000, 1), "processor_ms": round(cpu * 1000, 1)}
 
 
 def main() -> None:
@@ -116,13 +117,18 @@ def main() -> None:
         "Hires.",
         (Change("hire", role="r1", person="newcomer"), Change("move", duties=("d1",), to="r2")),
     )
-    timed("coverage of all duties", lambda: coverage(organisation, as_of=TODAY))
-    timed("totals by system and unit", lambda: (replace(view).systems, replace(view).units))
-    timed("crossover of all roles", lambda: crossover(view.snapshot))
-    timed("deficiency matrix", lambda: deficiencies(view))
-    timed("everything together", lambda: everything(organisation))
-    timed("one scenario", lambda: try_scenario(organisation, hire, as_of=TODAY).changes)
-    timed(f"read {len(text) // 1000} kB of YAML", lambda: parse_organisation(text, path=Path("large.yaml")), rounds=1)
+    rows = [
+        timed("coverage of all duties", lambda: coverage(organisation, as_of=TODAY)),
+        timed("totals by system and unit", lambda: (replace(view).systems, replace(view).units)),
+        timed("crossover of all roles", lambda: crossover(view.snapshot)),
+        timed("deficiency matrix", lambda: deficiencies(view)),
+        timed("everything together", lambda: everything(organisation)),
+        timed("one scenario", lambda: try_scenario(organisation, hire, as_of=TODAY).changes),
+        timed(
+            f"read {len(text) // 1000} kB of YAML", lambda: parse_organisation(text, path=Path("large.yaml")), rounds=1
+        ),
+    ]
+    print(json.dumps({"rows": rows}, indent=2))
 
 
 if __name__ == "__main__":

@@ -35,15 +35,26 @@ class Sizes:
     incidents: int
     parts: int
     events_per_part: int
+    audit: int
+    tasks: int
 
 
 @dataclass(frozen=True)
 class Filled:
-    """The pages to ask, a session's cookie, and what is in the store."""
+    """The pages to ask and the files to take, with the session that asks, and what is in the store."""
 
-    paths: dict[str, str]
-    cookie: str
+    pages: list[Asked]
+    exports: list[Asked]
     counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A page by its name, its address, and the cookie of whoever asks."""
+
+    name: str
+    path: str
+    cookie: str
 
 
 @dataclass
@@ -75,6 +86,8 @@ def fill(data: Path, sizes: Sizes) -> Filled:
     _signals(world, alerts)
     _coverage(world, systems)
     _events(data, world, sizes)
+    _trail(world, alerts, sizes.audit)
+    _tasks(world, sizes.tasks)
     from django.db import connection
 
     from caiso.web.compliance.services.evaluation import evaluate_controls
@@ -82,7 +95,14 @@ def fill(data: Path, sizes: Sizes) -> Filled:
     evaluate_controls(now=world.now)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return Filled(_paths(alerts, systems, assets, incidents), _cookie(), _counts())
+    officer, analyst = _cookie(_officer()), _cookie(_analyst(world))
+    pages = [Asked(name, path, officer) for name, path in _paths(alerts, systems, assets, incidents).items()]
+    pages += [Asked(f"{name}, of one unit", path, analyst) for name, path in _paths_of_a_unit().items()]
+    exports = [
+        Asked("alerts as CSV", "/alerts/export.csv", officer),
+        Asked("assets as Excel", "/assets/export.xlsx", officer),
+    ]
+    return Filled(pages, exports, _counts())
 
 
 def _write(rows: Iterable[Model]) -> list[Any]:
@@ -282,8 +302,42 @@ def _hour(begin: datetime, first: int, count: int) -> Iterator[dict[str, object]
         }  # fmt: skip
 
 
+def _trail(world: World, alerts: list[Alert], count: int) -> None:
+    """Audit records as triage leaves them; numbered beyond the chain, which no page verifies."""
+    from caiso.web.base.models import AuditRecord
+
+    chance = world.chance
+    _write(
+        AuditRecord(
+            at=world.ago(60), actor_label=f"person {number % 300}", verb=chance.choice(("acknowledge", "close", "export")),
+            subject_type="Alert", subject_id=str(alert.pk), subject_label=alert.title, unit_id=alert.unit_id,
+            changes={"state": ["new", "acknowledged"]}, changes_digest="0" * 64, sequence=1_000_000 + number,
+        )
+        for number, alert in ((number, chance.choice(alerts)) for number in range(count))
+    )  # fmt: skip
+
+
+def _tasks(world: World, count: int) -> None:
+    from caiso.web.base.models import Person, Task
+
+    chance, officer = world.chance, _officer()
+    mine = Person.objects.filter(user=officer).first() or Person.objects.create(
+        slug="officer", name="Officer", unit=world.root, user=officer
+    )
+    _write(
+        Task(
+            title=f"Task {number}", unit=chance.choice(world.units), created_at=world.ago(60),
+            assignee=mine if number % 10 == 0 else chance.choice(world.people), due_at=world.ago(30),
+            state=chance.choice(("open", "done")),
+        )
+        for number in range(count)
+    )  # fmt: skip
+
+
 def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incidents: list[Incident]) -> dict[str, str]:
-    from caiso.web.compliance.models import Control
+    from caiso.web.compliance.models import Control, Framework
+    from caiso.web.organisation.models import Duty, Role
+    from caiso.web.soc.models import DetectionRule, Source
 
     fresh = max((alert for alert in alerts if alert.state == "new"), key=lambda alert: alert.created_at)
     busy = next(one for one in incidents if one.closed_at is None)
@@ -291,36 +345,91 @@ def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incid
         "posture": "/",
         "alerts": "/alerts/",
         "alerts, open": "/alerts/?state=new&state=acknowledged&state=escalated",
+        "alerts, middle page": f"/alerts/?page={len(alerts) // 100}",
         "alerts, last page": f"/alerts/?page={len(alerts) // 50}",
-        "alerts, search": "/alerts/?q=user-77",
+        "alerts, search for a user": "/alerts/?q=user-77",
+        "alerts, search for what all have": "/alerts/?q=user",
+        "alerts, search for two letters": "/alerts/?q=ag",
+        "alerts, search for nothing there": "/alerts/?q=nowhere",
         "alert": f"/alerts/{fresh.pk}/",
         "alert, similar": f"/alerts/{fresh.pk}/?tab=similar",
         "incidents": "/incidents/",
         "incident": f"/incidents/{busy.pk}/",
         "assets": "/assets/",
-        "asset, system": f"/assets/{systems[0].pk}/",
-        "asset, part": f"/assets/{assets[-1].pk}/",
+        "assets, search": "/assets/?q=mcp",
+        "AI systems": "/ai-systems/",
+        "AI system": f"/assets/{systems[0].pk}/",
+        "asset": f"/assets/{assets[-1].pk}/",
+        "scans": "/scans/",
         "controls": "/controls/",
         "control": f"/controls/{Control.objects.get(slug='prompt-injection-triaged').pk}/",
+        "evidence": "/evidence/",
         "frameworks": "/frameworks/",
+        "framework": f"/frameworks/{Framework.objects.order_by('pk')[0].pk}/",
         "events": "/events/",
-        "conversation": f"/events/conversation/?id={fresh.conversation_id}",
+        "events, search in a day": "/events/?q=nowhere&period=24",
+        "events, search in a week": "/events/?q=nowhere&period=168",
+        "conversation, by id alone": f"/events/conversation/?id={fresh.conversation_id}",
         "rules": "/rules/",
+        "rule": f"/rules/{DetectionRule.objects.order_by('pk')[0].pk}/",
+        "sources": "/sources/",
+        "source": f"/sources/{Source.objects.order_by('pk')[0].pk}/",
         "technique coverage": "/technique-coverage/",
+        "coverage": "/organisation/",
+        "chart": "/organisation/chart/",
         "duties": "/duties/",
-        "search": "/search/?q=agent",
+        "duty": f"/duties/{Duty.objects.order_by('pk')[0].pk}/",
+        "roles": "/roles/",
+        "role": f"/roles/{Role.objects.order_by('pk')[0].pk}/",
+        "people": "/people/",
+        "my tasks": "/tasks/",
+        "audit trail": "/audit/",
+        "audit trail, search": "/audit/?q=person+77",
+        "global search": "/search/?q=agent",
+        "global search for a user": "/search/?q=user-77",
+        "palette": "/search/palette/?q=us",
+        "API: alerts": "/api/v1/alerts?limit=200",
+        "API: alerts, last": f"/api/v1/alerts?limit=200&offset={len(alerts) - 200}",
+        "API: alerts, search": "/api/v1/alerts?q=user-77",
+        "API: assets": "/api/v1/assets?limit=200",
+        "API: incidents": "/api/v1/incidents?limit=200",
+        "API: audit": "/api/v1/audit?limit=200",
     }
 
 
-def _cookie() -> str:
-    """A session of the first administrator, who is also the CAISO of the root unit."""
+def _paths_of_a_unit() -> dict[str, str]:
+    return {
+        "posture": "/",
+        "alerts": "/alerts/",
+        "alerts, search": "/alerts/?q=user",
+        "assets": "/assets/",
+        "events": "/events/",
+        "global search": "/search/?q=agent",
+    }
+
+
+def _officer() -> User:
+    """The first administrator, who is also the CAISO of the root unit."""
+    from caiso.web.base.models import User
+
+    return User.objects.order_by("pk")[0]
+
+
+def _analyst(world: World) -> User:
+    """A login that sees one unit of the second level and those below it."""
+    from caiso.web.base.models import AccessGrant, User
+
+    user = User.objects.create_user("analyst@acme.example", None, name="Analyst")
+    AccessGrant.objects.create(user=user, role="analyst", unit=world.units[1], granted_at=world.now)
+    return user
+
+
+def _cookie(user: User) -> str:
+    """A session of the login."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
 
-    from caiso.web.base.models import User
-
-    user: User = User.objects.order_by("pk")[0]
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
@@ -332,6 +441,7 @@ def _cookie() -> str:
 def _counts() -> dict[str, int]:
     from django.db.models import Sum
 
+    from caiso.web.base.models import AuditRecord
     from caiso.web.inventory.models import Asset
     from caiso.web.soc.models import Alert, EventPart, Incident
 
@@ -342,4 +452,5 @@ def _counts() -> dict[str, int]:
         "incidents": Incident.objects.count(),
         "events": events,
         "parts": EventPart.objects.count(),
+        "audit records": AuditRecord.objects.count(),
     }

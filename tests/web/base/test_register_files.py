@@ -1,9 +1,10 @@
 """Files in and out of a register: dry run, errors by row and field, all or nothing, no formulas."""
 
+import asyncio
 import csv
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from openpyxl.writer.excel import save_workbook
 
 from caiso.web.base.models import AuditRecord, Person, Unit, User
 from caiso.web.base.register import files
+from caiso.web.base.register.pages import Portions
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_export_follows_filter_columns_and_scope_and_is_recorded(client: Client,
     add("ana", bank)
     add("ben", bank, is_active=False)
     add("foreign", shop)
-    text = client.get("/people/export.csv?is_active=yes&cols=email").content.decode("utf-8-sig")
+    text = client.get("/people/export.csv?is_active=yes&cols=email").getvalue().decode("utf-8-sig")
     assert list(csv.reader(io.StringIO(text))) == [["key", "name", "email"], ["ana", "Ana", ""]]
     record = AuditRecord.objects.get(verb="export")
     assert record.changes is not None
@@ -143,9 +145,48 @@ def test_export_follows_filter_columns_and_scope_and_is_recorded(client: Client,
     assert client.get("/people/export.pdf").status_code == 404
 
 
+def test_a_long_export_is_made_while_it_is_sent(
+    client: Client, bank: Unit, shop: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PORTION", 2)
+    monkeypatch.setattr(files, "CHUNK", 1)
+    for name in ("ana", "ben", "cid", "dan", "eva", "fay"):
+        add(name, bank)
+    portions = iter(client.get("/people/export.csv?cols=name").streaming_content)
+    text = next(portions) + next(portions)
+    Person.objects.filter(slug="eva").delete()
+    Person.objects.filter(slug="fay").update(unit=shop)
+    text += b"".join(portions)
+    assert [line[0] for line in csv.reader(io.StringIO(text.decode("utf-8-sig")))] == [
+        "key",
+        "ana",
+        "ben",
+        "cid",
+        "dan",
+    ]
+
+
+def test_under_asgi_too_each_portion_waits_until_the_one_before_is_sent() -> None:
+    made = []
+
+    def lines() -> Iterator[str]:
+        for number in range(5):
+            made.append(number)
+            yield f"{number}\n"
+
+    async def read() -> list[bytes]:
+        sent = []
+        async for portion in Portions(lines()):
+            sent.append(portion)
+            assert len(made) == len(sent)
+        return sent
+
+    assert asyncio.run(read()) == [b"0\n", b"1\n", b"2\n", b"3\n", b"4\n"]
+
+
 def test_an_export_imports_again_without_a_change(client: Client, bank: Unit) -> None:
     add("ana", bank, name="-1+1")
-    content = client.get("/people/export.csv?cols=name,email,unit,is_active").content
+    content = client.get("/people/export.csv?cols=name,email,unit,is_active").getvalue()
     checked = upload(client, content)
     plan = checked.context["plan"]
     assert (plan.problems, plan.unchanged, len(plan.updates)) == ([], 1, 0)

@@ -27,6 +27,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from caiso.web.base.access import PERMISSIONS, Viewer
 from caiso.web.base.models import ApiToken, TokenScope, User
+from caiso.web.base.paging import rows_between
 from caiso.web.base.problems import READ_PROBLEMS, WRITE_PROBLEMS, Problem, Refused
 from caiso.web.base.queries import mfa_is_due
 from caiso.web.base.services import idempotency
@@ -119,8 +120,8 @@ class Page(Schema, Generic[Item]):
 def page_of(rows: QuerySet[M], show: Callable[[M], Item], paging: Paging) -> Page[Item]:
     """The asked part of the rows, shown one by one."""
     total = rows.count()
-    items = [show(row) for row in rows[paging.offset : paging.offset + paging.limit]]
     following = paging.offset + paging.limit
+    items = [show(row) for row in rows_between(rows, paging.offset, following, total=total)]
     return Page[Any](items=items, total=total, next_offset=following if following < total else None)
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
@@ -32,6 +33,8 @@ MOST_ROWS = 5_000
 MOST_COLUMNS = 200
 LONGEST_CELL = 20_000
 MOST_PROBLEMS = 200
+PORTION = 500  # records
+CHUNK = 64_000  # characters
 KEY = "key"
 
 
@@ -86,6 +89,17 @@ def values(register: Register, columns: Sequence[Column], record: Any) -> list[P
     return [register.key_of(record), *(column.kind.export(column.of(record)) for column in columns)]
 
 
+def in_portions(rows: "QuerySet[Any]", keys: Sequence[Any]) -> Iterator[Any]:
+    """The records of the keys in their order, some at a time: a long file needs neither memory nor an open query for all.
+
+    What was deleted or left the viewer's sight meanwhile is left out.
+    """
+    for start in range(0, len(keys), PORTION):
+        portion = keys[start : start + PORTION]
+        found = rows.order_by().in_bulk(portion)
+        yield from (found[key] for key in portion if key in found)
+
+
 def csv_lines(register: Register, columns: Sequence[Column], records: Iterable[Any]) -> Iterator[str]:
     """The file, line by line, for streaming; starts with a byte order mark, without which Excel misreads UTF-8."""
     buffer = io.StringIO()
@@ -93,7 +107,7 @@ def csv_lines(register: Register, columns: Sequence[Column], records: Iterable[A
     buffer.write("\ufeff")
     writer.writerow(headers(register, columns))
     for record in records:
-        if buffer.tell() > 64_000:
+        if buffer.tell() > CHUNK:
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()

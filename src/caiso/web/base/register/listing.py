@@ -10,6 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, QueryDict
 
 from caiso.web.base.access import Viewer
+from caiso.web.base.paging import keys_between
 from caiso.web.base.register.declaration import Column, Register
 from caiso.web.base.register.kinds import Control, Filtered
 from caiso.web.base.register.markup import Cell, Row
@@ -159,20 +160,16 @@ class Listing:
         """The rows of the page, ready for the template."""
         if not self.total:
             return []
+        # Not the rows of the search again: its keys are known, and only what the list shows is joined to them.
         keys = self._keys()
         records = self.register.rows(self.viewer).in_bulk(keys)
         return [self.row(records[key]) for key in keys if key in records]
 
     def _keys(self) -> list[Any]:
-        """The keys of the page first: the database then sorts and skips narrow rows, and reads only these whole."""
         begin, end = self.first - 1, self.last
         if end <= len(self._found):
             return self._found[begin:end]
-        keys = self.rows.values_list("pk", flat=True)
-        if begin <= self.total // 2:
-            return list(keys[begin:end])
-        # From the end: skipping to the last of 2,000 pages would walk the whole list.
-        return list(keys.reverse()[self.total - end : self.total - begin])[::-1]
+        return keys_between(self.rows, begin, end, total=self.total)
 
     def row(self, record: Any) -> Row:
         register = self.register

@@ -1,11 +1,12 @@
 """The pages of a register: list, cell, forms, bulk edit, saved views, export and import. They work without scripts."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -340,33 +341,44 @@ def delete_view(request: PageRequest, register: Register, number: int) -> HttpRe
     return redirect(register.address())
 
 
+class Portions(StreamingHttpResponse):
+    """An answer that is made while it is sent; Django's own would make all of it first, in memory, under ASGI."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        portions: Iterator[bytes] = iter(self)
+        ask = sync_to_async(lambda: next(portions, None))
+        while (portion := await ask()) is not None:
+            yield portion
+
+
 @require_GET
 def export(request: PageRequest, register: Register, ending: str) -> HttpResponseBase:
     """Every matching row as CSV or Excel; recorded in the audit trail."""
     if ending not in {"csv", "xlsx"} or not register.may_export(request.viewer):
         raise Http404("there is no such file")
     listing = Listing(register, request.viewer, request.GET)
-    rows = listing.rows.filter(register.exportable(request.viewer))[:MOST_EXPORTED]
+    exportable = register.exportable(request.viewer)
+    keys = list(listing.rows.filter(exportable).values_list("pk", flat=True)[:MOST_EXPORTED])
     now = timezone.now()
-    count = rows.count()
     audit.record(
         actor=request.user,
         verb="export",
         subject=audit.Subject("Register", register.name, register.many),
-        changes={"rows": [None, count], "format": [None, ending], "query": [None, request.GET.urlencode()[:500]]},
+        changes={"rows": [None, len(keys)], "format": [None, ending], "query": [None, request.GET.urlencode()[:500]]},
         now=now,
     )
     columns = listing.columns
+    records = files.in_portions(register.rows(request.viewer).filter(exportable), keys)
     name = f'attachment; filename="{files.file_name(register, ending, now)}"'
     if ending == "xlsx":
         kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         return HttpResponse(
-            files.workbook(register, columns, rows.iterator(1000)),
+            files.workbook(register, columns, records),
             content_type=kind,
             headers={"Content-Disposition": name},
         )
-    body = "".join(files.csv_lines(register, columns, rows.iterator(1000)))
-    return HttpResponse(body, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
+    lines = files.csv_lines(register, columns, records)
+    return Portions(lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
 
 @require_http_methods(["GET", "POST"])
