@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from ninja import NinjaAPI, Router
+from ninja import NinjaAPI, Router, Schema
 from ninja.openapi.schema import OpenAPISchema
 
 from caiso import __version__
@@ -34,6 +34,8 @@ def words_first(router: Router) -> Router:
     return router
 
 
+# Seven hundred models, most of them the same refusals for each endpoint: each is built when it is first used.
+Schema.model_config["defer_build"] = True
 api = Api(
     title="caiso",
     version=__version__,

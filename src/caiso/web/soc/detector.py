@@ -28,8 +28,9 @@ from caiso.web.inventory.services.traffic import TrafficMemory
 from caiso.web.soc import queries
 from caiso.web.soc.services import ingest, storage
 from caiso.web.soc.services.coverage import compute_technique_coverage
+from caiso.web.soc.services.loading import LoadedRules, load_live_rules, take_rules
 from caiso.web.soc.services.privacy import redaction_settings, redactors
-from caiso.web.soc.services.rules import LoadedRules, load_live_rules, rule_states, take_rules
+from caiso.web.soc.services.rules import rule_states
 
 log = logging.getLogger(__name__)
 

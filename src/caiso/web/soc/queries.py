@@ -1,13 +1,12 @@
 """Reads of security operations; everything is limited to what the viewer may see."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Count, Exists, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
-from caiso.connect.telemetry.parts import PartInfo
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import Person
 from caiso.web.soc.models import (
@@ -24,6 +23,9 @@ from caiso.web.soc.models import (
     TechniqueCoverage,
     UtcDay,
 )
+
+if TYPE_CHECKING:
+    from caiso.connect.telemetry.parts import PartInfo
 
 Row = TypeVar("Row", bound=Model)
 OPEN_ALERTS = (Alert.State.NEW, Alert.State.ACKNOWLEDGED, Alert.State.ESCALATED)
@@ -187,13 +189,15 @@ def people(viewer: Viewer) -> QuerySet[Person]:
     return visible(Person.objects.filter(is_active=True), viewer)
 
 
-def parts(*, start_us: int | None = None, end_us: int | None = None) -> list[PartInfo]:
+def parts(*, start_us: int | None = None, end_us: int | None = None) -> "list[PartInfo]":
     """The event files that the database knows and that can hold events of the period, oldest first."""
     rows = EventPart.objects.order_by("number")
     if start_us is not None:
         rows = rows.filter(last_us__gte=start_us)
     if end_us is not None:
         rows = rows.filter(first_us__lt=end_us)
+    from caiso.connect.telemetry.parts import PartInfo  # noqa: PLC0415 - Arrow, which only readers of events need
+
     return [PartInfo(*row) for row in rows.values_list(*_OF_A_PART)]
 
 

@@ -10,15 +10,11 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from openpyxl import Workbook, load_workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-from openpyxl.utils.exceptions import IllegalCharacterError, InvalidFileException
-from openpyxl.writer.excel import save_workbook
 
 from caiso.errors import DomainError
 from caiso.web.base.access import Viewer
@@ -128,29 +124,41 @@ def workbook(register: Register, columns: Sequence[Column], records: Iterable[An
 
 def sheet(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """An Excel file of one sheet; text cells are typed as text, so that nothing is evaluated."""
-    book = Workbook(write_only=True)
+    excel = _excel()
+    book = excel.Workbook(write_only=True)
     page = book.create_sheet(title[:31])
     page.freeze_panes = "A2"
     head = []
     for heading in headings:
-        cell = WriteOnlyCell(page, value=heading)
-        cell.font = Font(bold=True)
+        cell = excel.cell.WriteOnlyCell(page, value=heading)
+        cell.font = excel.styles.Font(bold=True)
         head.append(cell)
     page.append(head)
     for row in rows:
         page.append([_excel_cell(page, value) for value in row])
     out = io.BytesIO()
-    save_workbook(book, out)
+    excel.writer.excel.save_workbook(book, out)
     return out.getvalue()
+
+
+@cache
+def _excel() -> Any:
+    """The library for Excel files, which few ever need and every process would load."""
+    import openpyxl.cell  # noqa: PLC0415 - see above
+    import openpyxl.styles  # noqa: PLC0415 - as above
+    import openpyxl.utils.exceptions  # noqa: PLC0415 - as above
+
+    return openpyxl
 
 
 def _excel_cell(sheet: Any, value: Plain) -> Any:
     if not isinstance(value, str):
         return value
+    excel = _excel()
     try:
-        cell = WriteOnlyCell(sheet, value=safe_text(value)[:32_000])
-    except IllegalCharacterError:
-        cell = WriteOnlyCell(
+        cell = excel.cell.WriteOnlyCell(sheet, value=safe_text(value)[:32_000])
+    except excel.utils.exceptions.IllegalCharacterError:
+        cell = excel.cell.WriteOnlyCell(
             sheet, value="".join(char for char in safe_text(value)[:32_000] if char >= " " or char in "\t\n")
         )
     cell.data_type = "s"
@@ -214,12 +222,13 @@ def _csv_lines(content: bytes) -> Iterator[list[str]]:
 
 
 def _excel_lines(content: bytes) -> Iterator[list[str]]:
+    excel = _excel()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             # A small archive may unpack to gigabytes; the sizes stand in its directory, and zipfile enforces them.
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
                 raise UnableToImport("the Excel file is too large when unpacked")
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        book = excel.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:
             sheet = book.active
             if sheet is None or not hasattr(sheet, "iter_rows"):
@@ -228,7 +237,14 @@ def _excel_lines(content: bytes) -> Iterator[list[str]]:
                 yield [_excel_text(value) for value in line]
         finally:
             book.close()
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, SyntaxError, OSError) as problem:
+    except (
+        zipfile.BadZipFile,
+        excel.utils.exceptions.InvalidFileException,
+        KeyError,
+        ValueError,
+        SyntaxError,
+        OSError,
+    ) as problem:
         raise UnableToImport(f"this is not a readable Excel file ({type(problem).__name__})") from None
 
 

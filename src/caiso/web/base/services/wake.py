@@ -10,9 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from huey import Huey
-from huey.serializer import SignedSerializer
-from huey.storage import PostgresStorage, SqliteStorage
 
 log = logging.getLogger(__name__)
 RING = b"wake"
@@ -20,6 +17,10 @@ RING = b"wake"
 
 @lru_cache(maxsize=2)
 def _bell(data: Path) -> Any:
+    from huey import Huey  # noqa: PLC0415 - its storages load database drivers, which who never rings can do without
+    from huey.serializer import SignedSerializer  # noqa: PLC0415 - as above
+    from huey.storage import PostgresStorage, SqliteStorage  # noqa: PLC0415 - as above
+
     serializer = SignedSerializer(secret=settings.SECRET_KEY, salt="caiso-jobs")
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("postgresql"):

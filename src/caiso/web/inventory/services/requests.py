@@ -11,9 +11,8 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.db import transaction
 
-from caiso.connect.source import folder, git
 from caiso.connect.source.address import check_repository, read_address
-from caiso.engine.discover import SourceFile, scan_tree
+from caiso.engine.discover import SourceFile
 from caiso.errors import DomainError
 from caiso.web.base.access import Viewer
 from caiso.web.base.models import AccessRole, Unit, User
@@ -94,6 +93,9 @@ def import_scan(
 
 def run_scan(context: JobContext, *, scan_id: int) -> dict[str, int]:
     """The job: open the place, read it, take the findings in. A refusal ends up in the scan's own row."""
+    from caiso.connect.source import folder  # noqa: PLC0415 - with the scanner, which only the worker needs
+    from caiso.engine.discover import scan_tree  # noqa: PLC0415 - as above
+
     scan = Scan.objects.select_related("unit", "system", "job__requested_by").filter(pk=scan_id).first()
     if scan is None:
         return {}
@@ -156,6 +158,8 @@ def _check_path_right(actor: User, unit: Unit) -> None:
 @contextmanager
 def _opened(scan: Scan) -> Iterator[tuple[Path, str]]:
     """The tree on disk and its commit; checked again, for the request may be old."""
+    from caiso.connect.source import git  # noqa: PLC0415 - as above
+
     if scan.origin == Scan.Origin.REPOSITORY:
         allowed = settings.SCAN_PRIVATE_ADDRESSES
         checked = check_repository(scan.target, allow_private=allowed)

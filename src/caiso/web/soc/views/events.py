@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from caiso.connect.telemetry.reader import EventFilter, UnableToQuery
 from caiso.engine.detect.schema import EVENT_KINDS
+from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.soc import queries, store
 from caiso.web.soc.models import EventPart
@@ -29,7 +29,7 @@ def events(request: PageRequest) -> HttpResponse:
     query = {name: request.GET.get(name, "")[:200] for name in ("q", "kind", "service", "user", "tool")}
     query["period"] = request.GET.get("period", "168")
     number = _page_number(request)
-    wanted = _wanted(query, request, now)
+    wanted = _wanted(query, now)
     context: dict[str, Any] = {
         "crumbs": [{"label": "Events"}],
         "query": query,
@@ -41,9 +41,9 @@ def events(request: PageRequest) -> HttpResponse:
         "any_events": EventPart.objects.exists(),
     }
     try:
-        found = store.page_of_events(request.viewer, wanted, limit=SIZE, offset=SIZE * (number - 1))
+        found = store.page_of_events(request.viewer, limit=SIZE, offset=SIZE * (number - 1), **wanted)
         context |= {"events": found.events, "more": found.more, "services": store.services_of(request.viewer)}
-    except UnableToQuery as refusal:
+    except DomainError as refusal:
         context |= {"events": [], "more": False, "services": [], "complaint": str(refusal)}
     return render(request, "soc/events.html", context)
 
@@ -53,11 +53,11 @@ def _page_number(request: PageRequest) -> int:
     return min(LAST_PAGE, max(1, int(given))) if given.isdigit() else 1
 
 
-def _wanted(query: dict[str, str], request: PageRequest, now: datetime) -> EventFilter:
+def _wanted(query: dict[str, str], now: datetime) -> dict[str, Any]:
     hours = int(query["period"]) if query["period"].isdigit() else 168
     start = int((now - timedelta(hours=hours)).timestamp() * 1_000_000) if hours else None
     equals = {column: query[name] for name, column in _COLUMNS.items() if query[name]}
-    return EventFilter(start_us=start, equals=equals, text=query["q"], feeds=store.feeds_of(request.viewer))
+    return {"start_us": start, "equals": equals, "text": query["q"]}
 
 
 @page("soc.view")

@@ -8,7 +8,7 @@ from caiso.web.base.textindex import AddTextIndex
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('base', '0001_initial'),
+        ('base', '0002_user_navigation'),
     ]
 
     operations = [

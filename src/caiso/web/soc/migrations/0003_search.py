@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('base', '0001_initial'),
         ('inventory', '0001_initial'),
-        ('soc', '0001_initial'),
+        ('soc', '0002_redaction_and_retry'),
     ]
 
     operations = [
