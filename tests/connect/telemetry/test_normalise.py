@@ -324,7 +324,8 @@ def test_what_the_sender_calls_untrusted_is_untrusted() -> None:
         ({"guardrail.verdict": "block"}, "guardrail"),
         ({"event.kind": "authz", "action": "grant"}, "authz"),
         ({"event.kind": "nonsense", "gen_ai.operation.name": "chat"}, "inference"),
-        ({"http.request.method": "GET"}, "other"),
+        ({"http.request.method": "GET"}, "http"),
+        ({"db.system": "sqlite"}, "other"),
     ],
 )
 def test_the_kind_follows_from_what_is_said(attributes: dict[str, Any], kind: str) -> None:
