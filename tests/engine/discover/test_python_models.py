@@ -33,6 +33,17 @@ def test_a_model_id_is_followed_to_its_constant(code: str) -> None:
     assert (found.name, found.identity) == ("gpt-4o", "openai/gpt-4o")
 
 
+def test_a_label_in_capitals_is_the_model_that_the_provider_writes_small() -> None:
+    result = python(CALL + 'client.responses.create(model="GPT-4o")\nclient.responses.create(model="gpt-4o")')
+    assert of(result, "hosted_model") == ["gpt-4o"]
+
+
+@pytest.mark.parametrize("host", ["your-resource.openai.azure.com", "<host>", "your_instance.azure.com"])
+def test_a_blank_to_fill_in_is_no_endpoint(host: str) -> None:
+    result = python(f'from openai import OpenAI\nclient = OpenAI(base_url="https://{host}/v1")\n')
+    assert of(result, "endpoint") == []
+
+
 def test_constants_and_settings_of_other_modules_are_followed() -> None:
     result = scan_paths(
         {

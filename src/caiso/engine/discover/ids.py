@@ -11,6 +11,7 @@ from caiso.engine.discover.signatures import Package, Provider, Signatures, norm
 
 _MODEL_ID = re.compile(r"^(?=.{2,140}$)[A-Za-z0-9@~][\w.@:/+\- ]*[\w]$")
 _PLACEHOLDER = re.compile(r"(?i)your[-_ ]|<|>|\{|\}|\.\.\.|xxx|example\.com|placeholder|my[-_](model|org|agent|deploy)")
+_EXAMPLE_URL = re.compile(r"(?i)\byour[-_ ]|[<>]|xxx|placeholder")
 _FILE_ENDINGS = (".py", ".json", ".yaml", ".yml", ".txt", ".csv", ".jsonl", ".parquet", ".html", ".md", ".toml")
 _WEIGHTS = (".gguf", ".ggml", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".safetensors", ".h5", ".keras", ".pkl")
 _ENGINES = (
@@ -101,13 +102,16 @@ def text_identity(prefix: str, text: str) -> str:
 
 
 def url_identity(url: str) -> str:
-    """Scheme, host, port and path; no user, query or fragment, for those may hold secrets."""
+    """Scheme, host, port and path; no user, query or fragment, for those may hold secrets.
+
+    Empty for what is no address: bad syntax, a host made at run time, or a blank to fill in (``your-host``).
+    """
     try:
         parts = urlsplit(url.strip())
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return ""
-    if not parts.hostname or "{" in parts.hostname or " " in parts.hostname:
+    if not parts.hostname or "{" in parts.hostname or " " in parts.hostname or _EXAMPLE_URL.search(parts.netloc):
         return ""
     path = re.split(r"[{$<]", parts.path)[0].rstrip("/")
     return f"{parts.scheme}://{parts.hostname}{port}{path}"

@@ -46,6 +46,9 @@ _FAMILY_PROVIDERS = {
     "strands": "bedrock",
 }
 
+# Providers whose model ids are lower case throughout: "GPT-4o" in a label is the model "gpt-4o".
+_LOWER_CASE = ("openai", "anthropic", "google", "xai", "mistral", "deepseek", "perplexity", "cohere")
+
 
 def read_client(context: Context, hit: Hit) -> None:
     """A provider client proves the provider; its base URL names another one or an endpoint."""
@@ -178,6 +181,8 @@ def add_named(
             rule=rule,
         )
     identifier = provider.id if provider is not None else "unknown"
+    if identifier in _LOWER_CASE:
+        name = name.lower()
     detail = f"constant at line {constant_line}" if constant_line and constant_line != line else ""
     observation = context.add(
         "hosted_model",
