@@ -131,6 +131,7 @@ def test_a_change_that_makes_no_sense_is_refused_whole(
 
 def test_a_removed_duty_is_gone_after_adoption_and_stays_on_the_trail(caiso: User, officers: Unit) -> None:
     Duty.objects.create(slug="spare", title="Spare", unit=officers, family="other")
+    compute_coverage(now=NOW)
     row = _start(caiso, officers, template="", name="Tidy")
     scenarios.put_change(row, {"op": "remove_duty", "duty": "spare"}, stamp=row.stamp, actor=caiso, now=NOW)
     row.refresh_from_db()

@@ -5,7 +5,6 @@ import gc
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -43,6 +42,9 @@ STATES = (
     ("contested", "Contested"),
     ("unowned", "Unowned"),
 )
+# Computed views of this process, by version and day.
+_views: dict[tuple[str, date], Coverage] = {}
+MOST_VIEWS = 4
 SystemProvider = Callable[[], tuple[engine.AiSystem, ...]]
 AcceptanceProvider = Callable[[], Iterable[RiskAcceptance]]
 LinkProvider = Callable[[], Iterable[RequirementLink]]
@@ -139,12 +141,19 @@ def coverage_on(as_of: date) -> Coverage:
 def current_view(as_of: date) -> Coverage:
     """Coverage as last computed, kept in this process until somebody computes it anew."""
     stored = Setting.objects.filter(key=VERSION_SETTING).values_list("value", flat=True).first()
-    return _kept_view(str(stored), as_of) if stored else coverage_on(as_of)
+    if not stored:
+        return coverage_on(as_of)
+    known = _views.get((str(stored), as_of))
+    return known or keep_view(str(stored), coverage_on(as_of))
 
 
-@lru_cache(maxsize=4)
-def _kept_view(version: str, as_of: date) -> Coverage:
-    view = coverage_on(as_of)
+def keep_view(version: str, view: Coverage) -> Coverage:
+    """Keep a view that was just computed; the last few days that were asked for stay, those of older versions go."""
+    for key in [key for key in _views if key[0] != version]:
+        _views.pop(key, None)
+    while len(_views) >= MOST_VIEWS:
+        _views.pop(next(iter(_views)), None)
+    _views[version, view.as_of] = view
     # A large organisation is some hundred thousand objects that live until the next change. Walking them in every full
     # collection cost pages 130 ms now and then; frozen ones are passed over, and still freed when the view is dropped.
     gc.freeze()

@@ -139,6 +139,6 @@ class ProcessForm(forms.Form):
 
     def __init__(self, request: PageRequest, organisation: Organisation, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        roles = queries.visible_roles(request.viewer).filter(is_template=False).order_by("title")
+        roles = queries.visible_roles(request.viewer).prefetch_related(None).filter(is_template=False).order_by("title")
         self.fields["owner"].choices = [("", "nobody"), *((row.slug, row.title) for row in roles)]  # type: ignore[attr-defined]  # a choice field
         self.fields["system"].choices = [("", "all"), *((one.id, one.title) for one in organisation.systems)]  # type: ignore[attr-defined]

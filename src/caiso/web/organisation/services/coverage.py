@@ -42,7 +42,10 @@ def compute_coverage(*, now: datetime) -> Coverage:
     )
     CoverageSnapshot.objects.update_or_create(on=now.date(), defaults=_totals(view))
     # Whoever keeps a computed view knows by this that it is old.
-    Setting.objects.update_or_create(key=queries.VERSION_SETTING, defaults={"value": secrets.token_hex(8)})
+    version = secrets.token_hex(8)
+    Setting.objects.update_or_create(key=queries.VERSION_SETTING, defaults={"value": version})
+    # A transaction that fails after this leaves a view under a version that nobody asks for.
+    queries.keep_view(version, view)
     if changes:
         audit.record_many(changes, actor=None, now=now)
         facts.touched("duties", now=now)
