@@ -227,7 +227,7 @@ def _dotted(lower: Box, upper: Box, boxes: Sequence[Box]) -> Way:
     straight = _straight(lower, upper)
     if not _meets(straight, others):
         return straight
-    return next((way for way in _ways_round(lower, upper, boxes) if not _meets(way, others)), straight)
+    return next((way for way in _ways_round(lower, upper, boxes) if not _meets(way, boxes)), straight)
 
 
 def _straight(lower: Box, upper: Box) -> Way:

@@ -34,6 +34,7 @@ def crossover(request: PageRequest) -> HttpResponse:
     chosen = _chosen(request, carrying)
     drawn, columns = figures.overlap_figure(seen, chosen)
     report = figures.crossover_of(seen, chosen)
+    topics = {topic.id: topic.title for topic in seen.view.snapshot.organisation.topics}
     context = {
         "choices": [{"slug": role, "title": seen.title(role), "on": role in chosen} for role in carrying[:150]],
         "euler": _euler(drawn, seen) if drawn else None,
@@ -44,17 +45,27 @@ def crossover(request: PageRequest) -> HttpResponse:
                 "titles": [seen.title(role) for role in one.roles],
                 "duties": len(one.duties),
                 "jaccard": f"{one.jaccard:.2f}",
-                "topics": ", ".join(one.topics),
+                "topics": ", ".join(topics.get(name, name) for name in one.topics),
                 "contested": [_duty(slug, seen) for slug in one.contested],
             }
             for one in report.overlaps
-            if one.duties or one.topics
+            if one.duties
+        ],
+        "topic_only": [
+            {
+                "titles": [seen.title(role) for role in one.roles],
+                "topics": ", ".join(topics.get(name, name) for name in one.topics),
+            }
+            for one in report.overlaps
+            if one.topics and not one.duties
         ],
         "findings": [
             {
                 "row": one,
                 "tone": "info" if one.found else "neutral",
                 "titles": [seen.title(r) for r in one.crossover.roles],
+                "shared": ", ".join(topics.get(name, name) for name in one.shared),
+                "missing": ", ".join(topics.get(name, name) for name in one.missing),
             }
             for one in report.findings
         ],
@@ -117,6 +128,7 @@ def _upset(columns: Upset, seen: Sight) -> dict[str, Any]:
             {
                 "count": len(items),
                 "height": round(100 * len(items) / tallest),
+                "top": 100 - round(100 * len(items) / tallest),
                 "anchor": _anchor(tuple(sorted(group))),
                 "label": " and ".join(seen.title(name) for name in group),
             }
