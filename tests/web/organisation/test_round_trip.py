@@ -10,8 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from caiso.engine.coverage.authority import check_authority
 from caiso.engine.coverage.organisation import Organisation, built_in, dump, parse_organisation, read_organisation
 from caiso.engine.coverage.organisation.model import AiSystem, Assignment, Holding, Unit
+from caiso.engine.coverage.organisation.records import AuthorityRecord as EngineAuthority
 from caiso.engine.coverage.states import coverage
 from caiso.web.base.models import AuditRecord, User
 from caiso.web.base.models import Person as PersonRow
@@ -205,6 +207,18 @@ def test_what_other_apps_tell_is_never_copied(root: UnitRow, monkeypatch: pytest
     take_organisation(kept, root=root, actor=None, now=NOW)
     monkeypatch.setattr(queries, "_acceptances", [])
     assert queries.organisation().acceptances == ()
+
+
+def test_records_of_authority_that_another_app_keeps_are_read_and_never_copied(
+    officers: UnitRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = EngineAuthority("meeting-7", "board-attendance", "ciso", date(2020, 1, 1))
+    monkeypatch.setattr(queries, "_authority", [lambda: (met,)])
+    view = queries.coverage_on(date(2020, 2, 1))
+    found = {one.check.id: one for one in check_authority(view, "ciso")}["board-access"]
+    assert (found.outcome, found.records) == ("pass", ("authority:meeting-7",))
+    take_organisation(queries.organisation(), root=officers, actor=None, now=NOW)
+    assert not AuthorityRecord.objects.exists()
 
 
 def test_a_system_that_left_the_inventory_blocks_nothing(

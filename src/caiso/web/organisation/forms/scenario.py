@@ -149,18 +149,19 @@ class ChangeForm(forms.Form):
         )
 
     def _add_levels(self) -> None:
+        word = "Asks for" if self.op.endswith("_duty") else "Level in"
         for slug, title in self.choices.competences():
             options = [
                 ("", "as it is" if self.op.startswith("change") else "none"),
                 *((str(n), str(n)) for n in range(5)),
             ]
-            self.fields[f"level-{slug}"] = forms.ChoiceField(choices=options, required=False, label=f"Level in {title}")
+            self.fields[f"level-{slug}"] = forms.ChoiceField(choices=options, required=False, label=f"{word} {title}")
 
     def _field(self, name: str) -> forms.Field:
         label = LABELS.get(self.op, {}).get(name)
         required = name not in OPTIONAL.get(self.op, set())
         required = required and name not in SCOPES
-        nothing = [] if required else [("", "none")]
+        nothing = [] if required else [("", "as it is" if self.op.startswith("change_") else "none")]
         choice: dict[str, Callable[[], list[tuple[str, str]]]] = {
             "role": lambda: self.choices.roles(template=self.op == "add_role_from_template"),
             "to": self.choices.persons if self.op == "delegate" else self.choices.roles,
