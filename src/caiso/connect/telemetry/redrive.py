@@ -11,16 +11,18 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from caiso.connect.telemetry.content import ContentGone, ContentStore, UnableToReadContent
 from caiso.connect.telemetry.meaning.messages import Segment
-from caiso.connect.telemetry.parts import Reject
 from caiso.connect.telemetry.records import Envelope, UnableToDecode, pack_envelope, unpack_envelope
 from caiso.connect.telemetry.wal import WalWriter
 from caiso.errors import DomainError
+
+if TYPE_CHECKING:
+    from caiso.connect.telemetry.parts import Reject
 
 _FIELD: Final = "request"
 _LARGEST: Final = 4 << 20  # bytes of a request that is kept
