@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.databases import installed_in
+
 CAISO = (sys.executable, "-m", "caiso.cli.main")
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment without what the tests set for their own process."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("CAISO_", "DJANGO_"))}
+def clean_environment(data: Path | None = None) -> dict[str, str]:
+    """The environment without what the tests set for their own process, with the database of the installation in `data`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CAISO_", "DJANGO_"))}
+    return kept | (installed_in(data) if data else {})
 
 
 @dataclass
@@ -56,7 +59,7 @@ def start(data: Path, *arguments: str, command: Sequence[str | Path] = CAISO, cw
             stderr=sink,
             text=True,
             cwd=cwd,
-            env=clean_environment(),
+            env=clean_environment(data),
         )
     assert process.stdout is not None
     text = ""

@@ -1,16 +1,17 @@
 """`caiso backup` and `caiso restore` as a person runs them, on a store of their own."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.running import clean_environment
+
 
 def caiso(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CAISO_", "DJANGO_"))}
+    environment = clean_environment(data)
     return subprocess.run(
         [sys.executable, "-m", "caiso.cli.main", *arguments, "--data", str(data)],
         capture_output=True, text=True, timeout=120, env=environment, check=False,
@@ -22,7 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared installation with one token."""
     data = tmp_path_factory.mktemp("store") / "data"
     program = "from caiso.cli.platform import boot; from pathlib import Path; import sys; boot(Path(sys.argv[1]), must_exist=False); from caiso.cli.platform.prepare import prepare_store; prepare_store(with_demo=False)"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CAISO_", "DJANGO_"))}
+    environment = clean_environment(data)
     subprocess.run(
         [sys.executable, "-c", program, str(data)], check=True, timeout=120, env=environment, capture_output=True
     )

@@ -232,5 +232,6 @@ def test_controls_tell_state_reason_and_checks(run: Run) -> None:
 
 
 def test_a_directory_without_an_installation_is_refused(run: Run, tmp_path: Path) -> None:
+    run.monkeypatch.delenv("CAISO_DATABASE_URL", raising=False)
     with pytest.raises(DomainError, match="holds no installation yet; start one with: caiso up"):
         run("alerts", "--data", str(tmp_path / "elsewhere"))

@@ -15,6 +15,12 @@ TOLD = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store with its database in a file, whatever these tests run on."""
+    monkeypatch.delenv("CAISO_DATABASE_URL", raising=False)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A data directory whose database says that one migration was applied."""

@@ -17,6 +17,7 @@ import pytest
 
 from tests.cli.running import CAISO, Platform, clean_environment, platform
 from tests.cli.test_supervisor import alive, wait_for
+from tests.databases import SERVER
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def caiso(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command beside the platform."""
-    return subprocess.run([*CAISO, *arguments], capture_output=True, text=True, env=clean_environment(), check=False)
+    data = Path(arguments[arguments.index("--data") + 1])
+    return subprocess.run(
+        [*CAISO, *arguments], capture_output=True, text=True, env=clean_environment(data), check=False
+    )
 
 
 def test_the_pages_answer_where_it_says(up: Platform) -> None:
@@ -39,7 +43,8 @@ def test_the_pages_answer_where_it_says(up: Platform) -> None:
 def test_nobody_but_the_owner_reads_a_file_of_the_store(up: Platform) -> None:
     public = up.data / "static"  # style sheets and scripts that ship; copied with their own modes
     files = [path for path in up.data.rglob("*") if path.is_file() and public not in path.parents]
-    assert any(path.name == "caiso.sqlite3" for path in files)
+    assert any(path.name == "audit" for path in files)
+    assert SERVER or any(path.name == "caiso.sqlite3" for path in files)
     assert [str(path) for path in files if path.stat().st_mode & 0o077] == []
 
 
@@ -194,7 +199,7 @@ def test_telemetry_is_taken_beside_the_pages_and_by_an_edge_alone(up: Platform) 
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=clean_environment(),
+        env=clean_environment(up.data),
     )
     try:
         assert edge.stdout is not None
@@ -206,3 +211,13 @@ def test_telemetry_is_taken_beside_the_pages_and_by_an_edge_alone(up: Platform) 
     finally:
         edge.terminate()
         edge.wait(timeout=15)
+
+
+def test_several_web_processes_need_postgresql(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*CAISO, "up", "--data", str(tmp_path / "data"), "--port", "0", "--web", "2"],
+        capture_output=True, text=True, env=clean_environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "--web 2 needs PostgreSQL" in done.stderr
+    assert not (tmp_path / "data").exists()

@@ -17,6 +17,7 @@ import pytest
 
 from tests.cli.running import CAISO, Platform, clean_environment, platform
 from tests.cli.test_supervisor import wait_for
+from tests.databases import copy_installed
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +54,7 @@ def caiso(data: Path, *arguments: str) -> Any:
         [*CAISO, *arguments, "--data", str(data), "--json"],
         capture_output=True,
         text=True,
-        env=clean_environment(),
+        env=clean_environment(data),
         check=False,
     )
     assert done.returncode == 0, f"caiso {' '.join(arguments)}: {done.stderr}"
@@ -70,6 +71,7 @@ class Seed:
 
     def copy(self, target: Path) -> Path:
         """The same installation in another folder: same keys, same token."""
+        copy_installed(self.data, target)
         return Path(shutil.copytree(self.data, target, symlinks=True))
 
 
@@ -80,7 +82,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Seed:
     data.mkdir(mode=0o700)
     (data / "cache").symlink_to(compiled)
     command = [sys.executable, "-m", "caiso.cli.platform.processes", "prepare"]
-    environment = clean_environment() | {"CAISO_DATA": str(data)}
+    environment = clean_environment(data) | {"CAISO_DATA": str(data)}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     token = caiso(data, "token", "create", "load", "--scope", "ingest")["token"]
     return Seed(data, str(token), json.loads(done.stdout)["logins"][0])
@@ -91,7 +93,7 @@ def stored(data: Path) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.journeys.stored", str(data)],
         cwd=ROOT,
-        env=clean_environment() | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+        env=clean_environment(data) | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
         capture_output=True,
         text=True,
         check=False,

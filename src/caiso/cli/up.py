@@ -12,9 +12,10 @@ import typer
 
 from caiso.cli.output import Data, Json, Progress, emit, is_terminal, log_line, note
 from caiso.cli.preparation import recall, remember
-from caiso.cli.supervisor import Program, Supervisor, listen, lock_data_dir
+from caiso.cli.supervisor import Program, Supervisor, UnableToStart, listen, lock_data_dir
 from caiso.datadir import chosen_data_dir
 
+MOST_WEB = 32
 PROCESS = ("-m", "caiso.cli.platform.processes")
 
 
@@ -23,6 +24,10 @@ def up(
     data: Data = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    web: Annotated[
+        int,
+        typer.Option(min=1, max=MOST_WEB, help="Web processes that share the address; more than one on PostgreSQL."),
+    ] = 1,
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Start empty: no demo organisation.")] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the pages in a browser when ready.")] = False,
     as_json: Json = False,
@@ -34,6 +39,10 @@ def up(
     \b
     Example: caiso up --data ./data --port 8000
     """
+    if web > 1 and not os.environ.get("CAISO_DATABASE_URL"):
+        raise UnableToStart(
+            f"--web {web} needs PostgreSQL: on SQLite one process writes at a time; see CAISO_DATABASE_URL"
+        )
     folder = chosen_data_dir(data)
     lock = lock_data_dir(folder)
     listener = listen(host, port)
@@ -42,7 +51,7 @@ def up(
     lock.describe(url)
     supervisor = Supervisor(
         folder,
-        programs(listener.fileno()),
+        programs(listener.fileno(), web=web),
         log_to_files=is_terminal(),
         facts={"url": url, "host": host, "port": port},
         tell=note if is_terminal() else log_line,
@@ -74,9 +83,10 @@ def prepared(supervisor: Supervisor, *, with_demo: bool) -> dict[str, object]:
     return remember(supervisor.data, told)
 
 
-def programs(listener: int) -> list[Program]:
+def programs(listener: int, *, web: int = 1) -> list[Program]:
     """The processes of one machine that this installation can run."""
-    found = [Program("web", (*PROCESS, "web", str(listener)), files=(listener,))]
+    names = ["web", *(f"web-{number}" for number in range(2, web + 1))]
+    found = [Program(name, (*PROCESS, "web", str(listener)), files=(listener,)) for name in names]
     for name, module in (("worker", "caiso.web.base.worker"), ("detector", "caiso.web.soc.detector")):
         if find_spec(module) is not None:
             found.append(Program(name, (*PROCESS, name), after_s=1.0))

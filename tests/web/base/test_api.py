@@ -23,7 +23,7 @@ API = "/api/v1"
 
 
 @pytest.fixture(autouse=True)
-def no_limits_left_over() -> None:
+def no_limits_left_over(db: None) -> None:
     cache.clear()
 
 

@@ -12,16 +12,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from caiso.web.base import postgres
 from caiso.web.base.archive import UnableToBackUp, UnableToRestore, read_manifest, restore
 from caiso.web.base.models import AuditRecord, AuditSeal, Backup, Unit
 from caiso.web.base.services import backup, sealing
 from caiso.web.base.services.audit import Subject, record
+from tests.databases import fresh_database
 from tests.web.base.factories import NOW, make_unit
 
 
@@ -41,11 +45,12 @@ print(json.dumps({"ok": found.ok, "records": found.records, "finding": found.fin
 """
 
 
-def verify_in(data: Path) -> dict[str, object]:
+def verify_in(data: Path, url: str) -> dict[str, object]:
     """The verification of a restored installation, by a process of its own."""
     root = Path(__file__).resolve().parents[3]
     environment = os.environ | {
         "CAISO_DATA": str(data),
+        "CAISO_DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "caiso.web.config.settings",
         "PYTHONPATH": str(root / "src"),
     }
@@ -97,17 +102,33 @@ def test_backup_while_writers_write_is_whole(own_data: Path, tmp_path: Path) -> 
     assert Backup.objects.filter(ok=True).count() == 3
     for packed in archives[:2]:
         target = tmp_path / f"restored-{packed.digest[:8]}"
-        restore(Path(packed.path), target)
-        with closing(sqlite3.connect(target / "caiso.sqlite3")) as copy:
-            units = [slug for (slug,) in copy.execute("SELECT slug FROM base_unit ORDER BY id")]
-            records = copy.execute("SELECT count(*) FROM base_auditrecord WHERE verb = 'unit.create'").fetchone()[0]
-        assert 20 < len(units) == records < len(made)
-        assert all(
-            (target / "events" / "hour=00" / f"part-{slug[5:]}.parquet").stat().st_size == 2000 for slug in units
-        )
-        found = verify_in(target)
+        with fresh_database() as url:
+            restore(Path(packed.path), target, load=loading(url))
+            with opened(target, url) as copy:
+                units = [slug for (slug,) in copy.execute("SELECT slug FROM base_unit ORDER BY id").fetchall()]
+                counted = copy.execute("SELECT count(*) FROM base_auditrecord WHERE verb = 'unit.create'")
+                records = counted.fetchone()[0]
+            assert 20 < len(units) == records < len(made)
+            assert all(
+                (target / "events" / "hour=00" / f"part-{slug[5:]}.parquet").stat().st_size == 2000 for slug in units
+            )
+            found = verify_in(target, url)
         assert found["ok"], found
         assert found["records"] > 0
+
+
+def loading(url: str) -> Callable[[Path], None] | None:
+    """What writes an archive's dump into the database at the address."""
+    return partial(postgres.load, postgres.Server.of(url)) if url else None
+
+
+def opened(target: Path, url: str) -> Any:
+    """The restored database, closed at the end."""
+    if not url:
+        return closing(sqlite3.connect(target / "caiso.sqlite3"))
+    import psycopg
+
+    return closing(psycopg.connect(url))
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
@@ -140,13 +161,15 @@ def archive(transactional_db: None, own_data: Path, tmp_path: Path) -> Path:
 
 def test_restored_directory_holds_what_was_there_and_no_cache_or_log(archive: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
-    manifest = restore(archive, target)
+    with fresh_database() as url:
+        manifest = restore(archive, target, load=loading(url))
     names = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
-    assert names == {
-        "caiso.sqlite3", "events/a.parquet", "content/b", "wal/web-1/0001", "state/s", "files/f", "keys/k",
+    kept = set() if url else {"caiso.sqlite3"}
+    assert names == kept | {
+        "events/a.parquet", "content/b", "wal/web-1/0001", "state/s", "files/f", "keys/k",
         "keys/audit", "anchor/audit.heads",
     }  # fmt: skip
-    assert names == set(manifest.files)
+    assert names == set(manifest.files) - {"database.dump"}
     assert (target / "keys" / "k").read_text() == "keys/k"
     assert all(path.stat().st_mode & 0o077 == 0 for path in target.rglob("*"))
     assert archive.stat().st_mode & 0o077 == 0
@@ -169,9 +192,39 @@ def test_directory_with_contents_is_replaced_only_by_force_and_kept_aside(archiv
     with pytest.raises(UnableToRestore, match="--force"):
         restore(archive, target)
     assert (target / "caiso.sqlite3").read_text() == "old"
-    restore(archive, target, force=True, now=NOW)
+    with fresh_database() as url:
+        restore(archive, target, force=True, now=NOW, load=loading(url))
     assert (target / "replaced-20261122T120000Z" / "caiso.sqlite3").read_text() == "old"
-    assert (target / "caiso.sqlite3").read_bytes().startswith(b"SQLite format 3")
+    assert (target / "keys" / "k").read_text() == "keys/k"
+    assert url or (target / "caiso.sqlite3").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_database_of_the_other_kind_is_refused_before_anything_is_touched(archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    if connection.vendor == "sqlite":
+        with pytest.raises(UnableToRestore, match="holds a database of sqlite, but CAISO_DATABASE_URL is set"):
+            restore(archive, target, load=lambda dump: None)
+    else:
+        with pytest.raises(UnableToRestore, match="set CAISO_DATABASE_URL to an empty database"):
+            restore(archive, target)
+    assert list(target.iterdir()) == []
+
+
+def test_a_dump_goes_only_into_an_empty_database(archive: Path, tmp_path: Path) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("on SQLite the database is a file of the archive")
+    target = tmp_path / "target"
+    with fresh_database() as url:
+        with opened(target, url) as link:
+            link.execute("CREATE TABLE theirs (id int)")
+            link.commit()
+        with pytest.raises(postgres.UnableToLoad, match="holds 1 tables already"):
+            restore(archive, target, load=loading(url))
+        with opened(target, url) as link:
+            assert link.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (1,)
+    with pytest.raises(postgres.UnableToLoad, match="cannot reach the database 'nowhere'"):
+        restore(archive, target, load=loading(url.rpartition("/")[0] + "/nowhere"))
+    assert list(target.iterdir()) == []
 
 
 def test_running_installation_is_not_overwritten(archive: Path, tmp_path: Path) -> None:
@@ -198,7 +251,7 @@ def test_every_damaged_byte_region_is_found_before_anything_is_touched(archive: 
         with pytest.raises(UnableToRestore):
             restore(damaged, target, force=True)
         assert [path.name for path in target.iterdir()] == ["mine"]
-    assert read_manifest(archive).database == "sqlite"
+    assert read_manifest(archive).database == connection.vendor
 
 
 def hostile(tmp_path: Path, name: str, kind: bytes = tarfile.REGTYPE) -> Path:
@@ -242,6 +295,11 @@ def test_failed_backup_says_so_in_a_row(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_missing_pg_dump_is_told_plainly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(backup.shutil, "which", lambda name: None)
-    with pytest.raises(UnableToBackUp, match="pg_dump is not installed"):
-        backup._dump_postgresql(tmp_path / "dump")
+    monkeypatch.setattr(postgres.shutil, "which", lambda name: None)
+    server = postgres.Server.of("postgresql://caiso:s%40crt@db.example:5433/caiso")
+    assert server.flags == ["--host", "db.example", "--port", "5433", "--username", "caiso"]
+    assert server.password == "s@crt"
+    with pytest.raises(postgres.UnableToDump, match="pg_dump is not installed: install PostgreSQL's client programs"):
+        postgres.dump(server, tmp_path / "dump", snapshot="1")
+    with pytest.raises(postgres.UnableToLoad, match="pg_restore and psql are needed"):
+        postgres.load(server, tmp_path / "dump")

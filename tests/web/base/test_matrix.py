@@ -32,7 +32,7 @@ PUBLIC = {"healthz", "readyz", "metrics"}
 
 
 @pytest.fixture(autouse=True)
-def without_request_limit(settings: object) -> None:
+def without_request_limit(settings: object, db: None) -> None:
     settings.API_REQUESTS_PER_MINUTE = 10**6
     cache.clear()
 

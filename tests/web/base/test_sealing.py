@@ -59,7 +59,7 @@ MUTATIONS = {
     "changes": '{"size": [1, 2000]}',
     "changes_digest": "f" * 64,
     "salt": "0" * 32,
-    "is_erased": 1,
+    "is_erased": True,
     "sequence": 5000,
     "seal": "a" * 64,
 }
@@ -375,6 +375,20 @@ def test_eight_writers_and_two_sealers_leave_one_unbroken_chain(kind: str, own_d
     sealing.seal_pending(owner="one", now=timezone.now() + timedelta(seconds=60))
     found = sealing.verify_audit(now=timezone.now())
     assert found == sealing.Verification(ok=True, records=WRITERS * EACH), found
+
+
+def test_values_that_databases_write_in_their_own_way_still_fit_the_seal(db: None, own_data: Path) -> None:
+    odd = {
+        "zz": [None, 1], "a": [0.1, -0.0], "Z": [1e22, 2**70], "nul": ["a\x00b", "\\u0000"], "b": [1.0, 1e-7],
+        "nothing": [float("nan"), float("inf")], "words": ["ключ", {"b": 1, "a": [3, {"y": 1, "x": 2}]}],
+    }  # fmt: skip
+    made = record(actor="a\x00b", verb="thing.edit", subject=Subject("Thing", "1", "x\x00y"), changes=odd, now=NOW)
+    sealing.seal_pending(owner="one", now=NOW)
+    assert sealing.verify_audit(now=LATER) == sealing.Verification(ok=True, records=1)
+    made.refresh_from_db()
+    assert made.changes is not None
+    assert made.changes["nul"] == ["a\ufffdb", "\\u0000"]
+    assert made.changes["words"][1] == {"a": [3, {"x": 2, "y": 1}], "b": 1}
 
 
 def test_sealing_asks_no_question_per_record(db: None, django_assert_max_num_queries: Callable[..., Any]) -> None:

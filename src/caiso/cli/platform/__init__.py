@@ -23,3 +23,21 @@ def boot(data: Path, *, must_exist: bool = True) -> None:
     import django
 
     django.setup()
+    if must_exist and os.environ.get("CAISO_DATABASE_URL"):
+        _check_database(data)
+
+
+def _check_database(data: Path) -> None:
+    """Refuse in words what would end in a traceback: a server that is away, a database without our tables."""
+    from django.db import OperationalError, ProgrammingError, connection, transaction
+
+    name = connection.settings_dict["NAME"]
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM base_unit LIMIT 1")
+    except ProgrammingError:
+        raise UnableToOpen(
+            f"the database {name} holds no installation yet; start one with: caiso up --data {data}"
+        ) from None
+    except OperationalError as error:
+        raise UnableToOpen(f"the database {name} cannot be reached: {str(error).strip()}") from None

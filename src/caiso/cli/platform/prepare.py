@@ -7,6 +7,7 @@ from django.core.management import call_command
 
 from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.web.base.models import User
+from caiso.web.base.services.installation import check_keys
 from caiso.web.base.services.people import bootstrap_administrator, root_unit
 from caiso.web.base.services.sealing import release, seal_pending
 from caiso.web.base.textindex import complete_text_indexes
@@ -26,9 +27,11 @@ def prepare_store(*, with_demo: bool, tell: Callable[[str], None] = lambda line:
     """
     tell("tables")
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("createcachetable", verbosity=0)  # does nothing where limits are counted in memory
     complete_text_indexes()
     call_command("collectstatic", verbosity=0, interactive=False)
     now = datetime.now(UTC)
+    check_keys(now=now)
     root = root_unit(now=now)
     tell("shipped content")
     take_library(library(), now=now)

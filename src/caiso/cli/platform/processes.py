@@ -9,6 +9,7 @@ from caiso.cli.platform import boot
 from caiso.cli.serving import serve
 from caiso.cli.supervisor import die_with_parent
 from caiso.datadir import chosen_data_dir
+from caiso.errors import DomainError
 
 
 def prepare(arguments: list[str]) -> None:
@@ -60,8 +61,12 @@ def main() -> None:
     name, *arguments = sys.argv[1:]
     if name != "edge":  # an edge runs by itself
         die_with_parent()
-    boot(chosen_data_dir(None), must_exist=name == "edge")
-    PROCESSES[name](arguments)
+    try:
+        boot(chosen_data_dir(None), must_exist=name == "edge")
+        PROCESSES[name](arguments)
+    except DomainError as refusal:
+        print(f"caiso: {refusal}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """`caiso restore`: an installation back from its archive; needs no running product and no Django."""
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from caiso.cli.output import Data, Json, emit, note
+from caiso.cli.output import Data, Json, emit
 from caiso.cli.preparation import forget
 from caiso.datadir import chosen_data_dir
 
@@ -19,13 +21,18 @@ def restore(
 ) -> None:
     """Compare every digest, then put the archive in place of the data directory, whole or not at all.
 
+    An archive of an installation on PostgreSQL needs CAISO_DATABASE_URL to name an empty database, which it fills.
+
     \b
     Example: caiso restore backups/caiso-20261122T090000Z.tar --data ./restored
     """
     folder = chosen_data_dir(data)
+    from caiso.web.base import postgres
     from caiso.web.base.archive import restore as bring_back
 
-    manifest = bring_back(archive, folder, force=force)
+    url = os.environ.get("CAISO_DATABASE_URL", "")
+    load = partial(postgres.load, postgres.Server.of(url)) if url else None
+    manifest = bring_back(archive, folder, force=force, load=load)
     forget(folder)
     if as_json:
         emit(
@@ -38,8 +45,6 @@ def restore(
         )
         return
     typer.echo(f"Restored {len(manifest.files)} files of {manifest.made_at} into {folder}")
-    if manifest.database != "sqlite":
-        note(f"The database is in {folder}/database.dump: load it with pg_restore before `caiso up`.")
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from caiso.errors import DomainError
 
 MANIFEST = "manifest.json"
+DUMP = "database.dump"  # of an installation on PostgreSQL
 FORMAT = 1
 CHUNK = 1 << 20
 LARGEST_MANIFEST = 256 << 20
@@ -85,8 +86,18 @@ def read_manifest(archive_path: Path) -> Manifest:
     return _unpack(archive_path, None)
 
 
-def restore(archive_path: Path, data: Path, *, force: bool = False, now: datetime | None = None) -> Manifest:
-    """Put an archive in place of the data directory; what was there (only with `force`) is kept aside in it."""
+def restore(
+    archive_path: Path,
+    data: Path,
+    *,
+    force: bool = False,
+    now: datetime | None = None,
+    load: Callable[[Path], None] | None = None,
+) -> Manifest:
+    """Put an archive in place of the data directory; what was there (only with `force`) is kept aside in it.
+
+    `load` writes the archive's dump into a database; it is asked when every digest fits and before anything is replaced.
+    """
     entries = sorted(path.name for path in data.iterdir()) if data.exists() else []
     if _in_use(data):
         raise UnableToRestore(f"{data} is in use: stop caiso first")
@@ -98,7 +109,8 @@ def restore(archive_path: Path, data: Path, *, force: bool = False, now: datetim
     fresh = data / f".restoring-{stamp}"
     try:
         manifest = _unpack(archive_path, fresh)
-    except (UnableToRestore, OSError):
+        _load(fresh, manifest, load)
+    except (DomainError, OSError):
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     if kept:
@@ -111,6 +123,22 @@ def restore(archive_path: Path, data: Path, *, force: bool = False, now: datetim
     fresh.rmdir()
     _sync(data)
     return manifest
+
+
+def _load(fresh: Path, manifest: Manifest, load: Callable[[Path], None] | None) -> None:
+    """The database of an archive goes where its installation keeps it; what does not fit together is refused."""
+    dump = fresh / DUMP
+    if load is None and dump.exists():
+        raise UnableToRestore(
+            "the archive is of an installation on PostgreSQL: set CAISO_DATABASE_URL to an empty database and try again"
+        )
+    if load is not None and not dump.exists():
+        raise UnableToRestore(
+            f"the archive holds a database of {manifest.database}, but CAISO_DATABASE_URL is set: unset it and try again"
+        )
+    if load is not None:
+        load(dump)
+        dump.unlink()
 
 
 def copy_tree(source: Path, target: Path, *, immutable: bool = False) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, transaction
 from django.db.migrations.operations.base import Operation
-from django.db.models import BigIntegerField, F, Func, Model, Q
+from django.db.models import BigIntegerField, BooleanField, F, Func, Model, Q, TextField, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import In
 
@@ -173,19 +173,24 @@ def complete_text_indexes() -> list[str]:
 
 def anywhere(model: type[Model], paths: Iterable[str], word: str) -> Q:
     """Rows of the model that hold the word in one of the paths; the model's text index answers for its own columns."""
-    word, index = (
-        word.replace("\x00", ""),
-        text_index_of(model),
-    )  # no text holds the sign, and SQLite takes it for the end
+    word = word.replace("\x00", "")  # no text holds the sign, and SQLite takes it for the end
+    index = text_index_of(model)
     if index is None:
         return reduce(or_, (_holding(path, word) for path in paths), Q(pk__in=[]))
     others = [_related(model, path, word) for path in paths if path not in index.columns]
     ways = [way for way in others if way is not None]
     if len(word) < SHORTEST:
         return reduce(or_, (*(_holding(column, word) for column in index.columns), *map(_tested, ways)))
-    ways.insert(0, ("pk", RawSQL(*index.keys(word))))  # noqa: S611 - see TextIndex
+    own = ("pk", RawSQL(*index.keys(word)))  # noqa: S611 - see TextIndex
     if not index.is_rare(word):
-        return reduce(or_, map(_tested, ways))
+        # PostgreSQL would read the table for the list of keys, and then again to try them.
+        held = (
+            _tested(own)
+            if connection.vendor == "sqlite"
+            else Q(_Like(_Joined(*index.columns), Value(f"%{_escaped(word)}%")))
+        )
+        return reduce(or_, map(_tested, ways), held)
+    ways.insert(0, own)
     # One list of keys from all ways; alternatives in one condition would be tried on every row instead.
     first, *more = (model._default_manager.order_by().filter(**{f"{key}__in": keys}).values("pk") for key, keys in ways)
     return Q(pk__in=first.union(*more))
@@ -213,6 +218,22 @@ def _tested(way: tuple[str, Any]) -> Q:
     """The same rows, told by looking at each: where most rows are found, their keys by an index are the longer way."""
     key, keys = way
     return Q(In(_Unindexed(F(key)), keys))
+
+
+class _Joined(Func):
+    """Columns as the one text that PostgreSQL's index is made of."""
+
+    arg_joiner = " || chr(31) || "
+    template = "(%(expressions)s)"
+    output_field = TextField()
+
+
+class _Like(Func):
+    """Whether a text is like a pattern, whatever its case; PostgreSQL's own words, as its index knows them."""
+
+    arg_joiner = " ILIKE "
+    template = "(%(expressions)s ESCAPE '!')"
+    output_field = BooleanField()
 
 
 class _Unindexed(Func):

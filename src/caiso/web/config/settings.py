@@ -1,11 +1,13 @@
 """Django settings, computed from the environment; nothing here is read from the checkout."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 from csp.constants import NONE, SELF
 
+from caiso.errors import DomainError
 from caiso.web.config.environment import environment
 from caiso.web.config.secrets import read_or_make_key
 
@@ -78,6 +80,10 @@ TEMPLATES = [
 ]
 
 
+class UnableToUsePostgresql(DomainError):
+    """The driver is missing."""
+
+
 def sqlite(path: Path) -> dict[str, Any]:
     """SQLite as architecture decided: IMMEDIATE (DEFERRED loses writes to lock errors) and synchronous=FULL (acknowledged means durable)."""
     return {
@@ -95,6 +101,11 @@ def sqlite(path: Path) -> dict[str, Any]:
 
 def postgresql(url: str) -> dict[str, Any]:
     """PostgreSQL from a postgresql://user:password@host:port/name address."""
+    if find_spec("psycopg") is None or find_spec("psycopg_pool") is None:
+        raise UnableToUsePostgresql("CAISO_DATABASE_URL needs PostgreSQL's driver: pip install 'caiso[postgres]'")
+    from caiso.web.config.postgres import replace_nulls  # noqa: PLC0415 - see above
+
+    replace_nulls()
     parts = urlparse(url)
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -103,11 +114,21 @@ def postgresql(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": parts.port or "",
-        "OPTIONS": {"pool": True},
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 10, "timeout": 10}},  # of each process
     }
 
 
 DATABASES = {"default": postgresql(ENV.database_url) if ENV.database_url else sqlite(DATA / "caiso.sqlite3")}
+# What limits the rate of sign-ins and of the API: with several web processes they must count together.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "caiso_cache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+    if ENV.database_url
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "base.User"

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, QueryDict
 
@@ -117,7 +118,9 @@ class Listing:
         terms: list[Any] = []
         for column, descending in self.order:
             expression = column.kind.ordering(column.path or "")
-            terms.append(expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True))
+            # Only where there can be nothing: PostgreSQL's indexes have nothing at the other end, and would not be used.
+            last = _may_be_null(queryset.model, column.path or "") or None
+            terms.append(expression.desc(nulls_last=last) if descending else expression.asc(nulls_last=last))
         # The key last, so that equal rows never change places between two pages.
         return queryset.order_by(*terms, "pk")
 
@@ -283,6 +286,15 @@ class Listing:
             for value in self.params.getlist(name):
                 if value:
                     yield name, value
+
+
+def _may_be_null(model: type[Model], path: str) -> bool:
+    """Whether a row can have no value there; of what is not the model's own column, that is not known."""
+    try:
+        field = model._meta.get_field(path)
+    except FieldDoesNotExist:
+        return True
+    return bool(getattr(field, "null", True))
 
 
 def _without(key: str) -> dict[str, None]:

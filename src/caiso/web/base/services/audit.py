@@ -24,6 +24,8 @@ from caiso.web.base.models import AuditRecord, Unit, User
 from caiso.web.config.secrets import read_or_make_key
 
 MAX_VALUE = 2000
+# Beyond it databases write numbers in other ways than they were given, and the digest would no longer fit.
+LARGEST_NUMBER = 10**15
 MACHINE = "caiso"
 
 PlainValue = str | int | float | bool | None | list[Any] | dict[str, Any]
@@ -92,8 +94,10 @@ def snapshot(row: Model, fields: Iterable[str]) -> dict[str, Any]:
 
 def plain(value: Any) -> PlainValue:
     """A value as JSON holds it, bounded in length."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int | float) and abs(value) < LARGEST_NUMBER:  # also false for what is no number
+        return value + 0  # minus nought becomes nought
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, datetime | date):
@@ -104,7 +108,7 @@ def plain(value: Any) -> PlainValue:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    text = str(value)
+    text = str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}")
     return text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "…"
 
 
@@ -170,17 +174,21 @@ def _row(entry: Entry, *, actor: User | str | None, now: datetime) -> AuditRecor
     row = AuditRecord(
         at=now,
         actor_id=actor.pk if isinstance(actor, User) else None,
-        actor_label=_label(actor)[:200],
+        actor_label=_plain_label(_label(actor), 200),
         verb=entry.verb,
         subject_type=subject.type,
         subject_id=subject.id[:80],
-        subject_label=subject.label[:300],
+        subject_label=_plain_label(subject.label, 300),
         unit_id=unit_id,
         changes=orjson.loads(orjson.dumps(changes, option=orjson.OPT_NON_STR_KEYS)),
         salt=secrets.token_hex(16),
     )
     row.changes_digest = values_digest(row)
     return row
+
+
+def _plain_label(text: str, longest: int) -> str:
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:longest]
 
 
 def _label(actor: User | str | None) -> str:

@@ -7,10 +7,7 @@ meanwhile; last the audit anchor, cut at the head that the database copy knows. 
 recovery.
 """
 
-import os
-import shutil
 import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
@@ -21,13 +18,13 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from caiso import __version__
-from caiso.web.base.archive import Packed, UnableToBackUp, copy_tree, make_private, pack
+from caiso.web.base import postgres
+from caiso.web.base.archive import DUMP, Packed, UnableToBackUp, copy_tree, make_private, pack
 from caiso.web.base.models import AuditSeal, Backup, User
 from caiso.web.base.services import audit, facts
 from caiso.web.base.services.sealing import anchor_path
 
 DATABASE = "caiso.sqlite3"
-DUMP = "database.dump"
 IMMUTABLE = {"events"}
 BEFORE = ("keys", "state")
 AFTER = ("events", "content", "files", "wal", "events", "content", "files", "keys")
@@ -89,28 +86,17 @@ def _copy_sqlite(target: Path) -> int:
 
 
 def _dump_postgresql(target: Path) -> int:
-    program = shutil.which("pg_dump")
-    if program is None:
-        raise UnableToBackUp(
-            "pg_dump is not installed: install PostgreSQL's client programs, or back up the server itself"
-        )
     database = connection.settings_dict
+    where = {key.lower(): str(database[key] or "") for key in ("NAME", "HOST", "PORT", "USER", "PASSWORD")}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SELECT pg_export_snapshot()")
         picture = cursor.fetchone()[0]
         head = AuditSeal.objects.order_by("id").first()
-        where = {"--host": database["HOST"], "--port": database["PORT"], "--username": database["USER"]}
-        flags = [text for flag, value in where.items() if value for text in (flag, str(value))]
-        done = subprocess.run(  # noqa: S603 - a program found on PATH with arguments of our own settings
-            [program, "--format=custom", f"--snapshot={picture}", f"--file={target}", *flags, str(database["NAME"])],
-            env=os.environ | {"PGPASSWORD": str(database["PASSWORD"])},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    if done.returncode:
-        raise UnableToBackUp(f"pg_dump failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
+        try:
+            postgres.dump(postgres.Server(**where), target, snapshot=picture)
+        except postgres.UnableToDump as refusal:
+            raise UnableToBackUp(str(refusal)) from refusal
     return head.anchor_line if head else 0
 
 
