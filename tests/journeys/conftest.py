@@ -85,7 +85,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Seed:
     environment = clean_environment(data) | {"CAISO_DATA": str(data)}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     token = caiso(data, "token", "create", "load", "--scope", "ingest")["token"]
-    return Seed(data, str(token), json.loads(done.stdout)["logins"][0])
+    return Seed(data, str(token), json.loads(done.stdout.splitlines()[-1])["logins"][0])
 
 
 def stored(data: Path) -> dict[str, Any]:
