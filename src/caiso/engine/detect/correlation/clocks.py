@@ -25,7 +25,7 @@ class SourceClocks:
         if not times:
             return
         sources, arrivals = batch.column("source.id"), batch.column("ingest_time")
-        if len(set(map(_name, sources))) == 1:
+        if sources.count(sources[0]) == len(sources):
             self._note(_name(sources[0]), max(times), arrivals[-1])
         else:
             for source, time_us, arrival in zip(sources, times, arrivals, strict=True):

@@ -182,6 +182,9 @@ class Closing(Correlator):
     def save(self) -> Plain:
         return {**super().save(), "due": self._due, "silencing": self._silencing}
 
+    def _saved(self, key: str, state: KeyState) -> tuple[object, ...]:
+        return key, state.newest, 0, -1, [], state.times, state.whats, state.held
+
     def load(self, saved: Plain, taken: Callable[[list[Any]], Held]) -> None:
         super().load(saved, taken)
         self._silencing = saved["silencing"]

@@ -234,15 +234,16 @@ class Correlator:
     def _keys(self, stream: Stream, heard: Heard) -> Sequence[str | None]:
         names = self.logic.group_by
         if any(name in self.logic.aliases for name in names):
-            keys = [
+            keys: Sequence[str | None] = [
                 event_key(stream.batch.row(row), [self.field_of(name, rules) for name in names])
                 for row, rules in zip(heard.rows, heard.rules, strict=True)
             ]
         else:
-            column = stream.keys.of(names)
-            keys = [column[row] for row in heard.rows]
-        for place, firing in heard.moved.items():
-            keys[place] = firing.key if firing.group_by == names else None
+            keys = heard.of(stream.keys.of(names))
+        if heard.moved:
+            keys = list(keys)
+            for place, firing in heard.moved.items():
+                keys[place] = firing.key if firing.group_by == names else None
         return keys
 
     def counts(self, rules: tuple[str, ...]) -> bool:
@@ -298,14 +299,16 @@ class Correlator:
         return {
             "counters": asdict(self.counters),
             "look": self._next_look,
-            "keys": [
-                (
-                    key, state.newest, state.quiet_from, state.quiet_until, state.excused, state.times, state.whats,
-                    state.held,
-                )
-                for key, state in self.states.items()
-            ],
-        }  # fmt: skip
+            "keys": [self._saved(key, state) for key, state in self.states.items()],
+        }
+
+    def _saved(self, key: str, state: KeyState) -> tuple[object, ...]:
+        times, whats, held = state.times, state.whats, state.held
+        newest = state.latest()
+        gone = bisect_left(times, newest - self.keep_us)  # nothing will ask for them, they only wait to be cut
+        if gone:
+            times, whats, held = times[gone:], whats[gone:], held[gone:]
+        return key, newest, state.quiet_from, state.quiet_until, state.excused, times, whats, held
 
     def load(self, saved: Plain, taken: Callable[[list[Any]], Held]) -> None:
         """Take up what ``save`` gave; ``taken`` makes of a list what is held."""

@@ -72,6 +72,8 @@ class InOrder(_Stages):
     def __init__(self, rule: Rule, logic: Correlation, limits: Limits) -> None:
         super().__init__(rule, logic, limits)
         self.least = self._count = len(logic.rules)
+        self._last = self._count - 1
+        self._single = {1 << stage: stage for stage in range(self._count)}  # most events are one stage only
 
     def _advance(self, state: KeyState, time_us: int, what: Any) -> bool:
         span = self.span_us
@@ -82,7 +84,17 @@ class InOrder(_Stages):
             state.start = 0
         else:
             begins = state.tally
-        return _lengthen(begins, time_us, what, span)
+        stage = self._single.get(what, -1)
+        if stage < 0:
+            return _lengthen(begins, time_us, what, span)
+        if stage == 0:
+            begins[0] = time_us
+            return stage == self._last
+        before = begins[stage - 1]
+        if before < time_us - span:
+            return False
+        begins[stage] = before
+        return stage == self._last
 
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         if len(state.times) < self._count:

@@ -27,11 +27,11 @@ def value_column(correlator: Correlator, stream: Stream, heard: Heard, *, numeri
             for row, rules in zip(heard.rows, heard.rules, strict=True)
         ]
     elif numeric:
-        column = stream.batch.column(fields[0])
-        found = [number_of(column[row]) for row in heard.rows]
+        column = heard.of(stream.batch.column(fields[0]))
+        plain = set(map(type, column)) <= {int}
+        found = list(column) if plain else [number_of(value) for value in column]  # type: ignore[arg-type]
     else:
-        keys = stream.keys.of(fields)
-        found = [keys[row] for row in heard.rows]
+        found = list(heard.of(stream.keys.of(fields)))
     if heard.moved or correlator.logic.unless:
         for place, rules in enumerate(heard.rules):
             if place in heard.moved or not correlator.counts(rules):
