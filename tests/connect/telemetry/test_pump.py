@@ -404,10 +404,64 @@ def test_order_of_calls_is_held(tmp_path: Path) -> None:
     with pytest.raises(UnableToContinue, match="recover"):
         Pump(tmp_path).next_batch()
     bench = Bench(tmp_path)
-    bench.chat(1)
-    bench.batch()
+    for number in (1, 2):
+        bench.chat(number)
+        bench.batch()
     with pytest.raises(UnableToContinue, match="commit"):
         bench.pump.next_batch()
+
+
+def test_a_crash_with_a_batch_read_ahead_gives_both_back_in_their_order(bench: Bench) -> None:
+    bench.chat(1, 2)
+    first = bench.batch()
+    bench.chat(2, 3)  # 2 comes again: what was read ahead counts as accepted
+    second = bench.batch()
+    bench.pump.close()
+    assert second.duplicates == 1
+    bench.chat(4)
+    pump = Pump(bench.data)
+    recovery = pump.recover(bench.database.parts(), bench.database.offsets())
+    assert [orphan.part for orphan in recovery.orphans] == [first.part, second.part]
+    assert [orphan.offsets for orphan in recovery.orphans] == [first.offsets, second.offsets]
+    for orphan in recovery.orphans:
+        bench.database.commit(orphan, bench.detector.process(orphan.events))
+        pump.committed(orphan)
+    following = pump.next_batch()
+    assert following is not None
+    assert [event["span_id"] for event in following.events] == ["0000000000000004"]
+    assert bench.detector.counts == {"c1": 3}
+
+
+def test_batches_are_read_ahead_of_commits_through_crashes_and_snapshots(bench: Bench) -> None:
+    waiting: list[Batch] = []
+    for number in range(1, 20):
+        bench.chat(number)
+        waiting.append(bench.batch())
+        if len(waiting) == 2:
+            bench.commit(waiting[0])
+            part = waiting.pop(0).part
+            assert part is not None
+            if number % 3 == 0:
+                bench.pump.snapshot(part.number, bench.detector.snapshot())
+        if number % 5 == 0:
+            bench.pump.close()
+            bench.again()  # dies with one read ahead; what it left is taken up
+            waiting.clear()
+    for batch in waiting:
+        bench.commit(batch)
+    assert sorted(bench.stored()) == [f"{number:016x}" for number in range(1, 20)]
+    assert bench.detector.counts == {"c1": 19}
+    assert len(bench.database.signals()) == 6
+
+
+def test_nothing_is_read_ahead_of_a_batch_without_events(bench: Bench) -> None:
+    bench.send(b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": 5}]}]}]}', encoding=Encoding.JSON)
+    refused = bench.batch()
+    assert not len(refused.events)
+    bench.chat(1)
+    assert bench.pump.next_batch() is None
+    bench.commit(refused)
+    assert len(bench.batch().events) == 1
 
 
 def test_numbers_go_on_when_retention_has_emptied_the_list(bench: Bench) -> None:

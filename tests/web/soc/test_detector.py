@@ -1,6 +1,8 @@
 """Telemetry in the log becomes events, assets, alerts and a control's state, exactly once."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from caiso.connect.telemetry.keys import KeyRing
+from caiso.connect.telemetry.matching import Apart, EngineLost, Here
 from caiso.connect.telemetry.records import Encoding, Envelope, Signal, pack_envelope
 from caiso.connect.telemetry.wal import WalWriter
 from caiso.web.base.models import AuditRecord, Unit, User
@@ -18,6 +21,7 @@ from caiso.web.compliance.services.catalogue import take_library
 from caiso.web.compliance.services.evaluation import evaluate_controls, evaluate_touched
 from caiso.web.config.environment import environment
 from caiso.web.inventory.models import Asset
+from caiso.web.soc import detector as detector_module
 from caiso.web.soc import store
 from caiso.web.soc.detector import DetectorRun
 from caiso.web.soc.models import Alert, DetectionRule, EventPart, Feed, Reject, Source, WalOffset
@@ -143,7 +147,9 @@ def test_a_crash_before_the_transaction_loses_nothing(root: Unit, send: Callable
     send(request(*ATTACK_SPANS))
     crashed = DetectorRun(clock=lambda: NOW, owner="one")
     assert crashed.begin()
-    assert crashed.pump.next_batch() is not None  # the part is written; the process dies here
+    batch = crashed.pump.next_batch()
+    assert batch is not None
+    batch.wait()  # the part is written; the process dies here
     assert not Alert.objects.exists()
     successor = DetectorRun(clock=lambda: NOW, owner="one")
     assert successor.begin()
@@ -152,6 +158,50 @@ def test_a_crash_before_the_transaction_loses_nothing(root: Unit, send: Callable
     successor.step()
     assert EventPart.objects.count() == 1
     assert WalOffset.objects.exists()
+
+
+def test_the_engine_in_a_process_of_its_own_gives_the_same(
+    root: Unit, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector_module, "SLICE", 0)  # its memory is asked for between all batches
+    detector = DetectorRun(clock=lambda: NOW, apart=True)
+    send(request(*ATTACK_SPANS))
+    assert detector.begin()
+    first = detector.pump.next_batch()
+    assert first is not None
+    send(request(span("chat", 7, **{"gen_ai.operation.name": "chat", "user.id": "later"})))
+    detector._begin(first)
+    assert detector.step()
+    assert Source.objects.get().events == 2
+    detector.step()
+    assert Source.objects.get().events == 3
+    detector.end()
+    detector.close()
+    assert Alert.objects.filter(rule__slug="injected-instructions").count() == 1
+    again = DetectorRun(clock=lambda: NOW, owner="one", apart=True)
+    assert again.begin()
+    again.step()
+    again.close()
+    assert Alert.objects.filter(rule__slug="injected-instructions").count() == 1
+    assert Source.objects.get().events == 3
+
+
+def test_when_the_engine_dies_the_next_life_goes_on(root: Unit, send: Callable[..., None]) -> None:
+    send(request(*ATTACK_SPANS))
+    detector = DetectorRun(clock=lambda: NOW, owner="one", apart=True)
+    assert detector.begin()
+    assert isinstance(detector.engine, Apart)
+    os.kill(detector.engine.pid, signal.SIGKILL)
+    with pytest.raises(EngineLost, match="gone"):
+        detector.step()
+    detector.close()
+    assert not Alert.objects.exists()
+    successor = DetectorRun(clock=lambda: NOW, owner="one", apart=True)
+    assert successor.begin()
+    successor.step()
+    successor.close()
+    assert Alert.objects.filter(rule__slug="injected-instructions").count() == 1
+    assert Source.objects.get().events == 2
 
 
 def test_a_second_detector_waits(root: Unit, data: Path) -> None:
@@ -256,14 +306,15 @@ def test_one_event_that_trips_the_engine_does_not_blind_the_rest(
     send(request(span("chat", 7, **{"gen_ai.operation.name": "chat", "user.id": "tripping"}), *ATTACK_SPANS))
     detector = DetectorRun(clock=lambda: NOW)
     assert detector.begin()
-    process = detector.detector.process
+    assert isinstance(detector.engine, Here)
+    process = detector.engine.detector.process
 
     def trip(events: Any) -> Any:
         if any(event.get("user.id") == "tripping" for event in events):
             raise RuntimeError("a mistake of ours")
         return process(events)
 
-    monkeypatch.setattr(detector.detector, "process", trip)
+    monkeypatch.setattr(detector.engine.detector, "process", trip)
     detector.step()
     assert Alert.objects.filter(rule__slug="injected-instructions").count() == 1
     assert Source.objects.get().events == 3

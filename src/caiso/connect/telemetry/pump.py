@@ -9,8 +9,11 @@ One batch goes through these steps, and a crash between any two is repaired by `
 2. The caller matches ``batch.events`` and commits signals, the part's row and ``batch.offsets`` in ONE transaction.
    A crash before it leaves an *orphan*: a part with no row. ``recover`` hands it back as it is and moves the offsets
    over its ranges, so the log is not read a second time and its events cannot come twice or in another order.
-3. ``committed`` lets the pump go on. From time to time ``snapshot`` stores the detector's memory as of a part, and
+3. ``committed`` tells the pump. From time to time ``snapshot`` stores the detector's memory as of a part, and
    only then the log before that part is trimmed.
+
+One batch may be read ahead: while the caller matches batch N, batch N + 1 is normalised and written. A crash then
+leaves two orphans, which are handed back in their order.
 
 After a restart the detector is restored from the newest snapshot and processes the parts after it again, in order;
 the signals it repeats have the same ids and are suppressed by their unique id.
@@ -60,10 +63,11 @@ from caiso.errors import DomainError
 log = logging.getLogger(__name__)
 
 _NO_SOURCE: Final = "unknown"
+_AHEAD: Final = 2  # batches that may be taken and not committed
 
 
 class UnableToContinue(DomainError):
-    """The pump was asked for a batch while the one before is neither committed nor recovered."""
+    """The pump was asked for a batch while two before it are neither committed nor recovered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,7 @@ class Pump:
         self._after_part: dict[int, dict[str, Position]] = {}  # offsets after each part that no snapshot covers
         self._seen = _Window(self._settings.dedup_window)
         self._last_part = 0
-        self._open: Batch | None = None
+        self._open: list[Batch] = []  # taken and not committed, in order
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="part")
         self._ready = False
 
@@ -213,9 +217,7 @@ class Pump:
         self._offsets = dict(offsets)
         self._last_part = max((part.last_number for part in ordered), default=0)
         self._last_part = last_committed = max(self._last_part, last_part)
-        if self._open is not None:
-            wait([self._open.written])  # whatever became of it, nothing writes any more
-        self._open = None
+        self.close()
         self._after_part = {self._last_part: dict(offsets)}
         warnings = [
             f"half-written file {path} deleted"
@@ -279,11 +281,18 @@ class Pump:
     # -- one batch ----------------------------------------------------------------------------------------------
 
     def next_batch(self) -> Batch | None:
-        """Return the next batch, its part already durable, or None when the log has nothing new."""
+        """Return the next batch, whose part a thread writes, or None when the log has nothing new.
+
+        It may be asked for while the one before is not committed yet, but not after two such (``UnableToContinue``).
+        """
         if not self._ready:
             raise UnableToContinue("recover comes before the first batch")
-        if self._open is not None:
-            raise UnableToContinue("the batch before was not committed; commit it, or recover")
+        if len(self._open) >= _AHEAD:
+            raise UnableToContinue(f"{_AHEAD} batches before were not committed; commit them, or recover")
+        if any(batch.written.done() and batch.written.exception() for batch in self._open):
+            raise UnableToContinue("the batch before could not be written; recover")
+        if any(not len(batch.events) for batch in self._open):
+            return None  # its offsets stand nowhere yet, and no part may begin behind them
         ranges, envelopes = self._read()
         if not envelopes and not any(not damage.torn for damage in self._damage):
             self._damage.clear()
@@ -292,7 +301,8 @@ class Pump:
         draft = Draft(self._seen.is_new, self._settings.limits, self.redactors)
         draft.take(envelopes)
         batch = self._write(draft, ranges, envelopes[0][1].ingest_us if envelopes else 0)
-        self._open = batch
+        self._open.append(batch)
+        self._offsets = dict(batch.offsets)
         self._ready = True
         return batch
 
@@ -342,8 +352,16 @@ class Pump:
 
     def _write(self, draft: Draft, ranges: list[Range], hour_us: int) -> Batch:
         table, segments = draft.events()
+        self._last_part += bool(table.num_rows)
         written = self._writing.submit(
-            self._write_out, table, segments, draft, ranges, part_files.hour_of(hour_us), self._damaged()
+            self._write_out,
+            self._last_part,
+            table,
+            segments,
+            draft,
+            ranges,
+            part_files.hour_of(hour_us),
+            self._damaged(),
         )
         texts = _Texts(table.num_rows)
         for row, own in enumerate(segments):
@@ -353,6 +371,7 @@ class Pump:
 
     def _write_out(  # noqa: PLR0917 - all of a batch, handed over to the writing thread
         self,
+        number: int,
         table: pa.Table,
         segments: list[list[Segment]],
         draft: Draft,
@@ -370,7 +389,7 @@ class Pump:
             return None, rejects
         part = part_files.write_part(
             self.events_root,
-            self._last_part + 1,
+            number,
             table,
             hour=hour,
             ranges=ranges,
@@ -427,12 +446,11 @@ class Pump:
     # -- after the caller's transaction -------------------------------------------------------------------------
 
     def committed(self, batch: Batch) -> None:
-        """Tell that the batch's transaction is durable."""
-        self._offsets = dict(batch.offsets)
+        """Tell that the batch's transaction is durable; batches are committed in their order."""
         if batch.part is not None:
-            self._last_part = batch.part.number
             self._after_part[batch.part.number] = dict(batch.offsets)
-        self._open = None
+        if batch in self._open:
+            self._open.remove(batch)
 
     def snapshot(self, part: int, payload: bytes, *, label: str = "") -> int:
         """Store the detector's memory as of a committed part, then trim the log; returns the bytes that this freed."""
@@ -441,3 +459,8 @@ class Pump:
         freed = self._wal.trim(covered) if covered else 0
         self._after_part = {number: offsets for number, offsets in self._after_part.items() if number > part}
         return freed
+
+    def close(self) -> None:
+        """Return when nothing writes any more, whatever became of the batches that were taken."""
+        wait([batch.written for batch in self._open])
+        self._open = []

@@ -2,7 +2,8 @@
 
 Only one runs: it holds the lease, and every transaction checks the fence. After a crash the pump says what was
 written; the engine's memory comes from the newest snapshot and the parts after it, and signal ids that repeat
-are suppressed.
+are suppressed. Where there are two cores, matching has a process of its own (``matching``): while it matches one
+batch, this one reads the next and commits the one before.
 """
 
 import gc
@@ -12,14 +13,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from django.db import OperationalError, close_old_connections, connection
 
 from caiso.connect.telemetry import parts as part_files
+from caiso.connect.telemetry.matching import Apart, Engine, EngineLost, Here, usable_cores
 from caiso.connect.telemetry.pump import Batch, Pump
-from caiso.connect.telemetry.table import EventBatch
-from caiso.engine.detect.detector import Detector, UnableToRestore
 from caiso.engine.detect.signal import Signal
 from caiso.web.base.models import Unit
 from caiso.web.base.services.leases import acquire_lease, process_owner, release_lease
@@ -55,8 +56,10 @@ def utc_now() -> datetime:
 class DetectorRun:
     """One life of the detector: from the lease to the last committed batch."""
 
-    def __init__(self, *, clock: Clock = utc_now, owner: str = "") -> None:
+    def __init__(self, *, clock: Clock = utc_now, owner: str = "", apart: bool = False) -> None:
+        """``apart``: the engine gets a process of its own, and batches are read ahead."""
         self.clock = clock
+        self.apart = apart
         self.owner = owner or process_owner()
         self.data = environment().data
         self.memory = TrafficMemory()
@@ -65,6 +68,8 @@ class DetectorRun:
         self._covered = 0  # the part that the newest snapshot follows
         self._leaving: deque[tuple[datetime, list[str]]] = deque()  # replaced files and when they may go
         self._unsaved = self.events = 0
+        self._begun: Batch | None = None  # given to the engine, not committed yet
+        self._open = ExitStack()
         self._redaction: dict[str, list[str]] = {}
         self._dirty = True
 
@@ -78,12 +83,14 @@ class DetectorRun:
         if root is None:
             return False
         self.root = root
-        self.loaded = load_live_rules(self.data / "cache")
-        for problem in self.loaded.problems:
+        loaded = load_live_rules(self.data / "cache")
+        for problem in loaded.problems:
             log.error("rule is not used: %s", problem)
-        take_rules(self.loaded, now=self.clock())
+        take_rules(loaded, now=self.clock())
+        self.rules, self.label = loaded.rules, loaded.label
         self.states = rule_states()
         self.pump = Pump(self.data)
+        self._open.callback(self.pump.close)
         self.follow_settings()
         parts = queries.parts()
         last = max((part.last_number for part in parts), default=0)
@@ -92,35 +99,34 @@ class DetectorRun:
         )
         recovery = self.pump.recover(parts, ingest.committed_offsets(), last_part=last)
         self._covered = recovery.snapshot.part if recovery.snapshot else 0
-        self.detector = self._restored(self.loaded, recovery.snapshot.payload if recovery.snapshot else None)
+        self.engine = self._engine(loaded, recovery.snapshot.payload if recovery.snapshot else None)
+        del loaded  # with an engine apart, nobody here needs the compiled rules any more
+        gc.collect()
+        self._open.callback(self.engine.close)
         for part, events in recovery.replay:
             # The repeated signals are known by their ids; this refills the engine's memory only.
             again = Batch.of_part(None, events, {})
-            ingest.raise_replayed(
-                again, self.detector.process(events), part=part.number, root=self.root, now=self.clock()
-            )
+            self.engine.begin(events)
+            ingest.raise_replayed(again, self.engine.finish(), part=part.number, root=self.root, now=self.clock())
             self._keep_lease()
         for batch in recovery.orphans:
-            self._commit(batch)
+            self.engine.begin(batch.events)
+            self._commit(batch, self.engine.finish())
         return True
 
-    def _restored(self, loaded: LoadedRules, payload: bytes | None) -> Detector:
-        if payload is None:
-            return Detector(loaded.ruleset)
-        try:
-            return Detector.restore(loaded.ruleset, payload)
-        except UnableToRestore:
-            log.exception("the engine's memory starts empty")
-            return Detector(loaded.ruleset)
+    def _engine(self, loaded: LoadedRules, memory: bytes | None) -> Engine:
+        if self.apart:
+            return Apart(loaded.rules, memory, cache=self.data / "cache")
+        return Here(loaded.ruleset, memory)
 
     def step(self) -> bool:
-        """Take one batch from the log to alerts; False when there was nothing to do."""
+        """Take one batch from the log to alerts; False when there was little to do."""
         self._keep_lease()
-        batch = self.pump.next_batch()
+        batch = self._begun or self._begin(self.pump.next_batch())
         if batch is not None:
-            self._commit(batch)
+            self._finish(batch, ahead=self.pump.next_batch() if self.apart else None)
         now = time.monotonic()
-        if self._unsaved and (now - self._snapshot_at >= SNAPSHOT_SECONDS or self._unsaved >= SLICE * 10):
+        if self._begun is None and self._is_due(now):
             self.save()
         if self._dirty and now - self._coverage_at >= COVERAGE_SECONDS:
             self._coverage_at, self._dirty = now, False
@@ -128,12 +134,33 @@ class DetectorRun:
         if now - self._care_at >= CARE_SECONDS:
             self._care_at = now
             self.care()
-        return batch is not None and len(batch.events) >= QUIET_EVENTS
+        return self._begun is not None or (batch is not None and len(batch.events) >= QUIET_EVENTS)
+
+    def _begin(self, batch: Batch | None) -> Batch | None:
+        self._begun = batch
+        if batch is not None:
+            self.engine.begin(batch.events)
+        return batch
+
+    def _finish(self, batch: Batch, *, ahead: Batch | None) -> None:
+        """Commit the batch that the engine has, while it matches the next."""
+        signals = self.engine.finish()
+        now = time.monotonic()
+        # The engine's memory is asked for as of this batch: after it, before the next.
+        memory = self.engine.snapshot() if ahead is not None and self._is_due(now) else None
+        self._begin(ahead)
+        self._commit(batch, signals)
+        if memory is not None:
+            self._keep(memory)
+
+    def _is_due(self, now: float) -> bool:
+        """Whether the engine's memory should be kept."""
+        return bool(self._unsaved) and (now - self._snapshot_at >= SNAPSHOT_SECONDS or self._unsaved >= SLICE * 10)
 
     def drain(self) -> None:
         """Take everything that waits in the log, without the care and pauses of a long run."""
-        while (batch := self.pump.next_batch()) is not None:
-            self._commit(batch)
+        while (batch := self._begun or self._begin(self.pump.next_batch())) is not None:
+            self._finish(batch, ahead=None)
 
     def care(self) -> None:
         """Join small files, drop what is past its retention, delete what was replaced long enough ago."""
@@ -153,8 +180,7 @@ class DetectorRun:
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA optimize")  # without statistics the planner reads whole tables as they grow
 
-    def _commit(self, batch: Batch) -> None:
-        signals = self._detect(batch.events)
+    def _commit(self, batch: Batch, signals: list[Signal]) -> None:
         batch.wait()  # not inside the transaction: it holds the database's lock
         ingest.commit_batch(batch, signals, fence=self.fence, memory=self.memory, root=self.root, now=self.clock())
         self.pump.committed(batch)
@@ -164,31 +190,17 @@ class DetectorRun:
         if batch.part is not None:
             self._last_part = batch.part.number
 
-    def _detect(self, events: EventBatch) -> list[Signal]:
-        """The batch's signals. One event that trips a mistake of ours must not blind all detection: it is left out and logged.
-
-        In that case the events before it are seen a second time by correlations; a count may then be reached early,
-        which is the lesser harm.
-        """
-        try:
-            return self.detector.process(events)
-        except Exception:
-            log.exception("a batch of %s events could not be matched as a whole", len(events))
-        signals: list[Signal] = []
-        for event in events:
-            try:
-                signals += self.detector.process([event])
-            except Exception:
-                log.exception("event %s could not be matched and is left out of detection", event.get("event.id"))
-        return signals
-
     def save(self) -> None:
         """Keep the engine's memory beside the parts, so that a restart replays little and the log can be trimmed."""
         self._snapshot_at = time.monotonic()
         if self._unsaved:
-            self.pump.snapshot(self._last_part, self.detector.snapshot(), label=self.loaded.label)
-            self._unsaved = 0
-            self._covered = self._last_part
+            self._keep(self.engine.snapshot())
+
+    def _keep(self, memory: bytes) -> None:
+        self._snapshot_at = time.monotonic()
+        self.pump.snapshot(self._last_part, memory, label=self.label)
+        self._unsaved = 0
+        self._covered = self._last_part
 
     def follow_settings(self) -> None:
         """Take up what people set about sources; the next batch is read by it."""
@@ -211,8 +223,14 @@ class DetectorRun:
 
     def end(self) -> None:
         """Keep the memory and give the lease back, so that a successor need not wait."""
+        if self._begun is not None:
+            self._finish(self._begun, ahead=None)
         self.save()
         release_lease(ingest.LEASE, self.owner, now=self.clock())
+
+    def close(self) -> None:
+        """Let go of everything that a successor in this process will open anew, however this life ended."""
+        self._open.close()
 
 
 def run_detector(stop: threading.Event | None = None) -> None:
@@ -223,16 +241,18 @@ def run_detector(stop: threading.Event | None = None) -> None:
     gc.set_threshold(200_000, 20, 50)
     while not stop.is_set():
         close_old_connections()
-        run = DetectorRun()
+        run = DetectorRun(apart=usable_cores() > 1)
         try:
             if not run.begin():
                 stop.wait(1.0)
                 continue
             _loop(run, stop)
             run.end()
-        except (ingest.UnableToCommit, OperationalError) as error:
+        except (ingest.UnableToCommit, OperationalError, EngineLost) as error:
             log.warning("the detector starts over: %s", error)
             stop.wait(1.0)
+        finally:
+            run.close()
 
 
 def _loop(run: DetectorRun, stop: threading.Event) -> None:
