@@ -15,24 +15,42 @@ from typing import Any
 
 import pytest
 
+from caiso.connect.telemetry.matching import usable_cores
 from tests.cli.running import Platform, platform, start
 from tests.cli.test_supervisor import alive, wait_for
 from tests.journeys.conftest import Seed, settle, stored
 from tests.journeys.stream import Sender, post
 
 SENDERS = 3
-VICTIMS = ("detector", "web", "all", "worker")
+PROCESSES = 3
+VICTIMS = ("detector", "web", "all", "worker", *(("matcher",) if usable_cores() > 1 else ()))
 
 
 def kill(product: Platform, victim: str) -> None:
     """Kill one process, or the supervisor and all, once they run; returns when they are gone."""
-    wait_for(lambda: len(product.processes()) == len(VICTIMS) - 1, seconds=60)
+    wait_for(lambda: len(product.processes()) == PROCESSES, seconds=60)
     pids = product.processes()
-    chosen = [*pids.values(), product.process.pid] if victim == "all" else [pids[victim]]
+    if victim == "all":
+        chosen = [*pids.values(), product.process.pid]
+    elif victim == "matcher":
+        chosen = wait_for(lambda: matchers(product.processes()["detector"]), seconds=60)
+    else:
+        chosen = [pids[victim]]
     for pid in chosen:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not any(alive(pid) for pid in chosen), seconds=10)
+
+
+def matchers(parent: int) -> list[int]:
+    """The process that matches for a detector, once it runs."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may have just ended
+            ours = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent
+            if ours and b"telemetry.matching" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
 def parts(data: Path) -> set[Path]:
