@@ -36,7 +36,7 @@ nightly: ## soak, million-input fuzzing, full benchmarks, wheel installation, de
 lock: ## make requirements/*.txt again from pyproject.toml
 	@scripts/lock.sh
 
-docs: ## make docs/commands.md and docs/settings.md again
+docs: ## make the pages of docs/ that come from the code
 	@$(PY) -m scripts.reference
 
 screenshots: ## take the pictures of the README from a running demo

@@ -23,17 +23,21 @@ from caiso.engine.detect.correlation import (
 )
 from caiso.engine.detect.correlation.clocks import SourceClocks
 from caiso.engine.detect.correlation.occurrence import KINDS
+from caiso.engine.detect.costs import Costs
 from caiso.engine.detect.matcher import Ints, Matcher
-from caiso.engine.detect.rule import Correlation, Rule
+from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.ruleset import Ruleset
 from caiso.engine.detect.schema import SESSION_ALIAS
-from caiso.engine.detect.signal import Signal, entity_of, signal_id
+from caiso.engine.detect.signal import Signal, bounded_facts, entity_of, signal_id
 from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, reader_of, write_snapshot
+from caiso.engine.detect.statistics import Observer, observer_for
 
 MAX_SHOWN_EVENTS: Final = 200
 _DEFAULT_DEDUP: Final = (SESSION_ALIAS, "user.id", "gen_ai.agent.name", "service.name", "source.id")
 
 __all__ = ["Detector", "Limits", "Metrics", "UnableToRestore", "group_key"]
+
+Joining = Correlator | Observer[Any, Any]  # what listens to matches: both are fed, saved and counted in the same way
 
 
 @dataclass(slots=True)
@@ -52,15 +56,15 @@ class Detector:
     def __init__(self, ruleset: Ruleset, *, limits: Limits = LIMITS) -> None:
         self.ruleset = ruleset
         self.metrics = Metrics()
+        self.costs: Costs | None = None  # set by who wants to know what each rule costs
         self._matcher = Matcher(ruleset)
         self._clocks = SourceClocks()
         self._names = [rule.id for rule in ruleset.base]
         self._loud = np.array([rule.emits for rule in ruleset.base], dtype=np.bool_)
-        self._correlators: dict[str, Correlator] = {}
+        self._correlators: dict[str, Joining] = {}
         for rule in ruleset.correlations:
-            if isinstance(rule.logic, Correlation):
-                correlator = self._correlators[rule.id] = correlator_for(rule, rule.logic, limits)
-                correlator.listen(self._names)
+            correlator = self._correlators[rule.id] = _joining(rule, limits)
+            correlator.listen(self._names)
         self._waiting = any(correlator.logic.waits for correlator in self._correlators.values())
         self._heard = np.zeros(len(self._names), dtype=np.bool_)
         for correlator in self._correlators.values():
@@ -70,6 +74,8 @@ class Detector:
         """The signals that these events raise, in order of arrival."""
         batch: Batch = Events(events) if isinstance(events, Sequence) else events
         rows, rules = self._matcher.match(batch)
+        if self.costs is not None and self.costs.is_due(batch):
+            self.costs.measure(self._matcher, batch)
         self.metrics.events += len(batch)
         for number, count in enumerate(np.bincount(rules, minlength=len(self._names)).tolist()):
             if count:
@@ -95,8 +101,14 @@ class Detector:
             _ = stream.marks  # how time went on within the batch, before it is taken in as a whole
         self._clocks.advance(batch, stream.times)
         sightings = Sightings(batch, stream.heard_rows(self._heard) if self._correlators else ())
+        costs = self.costs
+        if costs is not None:
+            costs.listened += len(batch)
         for order, (name, correlator) in enumerate(self._correlators.items()):
+            begun = costs.meter() if costs is not None else 0.0
             firings = correlator.feed(stream, sightings)
+            if costs is not None:
+                costs.listening[name] += costs.meter() - begun
             if not firings:
                 continue
             self.metrics.hits[name] += len(firings)
@@ -127,7 +139,7 @@ class Detector:
             group_key=group_key(rule, event),
         )
 
-    def _correlated(self, correlator: Correlator, firing: Firing, batch: Batch, matches: tuple[Ints, Ints]) -> Signal:
+    def _correlated(self, correlator: Joining, firing: Firing, batch: Batch, matches: tuple[Ints, Ints]) -> Signal:
         rule = correlator.rule
         self.metrics.signals[rule.id] += 1
         ids, occurrence = firing.event_ids(), firing.occurrence()
@@ -156,6 +168,7 @@ class Detector:
             entity=occurrence.entity,
             matches=tuple(dict.fromkeys(spans)),
             group_key=key,
+            facts=bounded_facts(firing.facts),
         )
 
     def counters(self) -> dict[str, Any]:
@@ -207,7 +220,16 @@ class Detector:
         return detector
 
 
-def _state_digest(correlator: Correlator) -> str:
+def _joining(rule: Rule, limits: Limits) -> Joining:
+    """What listens for a rule, its memory empty."""
+    if isinstance(rule.logic, Statistic):
+        return observer_for(rule, rule.logic, limits)
+    if isinstance(rule.logic, Correlation):
+        return correlator_for(rule, rule.logic, limits)
+    raise TypeError(f"rule {rule.id} listens to no other")
+
+
+def _state_digest(correlator: Joining) -> str:
     """Changes when the correlation changes; a base rule may be improved without losing what was seen."""
     return f"{correlator.rule.digest}:{','.join(correlator.logic.heard)}"
 

@@ -19,10 +19,11 @@ from caiso.engine.detect.condition import SameAs, leaves
 from caiso.engine.detect.documents import Document, documents, line_of_word
 from caiso.engine.detect.metadata import Metadata, read_metadata
 from caiso.engine.detect.pattern import UnableToUsePattern
-from caiso.engine.detect.rule import Correlation, Rule
+from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.schema import FIELDS, SESSION_ALIAS
 from caiso.engine.detect.sigma_policy import POLICY
 from caiso.engine.detect.sigma_reader import MAX_LEAVES, UnableToReadRule, condition_of, correlation_of
+from caiso.engine.detect.statistics import read_statistic
 from caiso.engine.detect.taxonomy import Taxonomy, load_taxonomies, shipped_taxonomies
 from caiso.engine.packs import PackProblem, UnableToCompose, quoted
 
@@ -121,6 +122,8 @@ def _read_document(document: Document, path: Path, loading: _Loading) -> None:
         if metadata is None:
             return
         rule = _rule(document, path, metadata, loading)
+        if rule is None:
+            return
     except (SigmaError, UnableToReadRule, UnableToUsePattern) as error:
         problems.append(_problem(error, document, path))
     except (TypeError, AttributeError, KeyError, ValueError, IndexError, RecursionError) as error:
@@ -134,10 +137,15 @@ def _read_document(document: Document, path: Path, loading: _Loading) -> None:
             loading.rules.append(rule)
 
 
-def _rule(document: Document, path: Path, metadata: Metadata, loading: _Loading) -> Rule:
+def _rule(document: Document, path: Path, metadata: Metadata, loading: _Loading) -> Rule | None:
     value: dict[str, Any] = {key: part for key, part in _mapping(document).items() if key not in ("caiso", "tests")}
     logic: Any
-    if "correlation" in value:
+    if "statistic" in value:
+        logic, faults = read_statistic(document.root)
+        loading.problems.extend(PackProblem(path, line, message) for line, message in faults)
+        if logic is None:
+            return None
+    elif "correlation" in value:
         correlation = SigmaCorrelationRule.from_dict(value)
         logic = dataclasses.replace(correlation_of(correlation), unless=metadata.unless)
     else:
@@ -200,6 +208,8 @@ def _unknown_fields(rule: Rule, document: Document, path: Path) -> Problems:
         names += [name for name in rule.logic.group_by if name not in aliases]
         names += [name for mapping in aliases.values() for name in mapping.values()]
         names += [name for name in rule.logic.value_fields if name not in aliases]
+    elif isinstance(rule.logic, Statistic):
+        names += [*rule.logic.settings.key_fields, *rule.logic.settings.value_fields]
     else:
         for leaf in leaves(rule.logic):
             names.append(leaf.field)
@@ -261,7 +271,7 @@ def _with_filter(rule: SigmaRule, sigma_filter: SigmaFilter) -> SigmaRule:
 
 
 def _settled(rules: dict[str, Rule], loading: _Loading) -> tuple[Rule, ...]:
-    """Drops correlations whose base rules are missing or circular, and silences base rules that only feed others."""
+    """Drops what listens to rules that are missing or to itself, and silences base rules that only feed others."""
     by_uuid = {rule.uuid: rule.id for rule in rules.values() if rule.uuid}
     kept = {name: _with_ids(rule, by_uuid) for name, rule in rules.items()}
     changed = True
@@ -275,14 +285,17 @@ def _settled(rules: dict[str, Rule], loading: _Loading) -> tuple[Rule, ...]:
                 changed = True
     quiet: set[str] = set()
     for rule in kept.values():
-        if isinstance(rule.logic, Correlation) and not rule.logic.generate:
-            quiet.update(rule.logic.heard)
+        if not (isinstance(rule.logic, Correlation) and rule.logic.generate):
+            quiet.update(rule.heard)
     asked = {name for name, rule in kept.items() if rule.emits and (name not in quiet or name in loading.insisting)}
     return tuple(dataclasses.replace(rule, emits=name in asked) for name, rule in kept.items())
 
 
 def _with_ids(rule: Rule, by_uuid: Mapping[str, str]) -> Rule:
     logic = rule.logic
+    if isinstance(logic, Statistic):
+        named = tuple(by_uuid.get(name, name) for name in logic.rules)
+        return dataclasses.replace(rule, logic=dataclasses.replace(logic, rules=named))
     if not isinstance(logic, Correlation):
         return rule
     names = tuple(by_uuid.get(name, name) for name in logic.rules)
@@ -295,25 +308,21 @@ def _with_ids(rule: Rule, by_uuid: Mapping[str, str]) -> Rule:
 
 
 def _broken(rule: Rule, rules: Mapping[str, Rule]) -> str:
-    if not isinstance(rule.logic, Correlation):
-        return ""
-    for name in rule.logic.heard:
+    for name in rule.heard:
         if name not in rules:
-            return f"correlation refers to rule {quoted(name)}, expected the name of a loaded rule"
+            return f"{rule.kind} refers to rule {quoted(name)}, expected the name of a loaded rule"
     if rule.id in _reached(rule, rules):
-        return "correlation refers to itself through its rules"
+        return f"{rule.kind} refers to itself through its rules"
     return ""
 
 
 def _reached(rule: Rule, rules: Mapping[str, Rule]) -> set[str]:
     seen: set[str] = set()
-    waiting = list(rule.logic.heard) if isinstance(rule.logic, Correlation) else []
+    waiting = list(rule.heard)
     while waiting:
         name = waiting.pop()
         if name in seen or name not in rules:
             continue
         seen.add(name)
-        logic = rules[name].logic
-        if isinstance(logic, Correlation):
-            waiting.extend(logic.heard)
+        waiting.extend(rules[name].heard)
     return seen

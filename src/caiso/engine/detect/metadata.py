@@ -10,11 +10,10 @@ from typing import Annotated, Final, Literal
 
 from caiso.engine.detect.documents import Document
 from caiso.engine.detect.rule import DeployState, RuleTest, Severity
+from caiso.engine.detect.series import MAX_TEST_EVENTS, TestEvents, read_lines
 from caiso.engine.packs import Length, Reader, compose, line_at, quoted, to_plain
 from caiso.engine.packs.compose import Listing, Mapping, Node, Scalar
 
-TEST_BASE_US: Final = 1_790_000_000_000_000  # an arbitrary moment in 2026: tests run on event time
-MAX_TEST_EVENTS: Final = 500
 _ATLAS_TAG: Final = re.compile(r"atlas\.(aml\.t\d{4}(?:\.\d{3})?)")
 _OWASP_TAG: Final = re.compile(r"owasp\.((?:llm|asi|ml)(?:0[1-9]|10))\.(20\d\d)")
 _OWASP_YEARS: Final = {"llm": ("2025", "2026"), "asi": ("2026",), "ml": ("2023",)}
@@ -185,43 +184,14 @@ def _test(node: Node, rule: str, faults: list[Fault]) -> RuleTest | None:
     if not isinstance(events, list) or not events or not isinstance(defaults, dict):
         faults.append((node.line, "a test needs at least one event under events"))
         return None
-    filled = []
-    for event in events:
-        if not isinstance(event, dict):
-            faults.append((node.line, "a test event must be a mapping of field to value"))
-            return None
-        filled += _repeated({**defaults, **event})
-    if len(filled) > MAX_TEST_EVENTS:
-        faults.append((node.line, f"a test has {len(filled)} events, expected at most {MAX_TEST_EVENTS}"))
+    given = node.get("events") if isinstance(node, Mapping) else None
+    lines, wrong = read_lines(given, defaults) if given is not None else ([], [])
+    if wrong:
+        faults.extend(wrong)
         return None
     name = value["name"]
-    return RuleTest(name, value["fires"], _completed(filled, f"{rule}/{name}"))
-
-
-def _repeated(event: dict[str, object]) -> list[dict[str, object]]:
-    """One event, or ``repeat`` copies ``every`` seconds; ``{n}`` in a text becomes the copy's number."""
-    at, every = _seconds(event.pop("at", 0)), _seconds(event.pop("every", 1))
-    copies = event.pop("repeat", 1)
-    count = copies if isinstance(copies, int) and 0 < copies <= MAX_TEST_EVENTS + 1 else 1
-    return [
-        {"at": at + every * number}
-        | {key: part.replace("{n}", str(number)) if isinstance(part, str) else part for key, part in event.items()}
-        for number in range(count)
-    ]
-
-
-def _seconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _completed(events: list[dict[str, object]], name: str) -> tuple[dict[str, object], ...]:
-    ordered = sorted(events, key=lambda event: _seconds(event["at"]))
-    return tuple(
-        {
-            "event.id": f"{name}/{number}",
-            "time": TEST_BASE_US + int(_seconds(event["at"]) * 1_000_000),
-            "trace_id": name,
-            **{key: part for key, part in event.items() if key != "at"},
-        }
-        for number, event in enumerate(ordered)
-    )
+    made = TestEvents(lines, f"{rule}/{name}")
+    if len(made) > MAX_TEST_EVENTS:
+        faults.append((node.line, f"a test has {len(made)} events, expected at most {MAX_TEST_EVENTS}"))
+        return None
+    return RuleTest(name, value["fires"], made)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from caiso.engine.detect.condition import Condition
 
@@ -80,22 +81,52 @@ class Correlation:
         return averaged or self.relation not in ("gt", "gte")
 
 
+class StatisticSettings(Protocol):
+    """What a statistical method was asked for; each method has its own (``statistics``)."""
+
+    @property
+    def value_fields(self) -> tuple[str, ...]: ...
+
+    @property
+    def key_fields(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A statistical method over the matches of ``rules``, with memory of its own for each ``group_by`` key."""
+
+    method: str
+    rules: tuple[str, ...]
+    settings: StatisticSettings
+    group_by: tuple[str, ...] = ()
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """All rules that it listens to."""
+        return tuple(dict.fromkeys(self.rules))
+
+    @property
+    def waits(self) -> bool:
+        """False: it answers as samples come; what is missing when a window ends is a correlation's business."""
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class RuleTest:
     """Events that must make the rule fire, or must not; times start at zero and are filled in where absent."""
 
     name: str
     fires: bool
-    events: tuple[Mapping[str, object], ...]
+    events: Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One detection rule; ``logic`` is a question about one event or a correlation of other rules."""
+    """One detection rule; ``logic`` asks about one event, or joins or measures the matches of other rules."""
 
     id: str
     title: str
-    logic: Condition | Correlation
+    logic: Condition | Correlation | Statistic
     path: Path
     line: int
     digest: str  # of the document's text: state kept for another text is not reused
@@ -117,3 +148,15 @@ class Rule:
     @property
     def is_correlation(self) -> bool:
         return isinstance(self.logic, Correlation)
+
+    @property
+    def kind(self) -> str:
+        """``single``, ``correlation`` or ``statistic``."""
+        if isinstance(self.logic, Statistic):
+            return "statistic"
+        return "correlation" if self.is_correlation else "single"
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The rules whose matches it joins or measures."""
+        return self.logic.heard if isinstance(self.logic, Correlation | Statistic) else ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from caiso.engine.detect.detector import Detector
-from caiso.engine.detect.rule import Correlation, Rule
+from caiso.engine.detect.rule import Rule
 from caiso.engine.detect.ruleset import Ruleset
 
 
@@ -30,7 +30,7 @@ def run_tests(rules: Iterable[Rule], ruleset: Ruleset) -> list[TestResult]:
     for rule in rules:
         for test in rule.tests:
             detector = Detector(ruleset)
-            signals = detector.process(test.events)
+            signals = detector.process(tuple(test.events))
             fired = any(signal.rule_id == rule.id for signal in signals) or (
                 not rule.emits and detector.metrics.hits[rule.id] > 0
             )
@@ -52,8 +52,7 @@ def needed_fields(rules: Sequence[Rule], rule: Rule) -> tuple[str, ...]:
     """The fields without which a rule is blind, those of its base rules included."""
     by_id: Mapping[str, Rule] = {known.id: known for known in rules}
     names = dict.fromkeys(rule.needs)
-    if isinstance(rule.logic, Correlation):
-        for name in rule.logic.heard:
-            if name in by_id:
-                names.update(dict.fromkeys(needed_fields(rules, by_id[name])))
+    for name in rule.heard:
+        if name in by_id:
+            names.update(dict.fromkeys(needed_fields(rules, by_id[name])))
     return tuple(names)

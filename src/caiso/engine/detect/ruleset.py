@@ -27,7 +27,7 @@ from caiso.engine.detect.condition import (
 )
 from caiso.engine.detect.dense import DenseHolds, dense_evaluator
 from caiso.engine.detect.pattern import Pattern
-from caiso.engine.detect.rule import Correlation, Rule
+from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.scan import Backend, FieldScanner
 
 Ints = npt.NDArray[np.int64]
@@ -70,7 +70,10 @@ class FieldIndex:
 
 @dataclass(slots=True)
 class Ruleset:
-    """Rules ready to run; base rules by position, correlations in the order in which they may feed each other."""
+    """Rules ready to run; base rules by position, ``correlations`` in the order in which they may feed each other.
+
+    Statistics stand among the correlations: they listen to matches and can be listened to in the same way.
+    """
 
     rules: tuple[Rule, ...]
     base: tuple[Rule, ...]
@@ -107,9 +110,9 @@ def compile_ruleset(
     """
     chosen: Backend = backend if backend != "auto" else "hyperscan" if hyperscan_build.available() else "re2"
     rules = tuple(rules)
-    base = tuple(rule for rule in rules if not isinstance(rule.logic, Correlation))
+    base = tuple(rule for rule in rules if not isinstance(rule.logic, Correlation | Statistic))
     atoms = _Atoms()
-    conditions: list[Condition] = [rule.logic for rule in base if not isinstance(rule.logic, Correlation)]
+    conditions: list[Condition] = [rule.logic for rule in base if not isinstance(rule.logic, Correlation | Statistic)]
     for condition in conditions:
         for leaf in leaves(condition):
             if isinstance(leaf, TextMatch | Equals | Exists):
@@ -258,14 +261,14 @@ def _index(atoms: _Atoms) -> dict[str, FieldIndex]:
 
 
 def _in_feeding_order(rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """Correlations such that each comes after those that it listens to."""
-    waiting: Mapping[str, Rule] = {rule.id: rule for rule in rules if isinstance(rule.logic, Correlation)}
+    """Correlations and statistics such that each comes after those that it listens to."""
+    waiting: Mapping[str, Rule] = {rule.id: rule for rule in rules if rule.kind != "single"}
     ordered: dict[str, Rule] = {}
 
     def place(rule: Rule) -> None:
-        if rule.id in ordered or not isinstance(rule.logic, Correlation):
+        if rule.id in ordered:
             return
-        for name in rule.logic.heard:
+        for name in rule.heard:
             if name in waiting:
                 place(waiting[name])
         ordered[rule.id] = rule

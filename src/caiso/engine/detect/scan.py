@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -63,6 +63,17 @@ class FieldScanner:
         parts.append(self._re2(texts))
         parts.append(self._python(texts))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def engines(self) -> list[tuple[Callable[[Sequence[str]], Hits], list[int]]]:
+        """Each engine that looks at a text, with the patterns that it looks for."""
+        slow = set(self._left_over)
+        found: list[tuple[Callable[[Sequence[str]], Hits], list[int]]] = []
+        if self.backend == "hyperscan":
+            quick = [n for n, pattern in enumerate(self.patterns) if n not in slow and not pattern.always]
+            found.append((self._hyperscan, quick))
+        if slow:
+            found.append((self._re2 if self._re2_sets else self._python, sorted(slow)))
+        return [(scan, patterns) for scan, patterns in found if patterns]
 
     def _always(self, count: int) -> Hits:
         if not self._always_ids.size:

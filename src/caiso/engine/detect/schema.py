@@ -61,7 +61,7 @@ _KEYWORD: Final = (
     "aisoc.sandbox", "aisoc.trigger", "aisoc.agent.instance_id", "aisoc.delegation.chain", "aisoc.content.trust",
     "guardrail.verdict", "guardrail.policy", "guardrail.action",
     # models, artefacts and data
-    "model.id", "model.version", "model.digest", "input.fingerprint", "output.label", "output_granularity", "segment",
+    "model.id", "model.version", "model.digest", "input.features", "input.fingerprint", "output.label", "output_granularity", "segment",
     "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals",
     "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id",
     "config.target", "config.old", "config.new", "peer", "key_thumbprint",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 ENTITY_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -20,6 +20,10 @@ ENTITY_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "dataset": ("dataset.id",),
 }
 MAX_ENTITY_CHARS: Final = 256
+
+Facts = Mapping[str, str | int | float]  # what a page shows beside a firing: {"requests": 1214, "usual": "30 to 60"}
+MAX_FACTS: Final = 12
+MAX_FACT_CHARS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,13 @@ class Signal:
     entity: Mapping[str, str]
     matches: tuple[tuple[str, int, int], ...]
     group_key: str
+    facts: Facts = field(default_factory=dict)
+
+
+def bounded_facts(facts: Facts) -> dict[str, str | int | float]:
+    """So many facts, so long, and no more."""
+    kept = list(facts.items())[:MAX_FACTS]
+    return {name[:40]: value[:MAX_FACT_CHARS] if isinstance(value, str) else value for name, value in kept}
 
 
 def signal_id(rule_id: str, key: str, event_ids: Iterable[str]) -> str:
@@ -54,8 +65,8 @@ def entity_of(event: Mapping[str, object]) -> dict[str, str]:
     """Who and what an event is about, in clear, by kind of entity."""
     entity: dict[str, str] = {}
     for kind, fields in ENTITY_FIELDS.items():
-        for field in fields:
-            value = event.get(field)
+        for name in fields:
+            value = event.get(name)
             if value:
                 entity[kind] = str(value)[:MAX_ENTITY_CHARS]
                 break

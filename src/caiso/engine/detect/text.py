@@ -63,7 +63,10 @@ def text_of(value: object) -> str | list[str] | None:
         return [text for text in map(text_of, value) if isinstance(text, str)]
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS).decode()
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:  # a whole number beyond 64 bits, or half of a surrogate pair
+        return str(value)
 
 
 def texts_of(value: object) -> list[str]:

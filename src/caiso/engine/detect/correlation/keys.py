@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final
 
 from caiso.engine.detect.batch import Batch
@@ -12,7 +12,7 @@ from caiso.engine.detect.schema import is_content
 from caiso.engine.detect.text import fold, texts_of
 
 _KEY_CHARS: Final = 200
-_SEPARATOR: Final = "\x1f"
+SEPARATOR: Final = "\x1f"
 
 
 def key_part(name: str, value: object) -> str | None:
@@ -20,7 +20,7 @@ def key_part(name: str, value: object) -> str | None:
     texts = texts_of(value)
     if not texts:
         return None
-    text = texts[0] if len(texts) == 1 else _SEPARATOR.join(sorted(texts))
+    text = texts[0] if len(texts) == 1 else SEPARATOR.join(sorted(texts))
     if is_content(name) or len(text) > _KEY_CHARS:
         shape = " ".join(fold(text).split())
         return hashlib.blake2b(shape.encode("utf-8", "replace"), digest_size=12).hexdigest() if shape else None
@@ -30,7 +30,7 @@ def key_part(name: str, value: object) -> str | None:
 def event_key(event: Mapping[str, object], names: Sequence[str]) -> str | None:
     """The key of one event over several fields; None when it lacks one of them."""
     parts = [key_part(name, value_of(event, name)) for name in names]
-    return None if None in parts else _SEPARATOR.join(part for part in parts if part is not None)
+    return None if None in parts else SEPARATOR.join(part for part in parts if part is not None)
 
 
 class Keys:
@@ -40,6 +40,7 @@ class Keys:
         self._batch = batch
         self._parts: dict[str, Sequence[str | None]] = {}
         self._keys: dict[tuple[str, ...], Sequence[str | None]] = {}
+        self._made: dict[Hashable, Sequence[str | None]] = {}
 
     def of(self, names: tuple[str, ...]) -> Sequence[str | None]:
         """A key for every row, None where a field is missing."""
@@ -51,8 +52,15 @@ class Keys:
             elif not parts:
                 found = [""] * len(self._batch)
             else:
-                found = [None if None in row else _SEPARATOR.join(row) for row in zip(*parts, strict=True)]
+                found = [None if None in row else SEPARATOR.join(row) for row in zip(*parts, strict=True)]
             self._keys[names] = found
+        return found
+
+    def once(self, name: Hashable, make: Callable[[], Sequence[str | None]]) -> Sequence[str | None]:
+        """Keys that somebody makes in a way of its own, made once for all who ask under the same name."""
+        found = self._made.get(name)
+        if found is None:
+            found = self._made[name] = make()
         return found
 
     def parts(self, name: str) -> Sequence[str | None]:

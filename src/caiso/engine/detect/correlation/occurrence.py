@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from caiso.engine.detect.batch import Batch
-from caiso.engine.detect.signal import ENTITY_FIELDS, MAX_ENTITY_CHARS
+from caiso.engine.detect.signal import ENTITY_FIELDS, MAX_ENTITY_CHARS, Facts
 
 
 class Occurrence(NamedTuple):
@@ -95,6 +96,7 @@ class Firing(NamedTuple):
     entries: tuple[Entry, ...]
     group_by: tuple[str, ...]
     by_event: bool = True
+    facts: Facts = MappingProxyType({})
 
     @property
     def time_us(self) -> int:

@@ -97,6 +97,12 @@ class Stream:
         """The distinct rows in which a wanted base rule matched, ascending."""
         return _distinct(self._rows[wanted[self._rules]]).tolist()  # type: ignore[no-any-return]
 
+    def rows_of(self, name: str) -> list[int]:
+        """The rows in which one base rule matched, ascending."""
+        if name not in self._names:
+            return []
+        return self._rows[self._rules == self._names.index(name)].tolist()  # type: ignore[no-any-return]
+
     def heard(self, wanted: npt.NDArray[np.bool_], names: Sequence[str], sightings: Sightings) -> Heard:
         """Everything that a correlation over ``names`` hears; ``wanted`` marks its base rules by number."""
         chosen = wanted[self._rules]

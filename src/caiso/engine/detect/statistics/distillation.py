@@ -1,0 +1,202 @@
+"""LLM distillation: many accounts, or one, harvest answers with one template over ever other subjects.
+
+Prompts that begin or end with the same words form a campaign. It is reported when it is large, its prompts are all
+different, each account sends many, and two of three hold: most prompts ask for the reasoning behind the answer, their
+subjects hardly repeat, several accounts take part. A business that puts thousands of texts through one prompt has one
+account and one subject; an app with a template of its own has many users who ask little.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, ClassVar, Final
+
+import msgspec
+
+from caiso.engine.detect.correlation.stream import Stream
+from caiso.engine.detect.signal import Facts
+from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
+from caiso.engine.detect.statistics.settings import Fields, RuleName, Settings, Share
+from caiso.engine.detect.statistics.values import hash64, span_text, words
+from caiso.engine.packs import Between
+
+_FRAME: Final = 5  # words at the beginning or end by which prompts of one template are known
+_CAMPAIGNS: Final = 300
+_MEMBERS: Final = 100
+_SEEN: Final = 2_000  # different words that a campaign remembers
+_LATEST: Final = 60  # prompts over which the novelty of subjects is measured
+_LONG_WORD: Final = 5
+_FRAME_CHARS: Final = 80  # at either end
+_SUBJECT_CHARS: Final = 400  # where subjects are looked for; prompts may be very long
+_DIGITS: Final = str.maketrans(dict.fromkeys("0123456789", "0"))
+_SUBJECTS: Final = 25
+_SERIOUS: Final = 5  # prompts from which on a campaign is looked at closely
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationSettings(Settings):
+    """``prompts`` of one template within the timespan; ``accounts`` using it, ``reasoning`` and ``novelty`` as shares.
+
+    ``asks`` is the rule, among ``rules``, whose match says that a prompt asks for reasoning.
+    """
+
+    asks: RuleName
+    value: Fields = ("content.user",)
+    member: Fields = ("api_key.id", "user.id")
+    prompts: Annotated[int, Between(20, 100_000)] = 120
+    different: Share = 0.9
+    reasoning: Share = 0.6
+    novelty: Share = 0.3
+    accounts: Annotated[int, Between(2, 100)] = 3
+    each: Annotated[int, Between(1, 10_000)] = 15  # prompts of an account, on average
+    timespan: timedelta = timedelta(hours=6)
+    keys: Annotated[int, Between(1, 2_000)] = 50
+
+    naming: ClassVar[tuple[str, ...]] = ("value", "member")
+
+    def mistakes(self) -> Iterable[tuple[str, str]]:
+        if self.asks not in self.rules:
+            yield "asks", f"asks {self.asks}, expected one of the rules"
+
+
+class Campaign(msgspec.Struct):
+    """Prompts of one template."""
+
+    begun: int
+    count: int = 0
+    reasoning: int = 0
+    members: dict[str, int] = {}
+    looked_at: int = 0
+    bodies: set[int] = set()
+    seen: dict[int, int] = {}  # word -> in how many prompts
+    novelty: list[float] = []
+    reported: bool = False
+
+
+class DistillationState(State):
+    """The campaigns against one model or service, the one used longest ago first."""
+
+    campaigns: dict[int, Campaign] = {}  # noqa: RUF012
+
+
+class Prompt(msgspec.Struct):
+    """What is looked at of a prompt; only hashes of it are kept."""
+
+    frames: list[int]
+    text: str
+    reasoning: bool
+    member: str
+    body: int = 0
+
+    def hashed(self) -> int:
+        """A hash of the whole prompt."""
+        self.body = hash64(self.text)
+        return self.body
+
+    def subjects(self) -> list[int]:
+        """Hashes of its first long words."""
+        found = dict.fromkeys(words(self.text[:_SUBJECT_CHARS])[_FRAME:])
+        long = [word for word in found if len(word) >= _LONG_WORD][:_SUBJECTS]
+        return [zlib.crc32(word.encode("utf-8", "replace")) for word in long]
+
+
+class Distillation(Observer[DistillationSettings, DistillationState]):
+    """Template, breadth and elicitation of reasoning across accounts."""
+
+    settings_type = DistillationSettings
+    state_type = DistillationState
+
+    def columns(self, stream: Stream) -> Columns:
+        asking = frozenset(stream.rows_of(self.settings.asks))
+        return {**super().columns(stream), "": [row in asking for row in range(len(stream.batch))]}
+
+    def sample(self, columns: Columns, row: int) -> Prompt | None:
+        values = (columns[name][row] for name in self.settings.value)
+        text = next((value for value in values if isinstance(value, str) and value), None)
+        if text is None:
+            return None
+        frames = _frames(text)
+        if not frames:
+            return None
+        member = next((str(value)[:120] for name in self.settings.member if (value := columns[name][row])), "")
+        return Prompt(frames, text, bool(columns[""][row]), member)
+
+    def observe(self, state: DistillationState, seen: Seen) -> Facts | None:
+        found: Facts | None = None
+        for frame in seen.sample.frames:
+            campaign = state.campaigns.pop(frame, None)
+            if campaign is None or seen.time_us - campaign.begun > self.span_us:
+                campaign = Campaign(seen.time_us)
+            state.campaigns[frame] = campaign
+            if len(state.campaigns) > _CAMPAIGNS:
+                self._make_room(state)
+            self._join(campaign, seen.sample)
+            found = found or self._judge(state, campaign, seen)
+        return found
+
+    @staticmethod
+    def _make_room(state: DistillationState) -> None:
+        """The campaigns of few prompts go first, the oldest of them; the large ones are what is looked for."""
+        small = [frame for frame, campaign in state.campaigns.items() if campaign.count < _SERIOUS]
+        for frame in (small or list(state.campaigns))[: _CAMPAIGNS // 4]:
+            del state.campaigns[frame]
+
+    @staticmethod
+    def _join(campaign: Campaign, prompt: Prompt) -> None:
+        campaign.count += 1
+        campaign.reasoning += prompt.reasoning
+        if prompt.member in campaign.members or len(campaign.members) < _MEMBERS:
+            campaign.members[prompt.member] = campaign.members.get(prompt.member, 0) + 1
+        if campaign.count < _SERIOUS:
+            return
+        campaign.looked_at += 1
+        if len(campaign.bodies) < _SEEN:
+            campaign.bodies.add(prompt.body or prompt.hashed())
+        # Words that most prompts share belong to the template and say nothing of the subject.
+        hashes = prompt.subjects()
+        subjects = [word for word in hashes if campaign.seen.get(word, 0) <= campaign.count / 2]
+        if subjects:
+            campaign.novelty.append(sum(word not in campaign.seen for word in subjects) / len(subjects))
+            del campaign.novelty[:-_LATEST]
+        for word in hashes:
+            campaign.seen[word] = campaign.seen.get(word, 0) + 1
+        while len(campaign.seen) > _SEEN:
+            del campaign.seen[next(iter(campaign.seen))]
+
+    def _judge(self, state: DistillationState, campaign: Campaign, seen: Seen) -> Facts | None:
+        settings = self.settings
+        if campaign.reported or campaign.count < max(settings.prompts, settings.each * len(campaign.members)):
+            return None
+        different = len(campaign.bodies) / min(campaign.looked_at, _SEEN)
+        if different < settings.different:
+            return None
+        note(state, seen)
+        accounts = sum(count >= settings.each for count in campaign.members.values())
+        reasoning = campaign.reasoning / campaign.count
+        novelty = sum(campaign.novelty) / len(campaign.novelty) if campaign.novelty else 0.0
+        signs = [reasoning >= settings.reasoning, novelty >= settings.novelty, accounts >= settings.accounts]
+        if sum(signs) < 2:
+            return None
+        campaign.reported = True
+        return {
+            "prompts of one template": campaign.count,
+            "all different": f"{different:.0%}",
+            "ask for reasoning": f"{reasoning:.0%}",
+            "new words in each": f"{novelty:.0%}",
+            "accounts": accounts,
+            "within": span_text(seen.time_us - campaign.begun),
+        }
+
+
+def _frames(text: str) -> list[int]:
+    """The first words and the last, digits made equal; none of a prompt that is too short to have both."""
+    if len(text) < _FRAME_CHARS // 2:
+        return []
+    head = text[:_FRAME_CHARS].lower().split(None, _FRAME)[:_FRAME]
+    tail = text[-_FRAME_CHARS:].lower().rsplit(None, _FRAME)[-_FRAME:]
+    if len(head) < _FRAME or len(tail) < _FRAME:
+        return []
+    return [hash64(f"{place} {' '.join(part).translate(_DIGITS)}") for place, part in (("head", head), ("tail", tail))]

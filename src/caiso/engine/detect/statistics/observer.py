@@ -1,0 +1,226 @@
+"""One statistic with its memory: what every method shares.
+
+A method sees the matches of its base rules in order of arrival and answers at once, from event time and order alone;
+a stream gives the same firings however it is cut into batches, and after a restart. Memory is bounded by the number
+of keys, the one that was idle longest going first, and by what a method holds for each.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from caiso.engine.detect.correlation.bounds import Limits
+from caiso.engine.detect.correlation.keys import SEPARATOR, Keys
+from caiso.engine.detect.correlation.occurrence import Entry, Firing, Held, Sightings, opened
+from caiso.engine.detect.correlation.stream import Stream
+from caiso.engine.detect.rule import Rule, Statistic
+from caiso.engine.detect.signal import Facts
+from caiso.engine.detect.statistics.settings import Settings
+
+EVIDENCE: Final = 20  # events that a firing names
+FORGOTTEN_US: Final = 30 * 86_400_000_000  # a key that was silent for so long begins anew
+
+Plain = dict[str, Any]
+Columns = Mapping[str, Sequence[object]]
+
+
+class Seen(NamedTuple):
+    """One match as a method sees it: whose it is, when it happened, where it stands in the batch, and its value."""
+
+    key: str
+    time_us: int
+    row: int
+    held: Held
+    sample: Any
+
+
+class State(msgspec.Struct):
+    """What is remembered for one key."""
+
+    newest: int
+    quiet_until: int = -1
+    evidence: list[tuple[int, Any]] = []
+
+
+S = TypeVar("S", bound=State)
+P = TypeVar("P", bound=Settings)
+
+
+@dataclass(slots=True)
+class ObserverCounters:
+    """What a statistic could not use or had to forget."""
+
+    late: int = 0
+    ungrouped: int = 0
+    unusable: int = 0  # without the value that the method needs
+    suppressed: int = 0  # more of what was already reported
+    evicted_keys: int = 0
+
+
+class Observer(Generic[P, S]):
+    """One statistical rule with its state."""
+
+    settings_type: ClassVar[type[Settings]] = Settings
+    state_type: ClassVar[type[State]] = State
+
+    def __init__(self, rule: Rule, logic: Statistic, limits: Limits) -> None:
+        self.rule = rule
+        self.logic = logic
+        self.limits = limits
+        self.settings: P = logic.settings  # type: ignore[assignment]  # read as the method's own type
+        self.span_us = self.settings.span_us
+        self.states: OrderedDict[str, S] = OrderedDict()
+        self.counters = ObserverCounters()
+        self.most_keys = min(self.settings.keys, limits.max_keys)
+        self.base = np.zeros(0, dtype=np.bool_)
+
+    def listen(self, names: Sequence[str]) -> None:
+        """Take the base rules of a rule set, in order of their numbers."""
+        wanted = frozenset(self.logic.rules)
+        self.base = np.array([name in wanted for name in names], dtype=np.bool_)
+
+    @property
+    def listens(self) -> npt.NDArray[np.bool_]:
+        """By number of the base rule: whether this statistic hears it."""
+        return self.base
+
+    # -- one batch ----------------------------------------------------------------------------------------------
+
+    def feed(self, stream: Stream, sightings: Sightings) -> list[Firing]:
+        """Take in everything of a batch that this statistic listens to."""
+        heard = stream.heard(self.base, self.logic.heard, sightings)
+        if not heard.rows:
+            return []
+        keys = self._keys(stream.keys)
+        columns = self.columns(stream)
+        firings: list[Firing] = []
+        sampled, take = self.sample, self._take
+        for place, (row, time_us, held) in enumerate(zip(heard.rows, heard.times, heard.held, strict=True)):
+            key = keys[row] if place not in heard.moved else None  # what no event completed has no value to look at
+            if key is None:
+                self.counters.ungrouped += 1
+                continue
+            sample = sampled(columns, row)
+            if sample is None:
+                self.counters.unusable += 1
+                continue
+            firing = take(Seen(key, time_us, row, held, sample))
+            if firing is not None:
+                firings.append(firing)
+        return firings
+
+    def _keys(self, keys: Keys) -> Sequence[str | None]:
+        """A key for every row; None where a field is missing that must be there."""
+        settings = self.settings
+        return keys.once(
+            ("statistic", self.logic.group_by, settings.client, settings.apart),
+            lambda: _keys(keys, self.logic.group_by, settings.client, settings.apart),
+        )
+
+    def _take(self, seen: Seen) -> Firing | None:
+        key, time_us = seen.key, seen.time_us
+        state = self.states.get(key)
+        if state is None or time_us - state.newest > FORGOTTEN_US:
+            state = self._begin(seen)
+        elif time_us < state.newest - self.limits.lateness_us - self.span_us:
+            self.counters.late += 1
+            return None
+        self.states.move_to_end(key)
+        if time_us > state.newest:
+            state.newest = time_us
+        facts = self.observe(state, seen)
+        if facts is None:
+            return None
+        if seen.time_us <= state.quiet_until:
+            self.counters.suppressed += 1
+            return None
+        state.quiet_until = seen.time_us + self.settings.quiet_us
+        return self._firing(state, seen, facts)
+
+    def _begin(self, seen: Seen) -> S:
+        self.states.pop(seen.key, None)
+        while len(self.states) >= self.most_keys:
+            self.states.popitem(last=False)
+            self.counters.evicted_keys += 1
+        state = self.states[seen.key] = self.begin(seen)
+        return state
+
+    def _firing(self, state: S, seen: Seen, facts: Facts) -> Firing:
+        entries = [Entry(at, opened(held, at)) for at, held in state.evidence]
+        if not state.evidence or state.evidence[-1][1] is not seen.held:
+            entries.append(Entry(seen.time_us, opened(seen.held, seen.time_us)))
+        state.evidence = []
+        return Firing(seen.row, seen.key, tuple(entries[-EVIDENCE:]), self.logic.group_by, facts=facts)
+
+    # -- what a method is ---------------------------------------------------------------------------------------
+
+    def columns(self, stream: Stream) -> Columns:
+        """The columns that ``sample`` looks at."""
+        return {name: stream.batch.column(name) for name in self.settings.value_fields}
+
+    def sample(self, columns: Columns, row: int) -> Any:
+        """What the method needs of one event; None where it is not there."""
+        raise NotImplementedError
+
+    def begin(self, seen: Seen) -> S:
+        """The state of a key that is new."""
+        return self.state_type(newest=seen.time_us)  # type: ignore[return-value]  # the method's own type
+
+    def observe(self, state: S, seen: Seen) -> Facts | None:
+        """Take one match in; what is out of the ordinary, as facts that a page can show, or None."""
+        raise NotImplementedError
+
+    # -- snapshots ----------------------------------------------------------------------------------------------
+
+    def save(self) -> Plain:
+        """All state as plain data, the key that was idle longest first."""
+        return {"counters": asdict(self.counters), "keys": list(self.states.items()), "shared": self.shared()}
+
+    def load(self, saved: Plain, taken: Callable[[list[Any]], Held]) -> None:
+        """Take up what ``save`` gave; ``taken`` makes of a list what is held."""
+        self.counters = ObserverCounters(**saved["counters"])
+        for key, plain in saved["keys"]:
+            state = self.states[key] = msgspec.convert(plain, self.state_type)  # type: ignore[assignment]
+            state.evidence = [(at, taken(held)) for at, held in state.evidence]
+        self.take_shared(saved["shared"])
+
+    def shared(self) -> Any:
+        """What a method remembers across keys, as plain data."""
+        return None
+
+    def take_shared(self, plain: Any) -> None:
+        """Take up what ``shared`` gave."""
+
+
+def _keys(
+    keys: Keys, group_by: tuple[str, ...], client: tuple[str, ...], apart: tuple[str, ...]
+) -> Sequence[str | None]:
+    found = keys.of(group_by)
+    if client:
+        named = [keys.parts(name) for name in client]
+        clients = [next((part for part in parts if part), None) for parts in zip(*named, strict=True)]
+        found = _joined(found, clients) if group_by else clients
+    for name in apart:
+        found = _joined(found, [part or "" for part in keys.parts(name)])
+    return found
+
+
+def _joined(left: Sequence[str | None], right: Sequence[str | None]) -> list[str | None]:
+    return [
+        None if one is None or other is None else f"{one}{SEPARATOR}{other}" if one else other
+        for one, other in zip(left, right, strict=True)
+    ]
+
+
+def note(state: State, seen: Seen) -> None:
+    """Keep an event as evidence; the oldest goes when there are too many."""
+    state.evidence.append((seen.time_us, seen.held))
+    if len(state.evidence) > EVIDENCE:
+        del state.evidence[0]
