@@ -21,6 +21,7 @@ PART_OF = {
     "soc.IncidentClock": "incident",
     "soc.IncidentEntry": "incident",
     "soc.IncidentFact": "incident",
+    "soc.RiskAddition": "entity",
 }
 
 # model -> whose login alone sees the row

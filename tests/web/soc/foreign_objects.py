@@ -2,11 +2,19 @@
 
 from caiso.web.base.models import Unit
 from caiso.web.inventory.models import Asset
-from caiso.web.soc.models import Alert, DetectionRule, Incident, IncidentClock, Source, TechniqueCoverage
+from caiso.web.soc.models import (
+    Alert,
+    DetectionRule,
+    Incident,
+    IncidentClock,
+    RiskEntity,
+    Source,
+    TechniqueCoverage,
+)
 from tests.web.conftest import NOW
 
 # The explorer's threads are named by words, and rules are content of the product, the same for everybody.
-NOT_OBJECTS = {"event_thread", "rule_record", "rule_state", "rules", "GET /rules/{key}"}
+NOT_OBJECTS = {"event_thread", "rule_record", "rule_state", "rule_canary", "rules", "GET /rules/{key}"}
 
 
 def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
@@ -42,6 +50,9 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         covered=True,
         computed_at=NOW,
     )
+    entity = RiskEntity.objects.create(
+        key="theirs", kind="user", value="theirs", unit=unit, at=NOW, peak_at=NOW, first_at=NOW, last_at=NOW
+    )
     one, case = {"pk": alert.pk}, {"pk": incident.pk}
     return {
         **{f"alert_{deed}": one for deed in ("record", "acknowledge", "close", "reopen", "escalate", "suppress")},
@@ -49,10 +60,12 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         "incident_advance": {**case, "to": "triage"},
         "clock_record": {"pk": clock.pk},
         **{f"source_{deed}": {"pk": source.pk} for deed in ("record", "retry", "redaction")},
+        "entity_record": {"pk": entity.pk},
         "coverage_record": {"pk": coverage.pk},
         "alerts": {"key": str(alert.pk)},
         "incidents": {"key": str(incident.pk)},
         "sources": {"key": str(source.pk)},
+        "entities": {"key": str(entity.pk)},
         "technique_coverage": {"key": str(coverage.pk)},
         **{f"POST /alerts/{{pk}}/{deed}": one for deed in ("acknowledge", "close", "reopen")},
         "GET /incidents/{pk}/clocks": case,

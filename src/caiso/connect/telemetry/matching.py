@@ -17,6 +17,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from multiprocessing import Pipe
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from caiso.connect.telemetry.table import EventBatch
+from caiso.engine.detect.costs import Costs
 from caiso.engine.detect.detector import Detector, UnableToRestore
 from caiso.engine.detect.rule import Rule
 from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
@@ -39,6 +41,8 @@ _LEAVING_SECONDS: Final = 5.0
 T = TypeVar("T")
 
 Found = tuple[list[Signal], list[str]]  # signals, and what went wrong on the way
+Spent = tuple[dict[str, float], int]  # microseconds for each event, by rule, and over how many events
+_COSTS: Final = "costs"
 
 
 class EngineLost(DomainError):
@@ -57,6 +61,9 @@ class Engine(Protocol):
     def snapshot(self) -> bytes:
         """Its memory after the last batch that was finished; only while none is begun."""
 
+    def costs(self) -> Spent:
+        """What each rule cost since the last time; only while no batch is begun."""
+
     def close(self) -> None:
         """Let go of it."""
 
@@ -67,13 +74,21 @@ def usable_cores() -> int:
 
 
 def restored(ruleset: Ruleset, memory: bytes | None) -> tuple[Detector, str]:
-    """A detector with its memory, or an empty one and the reason why."""
+    """A detector with its memory, or an empty one and the reason why; it measures what each rule costs."""
+    detector, problem = None, ""
     if memory is not None:
         try:
-            return Detector.restore(ruleset, memory), ""
+            detector = Detector.restore(ruleset, memory)
         except UnableToRestore as error:
-            return Detector(ruleset), str(error)
-    return Detector(ruleset), ""
+            problem = str(error)
+    detector = detector or Detector(ruleset)
+    detector.costs = Costs(time.thread_time)
+    return detector, problem
+
+
+def spent(detector: Detector) -> Spent:
+    """What each rule cost since the last time; begins anew."""
+    return detector.costs.take() if detector.costs is not None else ({}, 0)
 
 
 def matched(detector: Detector, events: EventBatch) -> Found:
@@ -113,6 +128,9 @@ class Here:
     def snapshot(self) -> bytes:
         return self.detector.snapshot()
 
+    def costs(self) -> Spent:
+        return spent(self.detector)
+
     def close(self) -> None:
         self._begun.clear()
 
@@ -149,6 +167,11 @@ class Apart:
     def snapshot(self) -> bytes:
         self._send(None)
         return self._received(bytes)
+
+    def costs(self) -> Spent:
+        self._send(_COSTS)
+        measured, events = self._received(tuple)
+        return measured, events
 
     def close(self) -> None:
         self._link.close()
@@ -199,6 +222,9 @@ def serve(link: Connection) -> None:
         given = link.recv()
         if given is None:
             link.send(detector.snapshot())
+            continue
+        if given == _COSTS:
+            link.send(spent(detector))
             continue
         table, texts = given
         link.send(matched(detector, EventBatch(table, texts)))

@@ -12,12 +12,12 @@ from caiso.web.base.problems import Refused
 from caiso.web.base.register.api import register_endpoints
 from caiso.web.soc import queries
 from caiso.web.soc.models import Alert, Incident, IncidentClock
-from caiso.web.soc.registers import ALERTS, COVERAGE, INCIDENTS, RULES, SOURCES
+from caiso.web.soc.registers import ALERTS, COVERAGE, ENTITIES, INCIDENTS, RULES, SOURCES
 from caiso.web.soc.services import alerts as alert_services
 from caiso.web.soc.services import incidents as incident_services
 
 router = Router(tags=["security operations"])
-for register in (ALERTS, INCIDENTS, RULES, SOURCES, COVERAGE):
+for register in (ALERTS, INCIDENTS, RULES, ENTITIES, SOURCES, COVERAGE):
     register_endpoints(router, register)
 
 Severity = Literal["informational", "low", "medium", "high", "critical"]

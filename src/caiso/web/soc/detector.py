@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 from django.db import OperationalError, close_old_connections, connection
 
 from caiso.connect.telemetry import parts as part_files
-from caiso.connect.telemetry.matching import Apart, Engine, EngineLost, Here, usable_cores
+from caiso.connect.telemetry.matching import Apart, Engine, EngineLost, Here, Spent, usable_cores
 from caiso.connect.telemetry.pump import Batch, Pump
+from caiso.engine.detect.costs import with_base_rules
 from caiso.engine.detect.signal import Signal
 from caiso.web.base.models import Unit
 from caiso.web.base.services.leases import acquire_lease, process_owner, release_lease
@@ -28,6 +29,7 @@ from caiso.web.config.environment import environment
 from caiso.web.inventory.services.traffic import TrafficMemory
 from caiso.web.soc import queries
 from caiso.web.soc.services import ingest, storage
+from caiso.web.soc.services.budgets import keep_costs
 from caiso.web.soc.services.coverage import compute_technique_coverage
 from caiso.web.soc.services.loading import LoadedRules, load_live_rules, take_rules
 from caiso.web.soc.services.privacy import redaction_settings, redactors
@@ -64,7 +66,7 @@ class DetectorRun:
         self.data = environment().data
         self.memory = TrafficMemory()
         self.fence = 0
-        self._snapshot_at = self._coverage_at = self._lease_at = self._care_at = 0.0
+        self._snapshot_at = self._coverage_at = self._lease_at = self._care_at = self._costs_at = 0.0
         self._covered = 0  # the part that the newest snapshot follows
         self._leaving: deque[tuple[datetime, list[str]]] = deque()  # replaced files and when they may go
         self._unsaved = self.events = 0
@@ -148,14 +150,26 @@ class DetectorRun:
         now = time.monotonic()
         # The engine's memory is asked for as of this batch: after it, before the next.
         memory = self.engine.snapshot() if ahead is not None and self._is_due(now) else None
+        costs = self.engine.costs() if now - self._costs_at >= COVERAGE_SECONDS else None
         self._begin(ahead)
         self._commit(batch, signals)
+        if costs is not None:
+            self._tell(costs)
         if memory is not None:
             self._keep(memory)
 
     def _is_due(self, now: float) -> bool:
         """Whether the engine's memory should be kept."""
         return bool(self._unsaved) and (now - self._snapshot_at >= SNAPSHOT_SECONDS or self._unsaved >= SLICE * 10)
+
+    def tell_costs(self) -> None:
+        """Keep what each rule cost since the last time."""
+        self._tell(self.engine.costs())
+
+    def _tell(self, costs: Spent) -> None:
+        self._costs_at = time.monotonic()
+        measured, events = costs
+        keep_costs(with_base_rules(measured, self.rules), events=events, now=self.clock())
 
     def drain(self) -> None:
         """Take everything that waits in the log, without the care and pauses of a long run."""
@@ -226,6 +240,7 @@ class DetectorRun:
         if self._begun is not None:
             self._finish(self._begun, ahead=None)
         self.save()
+        self.tell_costs()
         release_lease(ingest.LEASE, self.owner, now=self.clock())
 
     def close(self) -> None:

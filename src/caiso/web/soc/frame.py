@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Max, Q
 from django.urls import reverse
+from django.utils import timezone
 
 from caiso.web.base import live, navigation, search
 from caiso.web.base.access import Viewer, visible
@@ -12,6 +13,7 @@ from caiso.web.base.record import Link, LinkGroup, relate
 from caiso.web.base.textindex import anywhere
 from caiso.web.inventory.models import Asset
 from caiso.web.soc import queries
+from caiso.web.soc.foresight import risk_now
 from caiso.web.soc.models import Alert, Incident, IncidentClock, IncidentEntry, Source
 
 
@@ -24,6 +26,7 @@ def join_frame() -> None:
         navigation.Item(
             "Incidents", "incidents_list", "urgent", "AISOC", "soc.view", 20, "i", queries.open_incident_count
         ),
+        navigation.Item("Entity risk", "entities_list", "user-exclamation", "AISOC", "soc.view", 45, group="Detection"),
         navigation.Item("Events", "events", "list-search", "AISOC", "soc.view", 30, "e"),
         navigation.Item("Detection rules", "rules_list", "radar", "AISOC", "soc.view", 40, "r", group="Detection"),
         navigation.Item(
@@ -33,12 +36,14 @@ def join_frame() -> None:
     )
     search.register("alerts", "Alerts", _find_alerts, permission="soc.view")
     search.register("incidents", "Incidents", _find_incidents, permission="soc.view")
+    search.register("entities", "Entity risk", _find_entities, permission="soc.view")
     search.register("rules", "Detection rules", _find_rules, permission="soc.view")
     live.register(live.Topic("alerts", _newest_alert, "soc.view"))
     live.register(live.Topic("incidents", _newest_incident, "soc.view"))
     live.register(live.Topic("sources", _newest_event, "soc.view"))
     relate("Asset", _links_of_asset)
     relate("Incident", _links_of_incident)
+    relate("Alert", _links_of_alert)
 
 
 def _find_alerts(viewer: Viewer, text: str, limit: int) -> Iterable[search.Result]:
@@ -95,6 +100,22 @@ def _links_of_asset(asset: Asset, viewer: Viewer) -> Iterable[LinkGroup]:
         Link(one.technique, reverse("coverage_record", args=[one.pk]), "not covered", "warn") for one in gaps[:8]
     )
     yield LinkGroup("Techniques not covered", blind, gaps.count())
+
+
+def _links_of_alert(alert: Alert, viewer: Viewer) -> Iterable[LinkGroup]:
+    now, half_life = timezone.now(), queries.risk_settings().half_life_hours
+    named = tuple(
+        Link(
+            one.value, one.get_absolute_url(), f"{one.get_kind_display()}, risk {risk_now(one, half_life, now=now):.0f}"
+        )
+        for one in queries.entities_of(viewer, alert)
+    )
+    yield LinkGroup("Entity risk", named)
+
+
+def _find_entities(viewer: Viewer, text: str, limit: int) -> Iterable[search.Result]:
+    for one in queries.entities(viewer).filter(value__icontains=text)[:limit]:
+        yield search.Result(one.value, one.get_absolute_url(), one.get_kind_display(), "user-exclamation")
 
 
 def _links_of_incident(incident: Incident, viewer: Viewer) -> Iterable[LinkGroup]:

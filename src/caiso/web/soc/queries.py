@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from django.db.models import Count, Exists, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
+from caiso.engine.detect.risk import RiskSettings
 from caiso.web.base.access import Viewer, visible
-from caiso.web.base.models import Person
+from caiso.web.base.models import Person, Setting
 from caiso.web.soc.models import (
     Alert,
     DetectionRule,
@@ -17,6 +18,7 @@ from caiso.web.soc.models import (
     IncidentClock,
     IncidentFact,
     Reject,
+    RiskEntity,
     Signal,
     Source,
     Suppression,
@@ -31,6 +33,7 @@ Row = TypeVar("Row", bound=Model)
 OPEN_ALERTS = (Alert.State.NEW, Alert.State.ACKNOWLEDGED, Alert.State.ESCALATED)
 QUIET = ("medium", "low", "informational")
 _OF_A_PART = ("number", "last_number", "path", "hour", "rows", "size", "first_us", "last_us")
+RISK_SETTING = "soc.risk"
 ALARMING_CLOCKS = ("running", "overdue")
 
 
@@ -74,10 +77,17 @@ def similar_alerts(alert: Alert, viewer: Viewer, *, limit: int = 8) -> list[Aler
     return list(alerts(viewer).filter(pk__in=keys).order_by("-last_event_at")[:limit])
 
 
+def signals_behind(alert: Alert) -> QuerySet[Signal]:
+    """The alert's own signals; of an alert about an entity's risk, those that added to it."""
+    if alert.contributions:
+        return Signal.objects.filter(uid__in=[one["signal"] for one in alert.contributions], unit=alert.unit_id)
+    return alert.signals.all()
+
+
 def event_ids(alert: Alert, *, limit: int = 200) -> list[str]:
     """The ids of the events behind the alert's signals, oldest signal first."""
     found: dict[str, None] = {}
-    for ids in alert.signals.order_by("at").values_list("event_ids", flat=True)[:limit]:
+    for ids in signals_behind(alert).order_by("at").values_list("event_ids", flat=True)[:limit]:
         found.update(dict.fromkeys(ids))
     return list(found)[:limit]
 
@@ -91,7 +101,7 @@ def cause_ids(alerts: "QuerySet[Alert]", *, limit: int = 2000) -> set[str]:
 def matches(alert: Alert) -> dict[str, dict[str, list[tuple[int, int]]]]:
     """{event id: {content field: [(start, end)]}} of what matched; a correlation's spans lie in the event that completed it."""
     found: dict[str, dict[str, list[tuple[int, int]]]] = {}
-    for ids, rows in alert.signals.values_list("event_ids", "matches")[:200]:
+    for ids, rows in signals_behind(alert).values_list("event_ids", "matches")[:200]:
         if ids:
             fields = found.setdefault(ids[-1], {})
             for field, start, end in rows:
@@ -170,6 +180,47 @@ def signals_of(viewer: Viewer, rule: DetectionRule, *, since: datetime) -> Query
     """Signals of a rule since a moment, shadow ones included."""
     rows = Signal.objects.filter(rule=rule, at__gte=since).select_related("alert")
     return visible(rows, viewer, "soc.view").order_by("-at")
+
+
+def risk_settings() -> RiskSettings:
+    """What the organisation decided, else what ships."""
+    row = Setting.objects.filter(key=RISK_SETTING).first()
+    if row is None:
+        return RiskSettings()
+    standard = RiskSettings()
+    return RiskSettings(
+        half_life_hours=row.value.get("half_life_hours", standard.half_life_hours),
+        thresholds={**standard.thresholds, **row.value.get("thresholds", {})},
+        tactics=row.value.get("tactics", standard.tactics),
+    )
+
+
+def entities(viewer: Viewer) -> QuerySet[RiskEntity]:
+    """Entities with risk in the viewer's units, the riskiest first; `half_life` in hours says how fast theirs fades."""
+    rows = RiskEntity.objects.select_related("unit").annotate(half_life=Value(risk_settings().half_life_hours))
+    return visible(rows, viewer, "soc.view")
+
+
+def entity_or_404(viewer: Viewer, pk: int) -> RiskEntity:
+    """One entity; outside the viewer's units it does not exist."""
+    return _one(entities(viewer), pk)
+
+
+def alerts_about(viewer: Viewer, entity: RiskEntity) -> QuerySet[Alert]:
+    """Alerts that name the entity, in its unit, newest first."""
+    column = {
+        "user": "subject_user", "agent": "agent", "api_key": "api_key", "model": "model", "service": "service",
+    }[entity.kind]  # fmt: skip
+    rows = alerts(viewer).filter(unit=entity.unit_id, **{column: entity.value[:200]})
+    return rows.order_by("-last_event_at")
+
+
+def entities_of(viewer: Viewer, alert: Alert) -> list[RiskEntity]:
+    """The entities that an alert names, the riskiest first."""
+    named = Q(pk__in=[])
+    for kind, value in alert.entity.items():
+        named |= Q(kind=kind, value=str(value)[:256])
+    return list(entities(viewer).filter(named, unit=alert.unit_id)[:8])
 
 
 def alerts_per_day(viewer: Viewer, *, now: datetime, days: int = 30) -> list[int]:

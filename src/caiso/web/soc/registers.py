@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 
 from caiso.errors import DomainError
 from caiso.web.base.access import Viewer
@@ -26,12 +27,16 @@ from caiso.web.base.register import (
     declare,
 )
 from caiso.web.soc import queries
-from caiso.web.soc.models import Alert, DetectionRule, Incident, Source
+from caiso.web.soc.foresight import risk_now
+from caiso.web.soc.models import Alert, DetectionRule, Incident, RiskEntity, Source
 from caiso.web.soc.services import alerts as alert_services
 from caiso.web.soc.services import incidents as incident_services
 
 ALERT_TONES = {"new": "bad", "acknowledged": "warn", "escalated": "info", "closed": "neutral"}
 INCIDENT_TONES = {"new": "bad", "triage": "bad", "investigating": "warn", "contained": "info", "closed": "neutral"}
+RULE_KINDS = (
+    ("single", "Single event"), ("correlation", "Correlation"), ("statistic", "Statistic"), ("risk", "Entity risk"),
+)  # fmt: skip
 RULE_TONES = {"live": "good", "canary": "warn", "shadow": "neutral"}
 
 
@@ -71,6 +76,10 @@ def _escalate(records: Sequence[Alert], *, actor: User, now: datetime) -> str:
         now=now,
     )
     return f"Opened {incident.reference}"
+
+
+def _risk_now(entity: RiskEntity) -> float:
+    return round(risk_now(entity, entity.half_life, now=timezone.now()))  # type: ignore[attr-defined]  # annotated
 
 
 ALERTS = declare(
@@ -203,11 +212,38 @@ RULES = declare(
             Column("title", "Rule", link=True, search=True, note=lambda rule: rule.slug),
             Column("severity", "Severity", Severity(), filter=True, sort=False),
             Column("state", "State", Choice(DetectionRule.State.choices, tones=RULE_TONES), filter=True),
-            Column("kind", "Kind", Choice((("single", "Single event"), ("correlation", "Correlation"))), filter=True),
+            Column("kind", "Kind", Choice(RULE_KINDS), filter=True),
             Column("techniques", "Techniques", Tags(), lookup=None),
             Column("tested", "Own tests pass", Flag(tones=("good", "bad")), value="tests_pass", filter=True),
             Column("signals", "Signals", Number()),
             Column("fired", "Last fired", Moment(), value="last_fired_at"),
+        ),
+    )
+)
+
+ENTITIES = declare(
+    Register(
+        name="entities",
+        one="entity",
+        many="Entity risk",
+        rows=queries.entities,
+        permission="soc.view",
+        url=lambda entity: entity.get_absolute_url(),
+        sort="-rank",
+        live="alerts",
+        icon="user-exclamation",
+        views=(("Users", "kind=user"), ("Agents", "kind=agent"), ("Keys", "kind=api_key")),
+        lead="Users, agents, keys, models and services that signals were about, the riskiest first. Risk fades by itself.",
+        empty_title="Nobody carries risk",
+        empty_text="No live rule fired on anything that has a name.",
+        columns=(
+            Column("value", "Entity", Text(mono=True), link=True, search=True),
+            Column("kind", "Kind", Choice(RiskEntity.Kind.choices), filter=True),
+            Column("rank", "Risk now", Number(), value=_risk_now, lookup="rank"),
+            Column("peak", "Highest", Number()),
+            Column("signals", "Signals", Number()),
+            Column("unit", "Unit", value="unit.name", search=True, shown=False),
+            Column("last", "Last signal", Moment(), value="last_at", filter=True),
         ),
     )
 )

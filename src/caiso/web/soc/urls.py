@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from caiso.web.base.register.pages import register_urls
 from caiso.web.soc import registers
-from caiso.web.soc.views import alerts, events, incidents, rules, sources
+from caiso.web.soc.views import alerts, entities, events, incidents, rules, sources
 
 urlpatterns: list[URLPattern] = [
     path("alerts/<int:pk>/", alerts.alert_record, name="alert_record"),
@@ -24,6 +24,9 @@ urlpatterns: list[URLPattern] = [
     path("events/<slug:by>/", events.event_thread, name="event_thread"),
     path("rules/<int:pk>/", rules.rule_record, name="rule_record"),
     path("rules/<int:pk>/state/<slug:to>/", rules.rule_state, name="rule_state"),
+    path("rules/<int:pk>/canary/", rules.rule_canary, name="rule_canary"),
+    path("entities/<int:pk>/", entities.entity_record, name="entity_record"),
+    path("risk/settings/", entities.risk_page, name="risk_settings"),
     path("sources/<int:pk>/", sources.source_record, name="source_record"),
     path("sources/<int:pk>/retry/", sources.source_retry, name="source_retry"),
     path("sources/<int:pk>/redaction/", sources.source_redaction, name="source_redaction"),
@@ -31,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     *register_urls(registers.ALERTS),
     *register_urls(registers.INCIDENTS),
     *register_urls(registers.RULES),
+    *register_urls(registers.ENTITIES),
     *register_urls(registers.SOURCES),
     *register_urls(registers.COVERAGE),
 ]

@@ -2,6 +2,7 @@
 
 from caiso.web.soc.models.alert import Alert, Signal, Suppression, UtcDay
 from caiso.web.soc.models.incident import Incident, IncidentClock, IncidentEntry, IncidentFact
+from caiso.web.soc.models.risk import RiskAddition, RiskEntity
 from caiso.web.soc.models.telemetry import (
     DetectionRule,
     EventPart,
@@ -22,6 +23,8 @@ __all__ = [
     "IncidentEntry",
     "IncidentFact",
     "Reject",
+    "RiskAddition",
+    "RiskEntity",
     "Signal",
     "Source",
     "Suppression",

@@ -73,6 +73,10 @@ class Alert(models.Model):
     service = models.CharField(max_length=200, blank=True)
     model = models.CharField(max_length=200, blank=True)
     entity = models.JSONField(default=dict)
+    # What the rule measured, such as {"queries": 1214, "usual": "30 to 60"}; of the latest signal.
+    facts = models.JSONField(default=dict)
+    # Of an alert about an entity's risk: the signals that added to it, with what each added.
+    contributions = models.JSONField(default=list)
     signal_count = models.PositiveIntegerField(default=0)
     first_event_at = models.DateTimeField()
     last_event_at = models.DateTimeField()
@@ -116,7 +120,7 @@ class Signal(models.Model):
     """One hit of a rule. Its id is computed from rule and events, so that a replay can never write it twice."""
 
     uid = models.CharField(max_length=32, unique=True)
-    # Null for shadow rules and for suppressed signals: counted, never an alert.
+    # Null for shadow rules, for suppressed signals and outside of a canary's share: counted, never an alert.
     alert = models.ForeignKey("soc.Alert", null=True, on_delete=models.CASCADE, related_name="signals")
     suppression = models.ForeignKey("soc.Suppression", null=True, on_delete=models.SET_NULL, related_name="signals")
     rule = models.ForeignKey("soc.DetectionRule", on_delete=models.PROTECT, related_name="signal_rows")
@@ -127,6 +131,7 @@ class Signal(models.Model):
     event_ids = models.JSONField(default=list)
     matches = models.JSONField(default=list)
     entity = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
     part = models.BigIntegerField()
 
     class Meta:

@@ -146,7 +146,8 @@ class DetectionRule(models.Model):
     description = models.TextField(blank=True)
     severity = models.CharField(max_length=14)
     state = models.CharField(max_length=8, choices=State.choices)
-    kind = models.CharField(max_length=20)  # single, correlation
+    kind = models.CharField(max_length=20)  # single, correlation, statistic, risk
+    content_only = models.BooleanField(default=False)  # it judges by what was said, not by what was done
     techniques = models.JSONField(default=list)
     owasp = models.JSONField(default=list)
     needs = models.JSONField(default=list)
@@ -162,6 +163,16 @@ class DetectionRule(models.Model):
     is_loaded = models.BooleanField(default=True)
     signals = models.BigIntegerField(default=0)
     last_fired_at = models.DateTimeField(null=True)
+    # Processor time for each event, as the detector measured it; null until it has seen enough.
+    cost_us = models.FloatField(null=True)
+    cost_events = models.BigIntegerField(default=0)
+    cost_at = models.DateTimeField(null=True)
+    # While a canary: for how many of a hundred entities it alerts, and in which unit (null: everywhere).
+    canary_share = models.PositiveSmallIntegerField(default=100)
+    canary_unit = models.ForeignKey("base.Unit", null=True, on_delete=models.SET_NULL, related_name="+")
+    state_at = models.DateTimeField(null=True)  # of the last change of state; verdicts before it are of another time
+    # Why the platform took a step back with it; emptied when a person decides on its state.
+    demoted_for = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering: ClassVar = ["title"]

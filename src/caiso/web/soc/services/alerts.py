@@ -1,5 +1,6 @@
 """Turning signals into alerts, and what an analyst does with an alert."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from caiso.web.base.services import audit, facts
 from caiso.web.base.services.workplace import notify
 from caiso.web.inventory.models import Asset, AssetState
 from caiso.web.soc.models import Alert, DetectionRule, Signal, Source, Suppression
+from caiso.web.soc.services.risk import RiskScene, add_risk
 from caiso.web.soc.services.scoring import score_alert
 
 # A signal that comes this long after the alert's last one is news again, not a repetition.
@@ -62,9 +64,15 @@ def raise_alerts(signals: Sequence[EngineSignal], *, around: Surroundings) -> li
     if not unseen:
         return []
     rules = DetectionRule.objects.in_bulk(list({signal.rule_id for signal in unseen.values()}), field_name="slug")
-    opened = [_raise_one(signal, rule=rules[signal.rule_id], around=around) for signal in unseen.values()]
+    opened, risky = [], []
+    for signal in unseen.values():
+        row, is_new = _raise_one(signal, rule=rules[signal.rule_id], around=around)
+        if row.alert is not None and is_new:
+            opened.append(row.alert)
+        if signal.state != "shadow" and row.suppression_id is None:
+            risky.append((signal, row))
     _count_signals(unseen.values(), rules=rules)
-    return [alert for alert in opened if alert is not None]
+    return opened + add_risk(risky, scene=RiskScene(rules, around.systems, around.now))
 
 
 def tell_about(alerts: Iterable[Alert], *, now: datetime) -> None:
@@ -95,13 +103,14 @@ def _count_signals(signals: Iterable[EngineSignal], *, rules: Mapping[str, Detec
         )
 
 
-def _raise_one(signal: EngineSignal, *, rule: DetectionRule, around: Surroundings) -> Alert | None:
+def _raise_one(signal: EngineSignal, *, rule: DetectionRule, around: Surroundings) -> tuple[Signal, bool]:
+    """The signal's row, and whether its alert is new. Shadow, suppressed and a canary outside of its share make none."""
     unit, asset, source = around.place(signal)
     suppression = _suppression_of(signal, rule=rule, now=around.now)
     alert, is_new = None, False
-    if signal.state != "shadow" and suppression is None:
+    if signal.state != "shadow" and suppression is None and _may_alert(signal, rule=rule, unit=unit):
         alert, is_new = _alert_for(signal, rule=rule, asset=asset, source=source, unit=unit, now=around.now)
-    Signal.objects.create(
+    row = Signal.objects.create(
         uid=signal.id,
         alert=alert,
         suppression=suppression,
@@ -113,9 +122,22 @@ def _raise_one(signal: EngineSignal, *, rule: DetectionRule, around: Surrounding
         event_ids=list(signal.event_ids)[:KEPT_EVENT_IDS],
         matches=[list(match) for match in signal.matches][:KEPT_MATCHES],
         entity=dict(signal.entity),
+        facts=dict(signal.facts),
         part=around.part,
     )
-    return alert if is_new else None
+    return row, is_new
+
+
+def _may_alert(signal: EngineSignal, *, rule: DetectionRule, unit: Unit) -> bool:
+    """A canary alerts in its unit and for its share of entities; the same entity is always on the same side."""
+    if signal.state != "canary":
+        return True
+    if rule.canary_unit_id and not unit.path.startswith(rule.canary_unit.path if rule.canary_unit else ""):
+        return False
+    if rule.canary_share >= 100:
+        return True
+    digest = hashlib.sha256(signal.group_key.encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:4], "big") % 100 < rule.canary_share
 
 
 def _alert_for(
@@ -133,13 +155,17 @@ def _alert_for(
         open_.signal_count += 1
         open_.first_event_at = min(open_.first_event_at, _moment(signal.first_time_us))
         open_.last_event_at = max(open_.last_event_at, last)
-        open_.save(update_fields=["signal_count", "first_event_at", "last_event_at"])
+        open_.facts = dict(signal.facts) or open_.facts
+        open_.save(update_fields=["signal_count", "first_event_at", "last_event_at", "facts"])
         return open_, False
-    entity = signal.entity
+    entity, others = signal.entity, _other_rules(signal, last)
+    severity = signal.severity
+    if rule.content_only and not others and severity not in ("informational", "low"):
+        severity = "low"  # words alone add risk; deeds, or another rule, make more of them
     score = score_alert(
-        severity=signal.severity,
+        severity=severity,
         criticality=_criticality(asset),
-        other_rules=_other_rules(signal, last),
+        other_rules=others,
         unmanaged=asset is not None and asset.state == AssetState.UNMANAGED,
         precision=rule_precision(rule),
     )
@@ -147,7 +173,7 @@ def _alert_for(
         group_key=signal.group_key,
         rule=rule,
         title=signal.rule_title,
-        severity=signal.severity,
+        severity=severity,
         score=score.points,
         score_reasons=list(score.reasons),
         is_canary=signal.state == "canary",
@@ -165,6 +191,7 @@ def _alert_for(
         service=entity.get("service", "")[:200],
         model=entity.get("model", "")[:200],
         entity=dict(entity),
+        facts=dict(signal.facts),
         signal_count=1,
         first_event_at=_moment(signal.first_time_us),
         last_event_at=last,

@@ -1,13 +1,17 @@
 """Bringing the packs' rules into the database with the result of their own tests; only the detector needs the engine for it."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
+from caiso.engine import detect as engine_detect
 from caiso.engine.detect.loader import load_rules
+from caiso.engine.detect.looks import is_content_only
 from caiso.engine.detect.rule import DeployState, Rule
 from caiso.engine.detect.rule_tests import needed_fields, run_tests
 from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
@@ -20,6 +24,9 @@ from caiso.web.soc.services.rules import rule_states
 
 SHIPPED = Path(__file__).resolve().parents[3] / "content" / "detections"
 PROBLEMS_SETTING = "soc.rule_problems"
+TESTS_SETTING = "soc.rule_tests"
+ENGINE = Path(engine_detect.__file__).parent
+_remembered: dict[str, Any] = {}  # of this process, where the database is new each time
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class LoadedRules:
     rules: tuple[Rule, ...]
     problems: tuple[PackProblem, ...]
     ruleset: Ruleset
+    digest: str  # of the documents and the engine: what decides whether the rules' own tests pass
 
     @property
     def label(self) -> str:
@@ -46,15 +54,25 @@ def load_live_rules(cache: Path) -> LoadedRules:
     found, problems = load_rules(*rule_folders())
     decided = rule_states()
     rules = tuple(replace(rule, state=DeployState(decided[rule.id])) if rule.id in decided else rule for rule in found)
-    return LoadedRules(rules, problems, compile_ruleset(rules, cache))
+    return LoadedRules(rules, problems, compile_ruleset(rules, cache), _digest(*rule_folders()))
+
+
+def _digest(*folders: Path) -> str:
+    """Changes with any rule document and with the engine."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.y*ml")):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(ENGINE.rglob("*.py")):
+        stat = path.stat()
+        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 @transaction.atomic
 def take_rules(loaded: LoadedRules, *, now: datetime) -> None:
     """Write every loaded rule and the result of its own tests; rules that left the packs are marked, never deleted."""
-    passed: dict[str, list[bool]] = {}
-    for result in run_tests(loaded.rules, loaded.ruleset):
-        passed.setdefault(result.rule_id, []).append(result.passed)
+    passed = _outcomes(loaded)
     known = {row.slug: row for row in DetectionRule.objects.all()}
     shown = [rule for rule in loaded.rules if rule.emits]
     for rule in shown:
@@ -63,15 +81,30 @@ def take_rules(loaded: LoadedRules, *, now: datetime) -> None:
         _fill(row, rule, loaded.rules)
         row.tests, row.tests_pass, row.tested_at = len(outcomes), bool(outcomes) and all(outcomes), now
         row.save()
-    DetectionRule.objects.exclude(slug__in=[rule.id for rule in shown]).update(is_loaded=False)
+    DetectionRule.objects.exclude(slug__in=[rule.id for rule in shown]).exclude(kind="risk").update(is_loaded=False)
     Setting.objects.update_or_create(key=PROBLEMS_SETTING, defaults={"value": _texts(loaded.problems)})
     facts.touched("detection_rules", now=now)
+
+
+def _outcomes(loaded: LoadedRules) -> dict[str, list[bool]]:
+    """Whether each test of each rule passes; asked again only when rules or engine changed: it takes seconds."""
+    row = Setting.objects.filter(key=TESTS_SETTING).first()
+    kept = row.value if row else _remembered
+    if kept.get("of") == loaded.digest:
+        return dict(kept["passed"])
+    passed: dict[str, list[bool]] = {}
+    for result in run_tests(loaded.rules, loaded.ruleset):
+        passed.setdefault(result.rule_id, []).append(result.passed)
+    _remembered.update({"of": loaded.digest, "passed": passed})
+    Setting.objects.update_or_create(key=TESTS_SETTING, defaults={"value": dict(_remembered)})
+    return passed
 
 
 def _fill(row: DetectionRule, rule: Rule, rules: Iterable[Rule]) -> None:
     row.title, row.description, row.severity = rule.title[:300], rule.description, rule.severity.value
     row.state = rule.state.value
-    row.kind = "correlation" if rule.is_correlation else "single"
+    row.kind = rule.kind
+    row.content_only = is_content_only(rule)
     row.techniques, row.owasp = list(rule.techniques), list(rule.owasp)
     row.needs = list(needed_fields(tuple(rules), rule))
     row.false_positives, row.response = list(rule.falsepositives), rule.response

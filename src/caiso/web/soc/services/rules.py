@@ -33,9 +33,17 @@ def change_rule_state(rule: DetectionRule, *, to: str, actor: User, now: datetim
         raise UnableToPromote(f"a {rule.state} rule becomes {order[order.index(rule.state) + 1]} first")
     if step > 0 and not rule.tests_pass:
         raise UnableToPromote("the rule's own tests fail; mend them first")
+    if rule.kind == "risk":
+        raise UnableToPromote("this rule has no document; its settings decide when it alerts")
     before, rule.state = rule.state, to
-    rule.save(update_fields=["state"])
-    Setting.objects.update_or_create(key=STATES_SETTING, defaults={"value": {**rule_states(), rule.slug: to}})
+    rule.state_at, rule.demoted_for = now, ""
+    rule.save(update_fields=["state", "state_at", "demoted_for"])
+    keep_state(rule.slug, to)
     audit.record(actor=actor, verb="rule.state", subject=rule, changes={"state": [before, to]}, now=now)
     facts.touched("detection_rules", now=now)
     return rule
+
+
+def keep_state(slug: str, state: str) -> None:
+    """Let the detector take a rule up in this state, whatever its document says."""
+    Setting.objects.update_or_create(key=STATES_SETTING, defaults={"value": {**rule_states(), slug: state}})

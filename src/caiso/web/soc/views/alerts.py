@@ -40,6 +40,7 @@ def alert_record(request: PageRequest, pk: int) -> HttpResponse:
             badges=_badges(alert),
             facts=_facts(alert),
             tabs=(
+                *_contributions_tab(alert),
                 Tab("evidence", "Evidence", "soc/alert_evidence.html"),
                 Tab("rule", "Rule", "soc/alert_rule.html"),
                 Tab("similar", "Similar", "soc/alert_similar.html"),
@@ -64,6 +65,13 @@ def alert_record(request: PageRequest, pk: int) -> HttpResponse:
     if context["tab"] == "similar":
         context["similar"] = queries.similar_alerts(alert, request.viewer)
     return render(request, "soc/alert_record.html", context)
+
+
+def _contributions_tab(alert: Alert) -> tuple[Tab, ...]:
+    """Of an alert about an entity's risk, first what added to it."""
+    if not alert.contributions:
+        return ()
+    return (Tab("risk", "What added to it", "soc/alert_contributions.html", count=len(alert.contributions)),)
 
 
 def _badges(alert: Alert) -> list[Badge]:

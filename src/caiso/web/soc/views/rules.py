@@ -13,9 +13,12 @@ from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, record_context
 from caiso.web.soc import queries
+from caiso.web.soc.figures import error_rates
+from caiso.web.soc.forms import CanaryForm
 from caiso.web.soc.models import DetectionRule
-from caiso.web.soc.registers import RULE_TONES
+from caiso.web.soc.registers import RULE_KINDS, RULE_TONES
 from caiso.web.soc.services.alerts import rule_precision
+from caiso.web.soc.services.budgets import Budgets, budgets, change_canary, verdicts_since
 from caiso.web.soc.services.rules import change_rule_state
 
 
@@ -24,7 +27,8 @@ def rule_record(request: PageRequest, pk: int) -> HttpResponse:
     """What a rule asks, whether its own tests pass, and what it found."""
     rule = queries.rule_or_404(pk)
     since = timezone.now() - timedelta(days=30)
-    precision = rule_precision(rule)
+    limits = budgets()
+    may_change = request.viewer.may("soc.rules") and rule.kind != "risk"
     context = record_context(
         request,
         request.viewer,
@@ -38,17 +42,7 @@ def rule_record(request: PageRequest, pk: int) -> HttpResponse:
                 Badge(rule.get_state_display(), RULE_TONES[rule.state]),
                 Badge("own tests pass" if rule.tests_pass else "own tests fail", "good" if rule.tests_pass else "bad"),
             ),
-            facts=(
-                Fact("Rule id", rule.slug),
-                Fact("ATLAS techniques", ", ".join(rule.techniques)),
-                Fact("OWASP", ", ".join(rule.owasp)),
-                Fact("Own tests", rule.tests),
-                Fact("Signals", rule.signals),
-                Fact("Precision", "fewer than 5 verdicts" if precision is None else f"{precision:.0%}"),
-                Fact("Last fired", rule.last_fired_at, kind="moment"),
-                Fact("Needs fields", ", ".join(rule.needs)),
-                Fact("Playbook", rule.response),
-            ),
+            facts=_rule_facts(rule, limits),
             tabs=(
                 Tab("signals", "Signals, 30 days", "soc/rule_signals.html"),
                 Tab("text", "Rule text", "soc/rule_text.html"),
@@ -57,16 +51,63 @@ def rule_record(request: PageRequest, pk: int) -> HttpResponse:
             deeds=_state_deeds(rule, request),
             extra={
                 "rule": rule,
+                "measured": error_rates().get(rule.slug),
+                "canary_form": CanaryForm(viewer=request.viewer, initial=_canary(rule))
+                if may_change and rule.state == DetectionRule.State.CANARY
+                else None,
                 "signals": queries.signals_of(request.viewer, rule, since=since)[:100],
                 "suppressions": queries.suppressions(request.viewer, rule),
             },
         ),
     )
-    return render(request, "shell/record.html", context)
+    return render(request, "soc/rule_record.html", context)
+
+
+def _rule_facts(rule: DetectionRule, limits: Budgets) -> tuple[Fact, ...]:
+    precision = rule_precision(rule)
+    told, _ = verdicts_since([rule]).get(rule.pk, (0, 0))
+    cost = "not measured yet" if rule.cost_us is None else f"{rule.cost_us:.2f} µs an event of {limits.cost_us:g}"
+    return (
+        Fact("Rule id", rule.slug),
+        Fact("Kind", dict(RULE_KINDS).get(rule.kind, rule.kind)),
+        Fact("ATLAS techniques", ", ".join(rule.techniques)),
+        Fact("OWASP", ", ".join(rule.owasp)),
+        Fact("Own tests", rule.tests),
+        Fact("Signals", rule.signals),
+        Fact("Precision", "fewer than 5 verdicts" if precision is None else f"{precision:.0%}"),
+        Fact("Verdicts in this state", f"{told}, judged from {limits.verdicts}"),
+        Fact("Cost", cost),
+        Fact("Judges by", "what was said" if rule.content_only else "what was done"),
+        Fact("Last fired", rule.last_fired_at, kind="moment"),
+        Fact("Needs fields", ", ".join(rule.needs)),
+        Fact("Playbook", rule.response),
+    )
+
+
+def _canary(rule: DetectionRule) -> dict[str, object]:
+    return {"share": rule.canary_share, "unit": rule.canary_unit.slug if rule.canary_unit else ""}
+
+
+@page("soc.rules")
+@require_POST
+def rule_canary(request: PageRequest, pk: int) -> HttpResponse:
+    """Say for which share of entities, and where, a canary alerts."""
+    rule = queries.rule_or_404(pk)
+    form = CanaryForm(request.POST, viewer=request.viewer)
+    if not form.is_valid():
+        messages.error(request, "Give a share from 1 to 100 percent, and a unit of yours or none.")
+        return redirect("rule_record", pk=pk)
+    try:
+        told = form.cleaned_data
+        change_canary(rule, share=told["share"], unit=told["unit"], actor=request.user, now=timezone.now())
+        messages.success(request, "The canary alerts there from the next batch of events on.")
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("rule_record", pk=pk)
 
 
 def _state_deeds(rule: DetectionRule, request: PageRequest) -> list[Deed]:
-    if not request.viewer.may("soc.rules"):
+    if not request.viewer.may("soc.rules") or rule.kind == "risk":
         return []
     order = [state.value for state in DetectionRule.State]
     place = order.index(rule.state)
