@@ -142,7 +142,14 @@ def visit(chromium: Browser, served: Served) -> Iterator[Callable[..., Visit]]:
                 [{"name": settings.SESSION_COOKIE_NAME, "value": session_key(user), "url": served.address}]
             )
         made = Visit(context.new_page(), served.address)
-        made.page.on("console", lambda message: made.errors.append(message.text) if message.type == "error" else None)
+        made.page.on(
+            "console",
+            lambda message: (
+                made.errors.append(f"{message.text} {message.location.get('url', '')}")
+                if message.type == "error"
+                else None
+            ),
+        )
         made.page.on("pageerror", lambda error: made.errors.append(str(error)))
         visits.append(made)
         return made

@@ -100,6 +100,20 @@ def test_an_incident_that_stands_still_wakes_no_check(incident: Incident, lead: 
     assert set(incident.clocks.values_list("computed_at", flat=True)) == {later}
 
 
+def test_closing_an_incident_closes_its_alerts_and_makes_up_no_verdict(
+    incident: Incident, alert: Alert, lead: User
+) -> None:
+    incidents.update_incident(incident, changes={"review": "What we learned."}, actor=lead, now=NOW)
+    for step in ("investigating", "contained", "eradicated", "recovered", "review"):
+        incidents.advance_incident(incident, to=step, actor=lead, now=NOW)
+    alert.refresh_from_db()
+    assert alert.state == "escalated"
+    incidents.advance_incident(incident, to="closed", actor=lead, now=NOW)
+    alert.refresh_from_db()
+    assert (alert.state, alert.closed_at, alert.verdict) == ("closed", NOW, "")
+    assert AuditRecord.objects.filter(subject_type="Alert", subject_id=str(alert.pk), verb="close").count() == 1
+
+
 def test_a_law_that_does_not_bite_yet_is_pending_and_never_alarms(incident: Incident, lead: User) -> None:
     for name, value in (
         ("ai_act_role", "provider"),

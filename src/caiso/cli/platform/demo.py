@@ -22,7 +22,7 @@ def demo(ctx: typer.Context, data: Data = None, as_json: Json = False) -> None:
     if ctx.invoked_subcommand is not None:
         return
     boot(chosen_data_dir(data))
-    from caiso.web.reports.services.demo.load import is_loaded
+    from caiso.web.reports.services.demo.remove import is_loaded
 
     loaded = is_loaded()
     if as_json:

@@ -15,7 +15,8 @@ from caiso.web.compliance.library import library
 from caiso.web.compliance.services.catalogue import take_library
 from caiso.web.organisation.models import Duty
 from caiso.web.organisation.services.catalogue import take_organisation
-from caiso.web.reports.services.demo.load import is_loaded, load_demo
+from caiso.web.reports.services.demo.load import load_demo
+from caiso.web.reports.services.demo.remove import is_loaded
 
 FIRST_LOGIN = "admin@localhost"
 

@@ -223,16 +223,16 @@ def entities_of(viewer: Viewer, alert: Alert) -> list[RiskEntity]:
     return list(entities(viewer).filter(named, unit=alert.unit_id)[:8])
 
 
-def alerts_per_day(viewer: Viewer, *, now: datetime, days: int = 30) -> list[int]:
-    """Alerts made on each of the last days (UTC), oldest first."""
+def alerts_per_day_and_severity(viewer: Viewer, *, now: datetime, days: int = 30) -> dict[str, list[int]]:
+    """Severity -> alerts made on each of the last days (UTC), oldest first; a severity without any is missing."""
     first = (now - timedelta(days=days - 1)).astimezone(UTC).date()
+    index = {(first + timedelta(days=back)).isoformat(): back for back in range(days)}
     rows = visible(Alert.objects.order_by(), viewer, "soc.view").annotate(day=UtcDay("created_at"))
-    asked = ("alerts_per_day", first)  # the posture page shows them twice
-    if asked not in viewer.kept:
-        counted = rows.filter(day__gte=first.isoformat()).values("day").annotate(n=Count("pk"))
-        viewer.kept[asked] = {str(row["day"]): row["n"] for row in counted}
-    counts = viewer.kept[asked]
-    return [counts.get((first + timedelta(days=back)).isoformat(), 0) for back in range(days)]
+    found: dict[str, list[int]] = {}
+    for row in rows.filter(day__gte=first.isoformat()).values("day", "severity").annotate(n=Count("pk")):
+        if str(row["day"]) in index:
+            found.setdefault(row["severity"], [0] * days)[index[str(row["day"])]] = row["n"]
+    return found
 
 
 def people(viewer: Viewer) -> QuerySet[Person]:

@@ -98,7 +98,7 @@ class Alert(models.Model):
             models.Index(fields=["-last_event_at", "unit"]),  # what is new, asked each second while a page is open
             # The posture page counts from these alone, without reading a row.
             models.Index(fields=["state", "unit", "severity"]),
-            models.Index(UtcDay("created_at"), "unit", name="alert_day"),
+            models.Index(UtcDay("created_at"), "unit", "severity", name="alert_day_and_severity"),
             models.Index(fields=["group_key", "-id"]),
             # Similar alerts, and how many rules fired about the same one: asked for each new alert.
             models.Index(fields=["conversation_id", "-last_event_at"]),

@@ -174,8 +174,22 @@ def advance_incident(incident: Incident, *, to: str, actor: User, now: datetime,
     )
     text = f"{State(before).label} → {State(to).label}" + (f": {reason.strip()}" if reason.strip() else "")
     _entry(incident, kind=IncidentEntry.Kind.STATE, text=text, actor=actor, now=now)
+    if to == State.CLOSED:
+        _close_alerts(incident, actor=actor, now=now)
     facts.touched("incidents", now=now)
     return incident
+
+
+def _close_alerts(incident: Incident, *, actor: User, now: datetime) -> None:
+    """What was escalated into the incident is done with it; a verdict that nobody gave is not made up."""
+    waiting = list(incident.alerts.filter(state=Alert.State.ESCALATED))
+    for alert in waiting:
+        alert.state, alert.closed_at = Alert.State.CLOSED, now
+        changes: dict[str, list[object]] = {"state": [Alert.State.ESCALATED, Alert.State.CLOSED]}
+        audit.record(actor=actor, verb="close", subject=alert, changes=changes, unit=alert.unit, now=now)
+    Alert.objects.bulk_update(waiting, ["state", "closed_at"], batch_size=200)
+    if waiting:
+        facts.touched("alerts", {alert.asset_id for alert in waiting if alert.asset_id}, now=now)
 
 
 @transaction.atomic

@@ -17,23 +17,23 @@ from caiso.web.reports.services.demo import cast
 
 # By this the records are known again when the demo goes.
 PREFIX = "demo-"
-SEEN_BY = "Yuki Tanaka"
-OFFICER = cast.CAISO.slug.replace(".", "-")
-DEPUTY = cast.LEAD.slug.replace(".", "-")
+SEEN_BY = cast.HR.name
+OFFICER = cast.CAISO.person
 
 
 def with_files(organisation: Organisation, *, today: date) -> Organisation:
-    """The demo's organisation with its records; levels are those that the roles assume, so that no state hangs on them."""
-    return replace(
-        organisation,
-        people=tuple(_attested(person, today) for person in organisation.people),
-        delegates=(engine.Delegate(OFFICER, DEPUTY, "caiso", duties=("ai-incident-management",)),),
-        **_records(today),
-    )
+    """The organisation with the demo's records; levels are those that the roles assume, so that no state hangs on them."""
+    added: dict[str, Any] = {
+        collection: (*getattr(organisation, collection), *records) for collection, records in _records(today).items()
+    }
+    people = tuple(_attested(person, today) for person in organisation.people)
+    return replace(organisation, people=people, **added)
 
 
 def _attested(person: engine.Person, today: date) -> engine.Person:
-    levels = next((held for slug, held in cast.ATTESTED.items() if slug.replace(".", "-") == person.id), {})
+    levels = cast.ATTESTED.get(person.id)
+    if levels is None:
+        return person
     seen = today - timedelta(days=60)
     return replace(person, skills=tuple(engine.Skill(name, level, SEEN_BY, seen) for name, level in levels.items()))
 
@@ -43,9 +43,10 @@ def _records(today: date) -> dict[str, Any]:
         return today - timedelta(days=days)
 
     return {
+        "delegates": (engine.Delegate(OFFICER, cast.LEAD.person, "caiso", duties=("ai-incident-management",)),),
         "needs": (
             TeamNeed("ai-security", 3, cast.ROOT, people=5),
-            TeamNeed("security-operations", 3, cast.ROOT, people=3),
+            TeamNeed("security-operations", 3, cast.ROOT, people=4),
         ),
         "tools": (
             Tool(
@@ -79,6 +80,16 @@ def _records(today: date) -> dict[str, Any]:
                 "In use for all audits.",
                 ago(900),
             ),
+            Tool(
+                f"{PREFIX}attacks",
+                "Attack tests in the pipeline",
+                "security",
+                ("adversarial-testing", "ai-telemetry"),
+                12_000,
+                "ai-engineering",
+                "Chosen by the developers, who run it before each release.",
+                ago(150),
+            ),
         ),
         "processes": (
             Process(
@@ -101,13 +112,13 @@ def _records(today: date) -> dict[str, Any]:
         "authority_records": (
             AuthorityRecord(f"{PREFIX}appointment", "appointment", "caiso", ago(20), "Letter of appointment", level=4),
             AuthorityRecord(
-                f"{PREFIX}board", "board-attendance", "caiso", ago(9), "Minutes, item 4", with_roles=("board",)
+                f"{PREFIX}board", "board-attendance", "caiso", ago(16), "Minutes, item 4", with_roles=("board",)
             ),
             AuthorityRecord(
-                f"{PREFIX}contact", "contact", "caiso", ago(3), "Weekly meeting", with_roles=("ciso", "caio")
+                f"{PREFIX}contact", "contact", "caiso", ago(14), "Weekly meeting", with_roles=("ciso", "caio")
             ),
             AuthorityRecord(
-                f"{PREFIX}right", "decision-right", "caiso", ago(20), "Charter, section 3", subject="stop an AI system"
+                f"{PREFIX}right", "decision-right", "caiso", ago(19), "Charter, section 3", subject="stop an AI system"
             ),
         ),
         "scorecard_evidence": (
@@ -128,6 +139,33 @@ def _records(today: date) -> dict[str, Any]:
                 ago(60),
                 SEEN_BY,
                 "Has reported to a board twice.",
+            ),
+            ScorecardEvidence(
+                f"{PREFIX}threats",
+                OFFICER,
+                "skill-ai-threats",
+                4,
+                ago(60),
+                SEEN_BY,
+                "Led the exercise on model theft and wrote its report.",
+            ),
+            ScorecardEvidence(
+                f"{PREFIX}presence",
+                OFFICER,
+                "skill-executive-presence",
+                3,
+                ago(16),
+                SEEN_BY,
+                "Two sessions of the risk committee, as their minutes say.",
+            ),
+            ScorecardEvidence(
+                f"{PREFIX}translation",
+                OFFICER,
+                "attribute-translation",
+                4,
+                ago(16),
+                SEEN_BY,
+                "Explained to the board in ten minutes what a prompt injection is.",
             ),
         ),
     }

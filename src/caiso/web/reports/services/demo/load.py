@@ -1,37 +1,36 @@
 """Loading the demo: people, systems, a month of telemetry through the detector, and what people did about it."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Model
 
 from caiso.connect.telemetry.keys import KeyRing
-from caiso.connect.telemetry.records import Encoding, Envelope, Signal, pack_envelope
+from caiso.connect.telemetry.records import Envelope, pack_envelope
 from caiso.connect.telemetry.wal import WalWriter
-from caiso.engine.coverage.apply import apply
-from caiso.engine.coverage.organisation import model as engine
-from caiso.engine.coverage.organisation.loading import default_organisation, find_scenario
 from caiso.errors import DomainError
 from caiso.web.base.models import AuditVerification, Notification, Person, Task, TokenScope, Unit, User
 from caiso.web.base.services import people
+from caiso.web.base.services.settings import change_setting
 from caiso.web.base.services.tokens import create_token
-from caiso.web.compliance.models import ControlStateChange
+from caiso.web.compliance.models import ControlStateChange, Evidence
 from caiso.web.compliance.services.evaluation import evaluate_controls
 from caiso.web.config.environment import environment
-from caiso.web.inventory.models import Asset, AssetKind, AssetState, Relation
-from caiso.web.organisation.models import Holding
-from caiso.web.organisation.services.catalogue import take_organisation
+from caiso.web.inventory.models import Asset, AssetKind, AssetState, Relation, Scan
 from caiso.web.organisation.services.coverage import compute_coverage
-from caiso.web.reports.services.demo import cast, story, traffic
-from caiso.web.reports.services.demo.files import with_files
+from caiso.web.reports.models import PostureFigure
+from caiso.web.reports.services.demo import attacks, cast, days, story, structure, talk
+from caiso.web.reports.services.demo.remove import DEMO_SETTING, forget_demo, is_loaded, is_whole
+from caiso.web.reports.services.figures import keep_figures
 from caiso.web.soc.detector import DetectorRun
 from caiso.web.soc.models import Alert, Incident, Source
 from caiso.web.soc.services.coverage import compute_technique_coverage
 
 DAYS = 30
+SENDERS = ((talk.GATEWAY, cast.ROOT), (talk.REGISTRY, cast.CLAIMS), (talk.PLATFORM, cast.PEOPLE))
 Tell = Callable[[str], None]
 
 
@@ -48,15 +47,16 @@ class Login:
     role: str
 
 
-def is_loaded() -> bool:
-    """Whether demo data is in the store."""
-    return Unit.objects.filter(is_demo=True).exists()
-
-
 def load_demo(*, now: datetime, tell: Tell = lambda line: None) -> list[Login]:
-    """Load the demo; it needs the detector's lease, so it runs before the processes start or while the detector rests."""
-    if is_loaded():
+    """Load the demo; it needs the detector's lease, so it runs before the processes start or while the detector rests.
+
+    A load that was broken off is taken away and begun again.
+    """
+    if is_whole():
         raise UnableToLoad("the demo is loaded already; remove it first")
+    if is_loaded():
+        tell("removing what an earlier try left")
+        forget_demo(actor=None, now=now)
     root = Unit.objects.filter(parent=None, is_demo=False).first()
     if root is None:
         raise UnableToLoad("the store is not prepared yet; run `caiso up` once")
@@ -66,12 +66,13 @@ def load_demo(*, now: datetime, tell: Tell = lambda line: None) -> list[Login]:
         tell("people, roles and systems")
         units = _units(root, now=day)
         users, logins = _cast(units, root=root, now=day)
-        _organisation(root, now=day)
+        founded = structure.found_organisation(root, now=now)
         _systems(units, now=day)
-        source = _source(units[cast.ROOT], now=day)
-    tell("a month of telemetry through the detector")
-    _live_through(source, users, now=now, tell=tell)
+        senders = {name: _source(name, units[unit], now=day) for name, unit in SENDERS}
+    stage = story.Stage(root, units, users, founded)
+    _live_through(stage, senders, now=now, tell=tell)
     marks.set()
+    change_setting(DEMO_SETTING, {"whole": True}, actor=None, now=now)
     return logins
 
 
@@ -79,7 +80,9 @@ class _Marks:
     """Marks what was made since it was created as demo."""
 
     def __init__(self) -> None:
-        tables: tuple[type[Model], ...] = (Alert, Incident, Asset, Relation, ControlStateChange, Task, Notification)
+        tables: tuple[type[Model], ...] = (
+            Alert, Incident, Asset, Relation, ControlStateChange, Task, Notification, Scan, Evidence,
+        )  # fmt: skip
         self._last = {table: self._newest(table) for table in tables}
 
     @staticmethod
@@ -106,7 +109,7 @@ def _units(root: Unit, *, now: datetime) -> dict[str, Unit]:
     return units
 
 
-def _cast(units: dict[str, Unit], *, root: Unit, now: datetime) -> tuple[dict[str, User], list[Login]]:
+def _cast(units: Mapping[str, Unit], *, root: Unit, now: datetime) -> tuple[dict[str, User], list[Login]]:
     """Everybody, and logins for those who have one; they see the whole organisation, since the demo is all there is."""
     users, logins = {}, []
     for member in cast.CAST:
@@ -120,12 +123,11 @@ def _cast(units: dict[str, Unit], *, root: Unit, now: datetime) -> tuple[dict[st
             people.grant_role(user, role=member.access, unit=unit, actor=None, now=now)
             users[member.slug] = user
             logins.append(Login(member.email, password, str(member.access.label)))
-        slug = member.slug.replace(".", "-")
         people.create_person(
             name=member.name,
             unit=units[member.unit],
             email=member.email,
-            slug=slug,
+            slug=member.person,
             user=user,
             is_demo=True,
             actor=None,
@@ -134,47 +136,13 @@ def _cast(units: dict[str, Unit], *, root: Unit, now: datetime) -> tuple[dict[st
     return users, logins
 
 
-def _organisation(root: Unit, *, now: datetime) -> None:
-    """Three officers, and a CAISO since some weeks; nothing is replaced where people hold roles already."""
-    if Holding.objects.filter(person__is_demo=False).exists():
-        return
-    held = [member for member in cast.CAST if member.role]
-    base = default_organisation()
-    officers = tuple(_holding(member, now) for member in held if member.role != "caiso")
-    units = tuple(engine.Unit(slug, name, None if slug == cast.ROOT else cast.ROOT) for slug, name in cast.UNITS)
-    with_people = replace(base, units=units, people=_engine_people(), holdings=officers)
-    scenario = find_scenario(base, "add-caiso")
-    taken = apply(with_people, scenario, as_of=(now + timedelta(days=DAYS - cast.CAISO.since_days)).date()).organisation
-    own = {member.role: member for member in held}
-    holdings = tuple(
-        one if one.role not in own else replace(one, person=_slug(own[one.role])) for one in taken.holdings
-    )
-    named = {one.person for one in holdings}
-    kept = tuple(one for one in taken.people if one.id in named or not one.unnamed)
-    whole = with_files(replace(taken, people=kept, holdings=holdings), today=(now + timedelta(days=DAYS)).date())
-    take_organisation(whole, root=root, actor=None, now=now, demo=True)
-
-
-def _slug(member: cast.Member) -> str:
-    return member.slug.replace(".", "-")
-
-
-def _engine_people() -> tuple[engine.Person, ...]:
-    return tuple(engine.Person(id=_slug(member), name=member.name, unit=member.unit) for member in cast.CAST)
-
-
-def _holding(member: cast.Member, now: datetime) -> engine.Holding:
-    since = (now + timedelta(days=DAYS)).date() - timedelta(days=member.since_days)
-    return engine.Holding(person=_slug(member), role=member.role, since_on=since)
-
-
-def _systems(units: dict[str, Unit], *, now: datetime) -> None:
+def _systems(units: Mapping[str, Unit], *, now: datetime) -> None:
     for system in cast.SYSTEMS:
         owner = Person.objects.filter(slug=system.owner.replace(".", "-")).first() if system.owner else None
         Asset.objects.create(
             kind=AssetKind.AI_SYSTEM,
             name=system.name,
-            identity=f"ai_system:{system.service}",
+            identity=system.identity,
             state=AssetState.CONFIRMED,
             unit=units[system.unit],
             purpose=system.purpose,
@@ -192,30 +160,33 @@ def _systems(units: dict[str, Unit], *, now: datetime) -> None:
         )
 
 
-def _source(unit: Unit, *, now: datetime) -> Source:
-    token, _ = create_token(name="AI gateway (demo)", scope=TokenScope.INGEST, unit=unit, actor=None, now=now)
+def _source(name: str, unit: Unit, *, now: datetime) -> Source:
+    token, _ = create_token(name=name, scope=TokenScope.INGEST, unit=unit, actor=None, now=now)
     return Source.objects.create(slug=token.prefix, name=token.name, unit=unit, token=token, is_demo=True)
 
 
-def _live_through(source: Source, users: dict[str, User], *, now: datetime, tell: Tell) -> None:
+def _live_through(stage: story.Stage, senders: Mapping[str, Source], *, now: datetime, tell: Tell) -> None:
     """Each day: its telemetry through the detector, what people did, and the figures of the evening."""
-    players = story.Players(users)
     clock = _Clock(_days(now)[0])
+    tell("detection rules")
     run = DetectorRun(clock=clock)
     if not run.begin():
         raise UnableToLoad("the detector is at work; stop the product, then load the demo")
     writer = WalWriter(environment().data / "wal", KeyRing(environment().data / "keys", "wal"), prefix="demo")
+    # What the organisation itself knows of its past is not overwritten by an invented one.
+    counted = None if not PostureFigure.objects.exists() else [unit.pk for unit in stage.units.values()]
     try:
-        for day in _days(now):
-            _arrive(day, source, writer=writer, run=run, clock=clock, now=now)
+        for number, day in enumerate(_days(now), 1):
+            tell(f"day {number} of {DAYS + 1}")
+            _arrive(day, senders, writer=writer, run=run, clock=clock, now=now)
             clock.at = min(now, day.replace(hour=18))
-            story.play(day, now=now, players=players)
+            story.play(day, now=now, stage=stage)
             compute_coverage(now=clock.at)
             _verified(clock.at, now=now)
             if _is_eventful(day, now=now):
                 compute_technique_coverage(now=clock.at)
                 evaluate_controls(now=clock.at)
-            tell(f"{day:%-d %B}")
+            keep_figures(now=clock.at, units=counted)
         run.end()
     finally:
         writer.close()
@@ -224,7 +195,7 @@ def _live_through(source: Source, users: dict[str, User], *, now: datetime, tell
 def _is_eventful(day: datetime, *, now: datetime) -> bool:
     """Days on which something can have changed, and one a week besides."""
     age = (now.date() - day.date()).days
-    return age in {attack.days_ago for attack in story.ATTACKS} or age % 7 == 2 or age in {0, 20}
+    return age in story.eventful_days() or age % 7 == 2
 
 
 class _Clock:
@@ -238,28 +209,35 @@ class _Clock:
 
 
 def _arrive(
-    day: datetime, source: Source, *, writer: WalWriter, run: DetectorRun, clock: _Clock, now: datetime
+    day: datetime,
+    senders: Mapping[str, Source],
+    *,
+    writer: WalWriter,
+    run: DetectorRun,
+    clock: _Clock,
+    now: datetime,
 ) -> None:
     """Each attack arrives when it happens; the ordinary talk of the day comes in one delivery at its end."""
-    attacks = [attack for attack in story.ATTACKS if story.moment(now, attack).date() == day.date()]
-    for burst in [attack.make(story.moment(now, attack)) for attack in attacks]:
+    due = [attack for attack in attacks.ATTACKS if attacks.moment(now, attack).date() == day.date()]
+    for attack in sorted(due, key=lambda one: attacks.moment(now, one)):
+        burst = attack.make(attacks.moment(now, attack))
         clock.at = burst.at + timedelta(seconds=30)
-        writer.append([_envelope(burst, source, clock.at)])
+        writer.append([_envelope(burst, senders, clock.at)])
         run.drain()
     clock.at = min(now, day.replace(hour=19, minute=30))
-    ordinary = sorted(traffic.ordinary_day(day, until=now, seed=7), key=lambda one: one.at)
-    writer.append([_envelope(burst, source, clock.at) for burst in ordinary])
+    ordinary = sorted(days.ordinary_day(day, until=now, seed=7), key=lambda one: one.at)
+    writer.append([_envelope(burst, senders, clock.at) for burst in ordinary])
     run.drain()
 
 
-def _envelope(burst: traffic.Burst, source: Source, at: datetime) -> bytes:
+def _envelope(burst: talk.Burst, senders: Mapping[str, Source], at: datetime) -> bytes:
     return pack_envelope(
         Envelope(
-            source_id=source.slug,
-            signal=Signal.TRACES,
-            encoding=Encoding.JSON,
+            source_id=senders[burst.sender].slug,
+            signal=burst.signal,
+            encoding=burst.encoding,
             ingest_us=int(at.timestamp() * 1_000_000),
-            body=burst.body(),
+            body=burst.body,
         )
     )
 

@@ -1,197 +1,145 @@
-"""What happened in the demo's month, day by day; each step acts through the same services as a person would."""
+"""What people did in the demo's month, day by day; each step acts through the same services as a person would."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from caiso.web.base.models import User
-from caiso.web.inventory.models import Asset, AssetState
-from caiso.web.inventory.services.assets import confirm_assets
-from caiso.web.reports.services.demo import cast, traffic
-from caiso.web.reports.services.demo.traffic import Burst
-from caiso.web.soc.models import Alert, Incident
-from caiso.web.soc.services import alerts, incidents
+from caiso.web.base.models import Unit, User
+from caiso.web.inventory.models import Asset, AssetKind, AssetState
+from caiso.web.inventory.services.assets import confirm_assets, retire_assets
+from caiso.web.reports.services.demo import cast, proofs, structure
+from caiso.web.reports.services.demo.casework import CASES, play_cases
+from caiso.web.reports.services.demo.talk import GATEWAY, PLATFORM
+from caiso.web.soc.models import Alert, DetectionRule, Source
+from caiso.web.soc.services import alerts
+
+REFUSED = "refused by the assistant, nothing came of it"
+# rule -> verdict and what the analyst wrote; other alerts stay with whoever took them
+VERDICTS: Mapping[str, tuple[str, str]] = {
+    "prompt-override": ("true", REFUSED),
+    "persona-bypass": ("true", REFUSED),
+    "system-prompt-probe": ("true", REFUSED),
+    "encoded-orders": ("true", "the assistant did not decode it"),
+    "hidden-characters": ("true", "invisible order stripped by the gateway; the customer was asked and knows nothing"),
+    "injected-instructions": ("true", "the copilot read the order and did not follow it"),
+    "bulk-retrieval": ("benign", "the outside auditor reads the whole handbook, announced by Compliance"),
+    "credential-hunting": ("false", "a handler looked for the place of the vault, as the answer shows"),
+    "payment-without-approval": ("benign", "acceptance test of the pay-out function with one euro"),
+    "cascading-failure": ("benign", "planned maintenance of the claim system"),
+    "artifact-signature-invalid": ("true", "the file was replaced in transit; fetched again and verified"),
+    "content-missing": ("benign", "the platform's contract allows no text; to be renegotiated"),
+}
+LEARNT = {"training-desk": ("false", "role play of the training desk, announced each month")}
 
 
 @dataclass(frozen=True)
-class Attack:
-    """Something that arrives `days_ago`, at an hour."""
+class Stage:
+    """Where the story plays: the organisation itself, the demo's units and its logins."""
 
-    days_ago: int
-    hour: float
-    make: Callable[[datetime], Burst]
+    root: Unit
+    units: Mapping[str, Unit]
+    users: Mapping[str, User]
+    founded: bool
 
-
-ATTACKS = (
-    Attack(26, 10.2, traffic.override_attempt),
-    Attack(24, 15.7, traffic.prompt_probe),
-    Attack(19, 9.5, traffic.override_attempt),
-    Attack(15, 11.0, traffic.leaked_key),
-    Attack(11, 16.3, traffic.prompt_probe),
-    Attack(9, 14.1, traffic.override_attempt),
-    Attack(3, 10.4, traffic.shadow_app),
-    Attack(2, 9.8, traffic.exfiltration),
-    Attack(1, 13.2, traffic.refusals_then_success),
-    Attack(0, 2.0, traffic.injected_mail),
-)
+    @property
+    def unit(self) -> Unit:
+        """The demo's own top."""
+        return self.units[cast.ROOT]
 
 
-def moment(now: datetime, attack: Attack) -> datetime:
-    """When the attack arrives; one of today lies so many hours back."""
-    if attack.days_ago == 0:
-        return now - timedelta(hours=attack.hour)
-    day = (now - timedelta(days=attack.days_ago)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + timedelta(hours=attack.hour)
-
-
-class Players:
-    """The demo's logins by member."""
-
-    def __init__(self, users: dict[str, User]) -> None:
-        self.lead = users[cast.LEAD.slug]
-        self.analyst = users[cast.ANALYST.slug]
-        self.caiso = users[cast.CAISO.slug]
-
-
-def play(day: datetime, *, now: datetime, players: Players) -> None:
-    """What people did on that day."""
+def play(day: datetime, *, now: datetime, stage: Stage) -> None:
+    """What people did on that day; of today nothing has happened yet."""
     age = (now.date() - day.date()).days
     evening = day.replace(hour=17, minute=30, second=0, microsecond=0)
     if age == 0:
         return
-    if age == 28:
-        _know_the_parts(evening, players)
-    elif age == 15:
-        _handle_leak(evening, players)
-    elif age == 14:
-        _close_leak(evening, players)
-    elif age == 2:
-        _open_exfiltration(evening, players)
+    if stage.founded:
+        _organise(age, evening, now=now, stage=stage)
+    _prove(age, evening, stage=stage)
+    play_cases(age, evening, now=now, users=stage.users)
+    if evening.weekday() < 5 or age == 1:  # at the weekend only what burns is taken
+        _triage(evening, stage.users)
+    _tune(age, evening, stage=stage)
+
+
+def _organise(age: int, at: datetime, *, now: datetime, stage: Stage) -> None:
+    if age == 24:
+        structure.plan_caiso(at, unit=stage.unit, users=stage.users)
+    elif age == cast.CAISO.since_days:
+        structure.appoint_caiso(at, root=stage.root, users=stage.users)
+    elif age == 13:
+        structure.settle_in(at, now=now, root=stage.root, users=stage.users)
+    elif age == 6:
+        structure.plan_team(at, unit=stage.unit, users=stage.users)
     elif age == 1:
-        _contain_exfiltration(evening, players)
-    _triage(evening, players)
+        structure.go_away(at, now=now, users=stage.users)
 
 
-def _know_the_parts(at: datetime, players: Players) -> None:
-    """The first week's models and tools are looked at and confirmed; what appears later has to be decided again."""
-    parts = Asset.objects.filter(state=AssetState.UNMANAGED, system__is_demo=True)
-    confirm_assets(list(parts), actor=players.caiso, now=at)
+def _prove(age: int, at: datetime, *, stage: Stage) -> None:
+    caiso, owner = stage.users[cast.CAISO.slug], stage.users[cast.OWNER.slug]
+    if age == 28:
+        _know_the_parts(at, caiso)
+    elif age == 26:
+        proofs.scan(at, cast.COPILOT, proofs.COPILOT_FILES, units=stage.units, actor=owner)
+        proofs.scan(at, cast.ASSISTANT, proofs.ASSISTANT_FILES, units=stage.units, actor=owner)
+    elif age == 25:
+        _know_the_parts(at, caiso)
+    elif age == 11:
+        _stop_the_minutes(at, caiso)
+        _know_the_parts(at, caiso)
+        proofs.review_links(at, actor=caiso)
+    elif age == 5:
+        without = {path: text for path, text in proofs.COPILOT_FILES.items() if path != ".mcp.json"}
+        proofs.scan(at, cast.COPILOT, without | proofs.LATER, units=stage.units, actor=owner)
+    proofs.leave_evidence(age, at, unit=stage.unit, users=stage.users)
 
 
-def _triage(at: datetime, players: Players) -> None:
-    """The analyst takes what is open and closes what failed."""
-    waiting = Alert.objects.filter(state=Alert.State.NEW, source__is_demo=True, incident=None, last_event_at__lte=at)
-    for alert in waiting.order_by("pk"):
-        alerts.acknowledge_alert(alert, actor=players.analyst, now=at)
-        if alert.rule.slug in {"prompt-override", "system-prompt-probe"}:
-            reason = "refused by the assistant, nothing came of it"
-            alerts.close_alert(
-                alert, verdict="true", reason=reason, actor=players.analyst, now=at + timedelta(minutes=6)
-            )
+def _know_the_parts(at: datetime, caiso: User) -> None:
+    """The first models and tools are looked at and confirmed; what appears later has to be decided again."""
+    waiting = Asset.objects.filter(
+        state__in=[AssetState.UNMANAGED, AssetState.CANDIDATE], unit__is_demo=True, system__isnull=False
+    ).exclude(system__state=AssetState.RETIRED)
+    if found := list(waiting):
+        confirm_assets(found, actor=caiso, now=at)
 
 
-def _newest(*rules: str) -> list[Alert]:
-    rows = Alert.objects.filter(rule__slug__in=rules, source__is_demo=True, incident=None).exclude(
-        state=Alert.State.CLOSED
-    )
-    return list(rows.order_by("-score"))
+def _stop_the_minutes(at: datetime, caiso: User) -> None:
+    """An app that nobody had registered was switched off by whoever had bought it."""
+    found = list(Asset.objects.filter(identity="ai_system:minutes-bot", kind=AssetKind.AI_SYSTEM))
+    if found:
+        retire_assets(found, actor=caiso, now=at)
 
 
-def _handle_leak(at: datetime, players: Players) -> None:
-    found = _newest("secret-in-output")
-    if not found:
-        return
-    incident = incidents.open_incident(
-        title="Copilot repeats an access key from a claim file",
-        severity="medium",
-        unit=found[0].unit,
-        asset=found[0].asset,
-        description="A configuration export in claim 48731 held a key of the claimant; the copilot quoted it to a handler.",
-        alerts=found,
-        actor=players.lead,
-        now=at,
-    )
-    for name, value in (("personal_data", False), ("detected", (at - timedelta(hours=6)).isoformat())):
-        incidents.state_fact(incident, name=name, value=value, reason="", actor=players.lead, now=at)
-    for step in ("triage", "investigating", "contained"):
-        incidents.advance_incident(incident, to=step, actor=players.lead, now=at + timedelta(minutes=40))
-    incidents.add_note(
-        incident,
-        text="Claimant told, key revoked by them; answer removed from the case file.",
-        kind="action",
-        actor=players.lead,
-        now=at + timedelta(minutes=50),
-    )
+def _triage(at: datetime, users: Mapping[str, User]) -> None:
+    """The analyst takes what is open, closes what is clear, and leaves cases to their incidents."""
+    analyst = users[cast.ANALYST.slug]
+    waiting = Alert.objects.filter(state=Alert.State.NEW, unit__is_demo=True, incident=None, last_event_at__lte=at)
+    for alert in waiting.select_related("rule").order_by("pk"):
+        alerts.acknowledge_alert(alert, actor=analyst, now=at)
+        found = LEARNT.get(alert.subject_user) or VERDICTS.get(alert.rule.slug)
+        if found is not None:
+            verdict, reason = found
+            alerts.close_alert(alert, verdict=verdict, reason=reason, actor=analyst, now=at + timedelta(minutes=6))
 
 
-def _close_leak(at: datetime, players: Players) -> None:
-    incident = (
-        Incident.objects.filter(title__startswith="Copilot repeats", is_demo=False, state="contained")
-        .order_by("-pk")
-        .first()
-    )
-    if incident is None:
-        return
-    for step in ("eradicated", "recovered", "review"):
-        incidents.advance_incident(incident, to=step, actor=players.lead, now=at)
-    review = (
-        "A key stood in an attachment and passed through. Attachments are now masked before the copilot reads them."
-    )
-    incidents.update_incident(incident, changes={"review": review}, actor=players.lead, now=at)
-    incidents.advance_incident(incident, to="closed", actor=players.lead, now=at)
+def _tune(age: int, at: datetime, *, stage: Stage) -> None:
+    """Rules that cried wolf are silenced for a while, with a reason and an end."""
+    engineer = stage.users[cast.ENGINEER.slug]
+    for days_ago, slug, entity, reason, ends, sender in (
+        (26, "persona-bypass", {"user": "training-desk"}, "role play of the training desk", 40, GATEWAY),
+        (20, "content-missing", {"service": "cv-screening"}, "the supplier sends no text until March", 29, PLATFORM),
+    ):
+        if age == days_ago:
+            rule = DetectionRule.objects.filter(slug=slug).first()
+            source = Source.objects.filter(name=sender, is_demo=True).select_related("unit").first()
+            if rule is not None and source is not None:
+                alerts.suppress(
+                    rule, entity=entity, reason=reason, expires_at=at + timedelta(days=ends), unit=source.unit,
+                    actor=engineer, now=at,
+                )  # fmt: skip
 
 
-def _open_exfiltration(at: datetime, players: Players) -> None:
-    found = _newest("lethal-trifecta", "injection-to-action", "injected-instructions")
-    if not found:
-        return
-    incident = incidents.open_incident(
-        title="Prompt injection by mail sends customer records away",
-        severity="critical",
-        unit=found[0].unit,
-        asset=found[0].asset,
-        description="A mail from outside carried hidden orders. The copilot exported 214 customer records and mailed them to an address outside.",
-        alerts=found,
-        technique="AML.T0086",
-        actor=players.lead,
-        now=at,
-    )
-    incidents.advance_incident(incident, to="investigating", actor=players.lead, now=at + timedelta(minutes=15))
-    determinations = (
-        ("detected", (at - timedelta(hours=7)).isoformat()),
-        ("aware", at.isoformat()),
-        ("personal_data", True),
-        ("gdpr_role", "controller"),
-        ("risk_to_persons", True),
-        ("nis2_entity", "none"),
-        ("ai_act_role", "deployer"),
-        ("ai_system_class", "limited"),
-    )
-    for name, value in determinations:
-        incidents.state_fact(
-            incident, name=name, value=value, reason="", actor=players.caiso, now=at + timedelta(minutes=30)
-        )
-
-
-def _contain_exfiltration(at: datetime, players: Players) -> None:
-    incident = (
-        Incident.objects.filter(title__startswith="Prompt injection by mail", state="investigating")
-        .order_by("-pk")
-        .first()
-    )
-    if incident is None:
-        return
-    incidents.add_note(
-        incident,
-        text="The tool send_email is off for the copilot; egress to claims-audit.example is blocked.",
-        kind="action",
-        actor=players.lead,
-        now=at - timedelta(hours=6),
-    )
-    incidents.add_note(
-        incident,
-        text="214 records in scope: name, policy number and IBAN. No health data.",
-        actor=players.analyst,
-        now=at - timedelta(hours=3),
-    )
-    incidents.advance_incident(incident, to="contained", reason="tool off, address blocked", actor=players.lead, now=at)
+def eventful_days() -> frozenset[int]:
+    """Days on which something that controls look at can have changed."""
+    cases = {day for case in CASES for day in (case.opened, *case.states)}
+    return frozenset({26, 25, 24, 20, 17, 13, 11, 5, 3, 2, 1, 0} | cases)
