@@ -391,6 +391,23 @@ def test_values_that_databases_write_in_their_own_way_still_fit_the_seal(db: Non
     assert made.changes["words"][1] == {"a": [3, {"x": 2, "y": 1}], "b": 1}
 
 
+@pytest.mark.django_db
+def test_a_trail_whose_first_seal_comes_while_it_is_read_is_whole(
+    own_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_many([Entry("thing.add", Subject("Thing", str(n))) for n in range(5)], actor=None, now=NOW)
+    settled = sealing._Walk._settled
+
+    def then_sealed(walk: sealing._Walk) -> object:
+        found = settled(walk)
+        sealing.seal_pending(owner="one", now=NOW)
+        return found
+
+    monkeypatch.setattr(sealing._Walk, "_settled", then_sealed)
+    assert sealing.verify_audit(now=NOW) == sealing.Verification(ok=True, records=0)
+    assert sealing.verify_audit(now=NOW) == sealing.Verification(ok=True, records=5)
+
+
 def test_sealing_asks_no_question_per_record(db: None, django_assert_max_num_queries: Callable[..., Any]) -> None:
     record_many([Entry("thing.add", Subject("Thing", str(n))) for n in range(5000)], actor=None, now=NOW)
     with django_assert_max_num_queries(400):

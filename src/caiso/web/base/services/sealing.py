@@ -182,24 +182,25 @@ class _Walk:
         self._unsealed()
 
     def _settled(self) -> tuple[list[_Anchor], AuditSeal | None]:
-        """Anchor and head, read again while the sealer is between its two writes."""
+        """Anchor and head, read again while the sealer is between its two writes; no head before the first of them."""
         for attempt in range(20):
             anchors = _read_anchor()
             heads = list(AuditSeal.objects.order_by("id")[:2])
             if len(heads) > 1:
                 raise _Broken("the database holds more than one head of the chain")
-            if not heads:
+            if not heads and not anchors and not AuditRecord.objects.exclude(sequence=None).exists():
                 return anchors, None
-            if (anchors[-1].mark if anchors else GENESIS) == heads[0].anchor_mark:
+            if heads and (anchors[-1].mark if anchors else GENESIS) == heads[0].anchor_mark:
                 break
             time.sleep(0.01 * min(attempt, 5))
+        if not heads:
+            raise _Broken("the head of the chain is missing from the database")
         return anchors, heads[0]
 
     def _records(self, anchors: list[_Anchor], head: AuditSeal | None) -> None:
         by_sequence = {anchor.sequence: anchor for anchor in anchors}
-        rows = AuditRecord.objects.exclude(sequence=None).order_by("sequence")
-        if head is not None:
-            rows = rows.filter(sequence__lte=head.sequence)
+        # What the first sealing of all brings while this reads is left to the next verification.
+        rows = AuditRecord.objects.filter(sequence__lte=head.sequence if head else 0).order_by("sequence")
         for row in rows.iterator(chunk_size=2000):
             self._one(row)
             anchor = by_sequence.pop(self.count, None)
@@ -241,8 +242,6 @@ class _Walk:
 
     def _head(self, anchors: list[_Anchor], head: AuditSeal | None) -> None:
         if head is None:
-            if self.count or anchors:
-                raise _Broken("the head of the chain is missing from the database")
             return
         if (head.sequence, head.seal) != (self.count, self.seal):
             raise _Broken(
