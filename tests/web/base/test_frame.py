@@ -217,3 +217,8 @@ def test_a_chart_refuses_series_that_do_not_fit() -> None:
         draw(series=[{"name": "x", "values": [1, 2, 3]}])
     assert "No figures yet" in draw(series=[{"name": "x", "values": [None, None]}])
     assert "<td" in draw(series=[{"name": "x", "values": [1, None]}])
+
+
+def test_titles_of_the_sign_in_library_read_like_ours() -> None:
+    shown = Template("{% load parts %}{% filter sentence %}\n  Two-Factor Authentication {% endfilter %}")
+    assert shown.render(Context()) == "Two-factor authentication"

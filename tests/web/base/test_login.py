@@ -177,6 +177,8 @@ def test_account_pages_render_in_our_frame(path: str) -> None:
     page = client.get(path, follow=True)
     assert page.status_code == 200
     assert b'class="brand"' in page.content
+    confirms = "reauthenticate" in page.request["PATH_INFO"]
+    assert (b'aria-label="Main"' in page.content) != confirms, "the account stands in the frame"
     assert b"<h1>" in page.content
 
 

@@ -6,9 +6,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from caiso.web.base.access import Viewer
 from caiso.web.base.models import FactTouch, Job, Unit, User
 from caiso.web.base.services import jobs
 from caiso.web.base.services.facts import touched
+from caiso.web.compliance import queries
 from caiso.web.compliance.jobs import EVALUATE, FOLLOW
 from caiso.web.compliance.library import library
 from caiso.web.compliance.models import Control, ControlAssessment, ControlLink, Evidence, Framework
@@ -178,3 +180,16 @@ def test_the_worker_follows_changes_and_time(ready: Unit) -> None:
     assert waiting[EVALUATE].result == {"assessments": ControlAssessment.objects.count()}
     assert waiting[FOLLOW].result["assessments"] > 0
     assert not FactTouch.objects.exists()
+
+
+def test_a_record_that_does_not_open_to_the_viewer_is_named_without_a_link(
+    ready: Unit, login: Callable[..., User], root: Unit
+) -> None:
+    administrator = login("administrator", root)
+    refs = [str(administrator.pk)]
+    shown, hidden = queries.causes("users", refs, Viewer(administrator), now=NOW)
+    assert [(cause.title, cause.url, hidden) for cause in shown] == [
+        (str(administrator), reverse("user_record", args=[administrator.pk]), 0)
+    ]
+    shown, _ = queries.causes("users", refs, Viewer(login("caiso", root)), now=NOW)
+    assert [(cause.title, cause.url) for cause in shown] == [(str(administrator), "")]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +24,10 @@ from caiso.web.config.environment import environment
 from caiso.web.inventory.models import Asset
 from caiso.web.soc import detector as detector_module
 from caiso.web.soc import store
-from caiso.web.soc.detector import DetectorRun
+from caiso.web.soc.detector import DetectorRun, _loop, utc_now
 from caiso.web.soc.models import Alert, DetectionRule, EventPart, Feed, Reject, Source, WalOffset
 from caiso.web.soc.models import Signal as SignalRow
+from caiso.web.soc.services import rest
 from caiso.web.soc.services.coverage import compute_technique_coverage
 from tests.web.conftest import NOW
 
@@ -207,6 +209,21 @@ def test_when_the_engine_dies_the_next_life_goes_on(root: Unit, send: Callable[.
 def test_a_second_detector_waits(root: Unit, data: Path) -> None:
     assert DetectorRun(clock=lambda: NOW, owner="one").begin()
     assert not DetectorRun(clock=lambda: NOW, owner="two").begin()
+
+
+def test_a_detector_goes_when_it_is_asked_to_rest_and_comes_back(root: Unit, data: Path) -> None:
+    stop = threading.Event()
+    now = utc_now()
+    run = DetectorRun(clock=lambda: NOW, lease_clock=utc_now)
+    assert run.begin(), "a story of long ago is told under a lease of today"
+    assert not rest.is_idle(now=now)
+    assert rest.let_rest("teller", now=now)
+    assert not rest.let_rest("another", now=now)
+    _loop(run, stop, look_s=0.0)
+    run.end()
+    assert rest.is_idle(now=utc_now())
+    rest.end_rest("teller", now=now)
+    assert not rest.rests(now=utc_now())
 
 
 def test_refused_records_are_kept_with_the_reason(root: Unit, send: Callable[..., None]) -> None:

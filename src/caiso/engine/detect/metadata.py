@@ -60,13 +60,13 @@ class Metadata:
 
 
 @cache
-def atlas_ids() -> frozenset[str]:
-    """The technique ids of the ATLAS release that ships."""
+def atlas_techniques() -> dict[str, str]:
+    """Id -> name of the techniques of the ATLAS release that ships."""
     source = resources.files("caiso").joinpath("content/techniques/atlas-2026.09.yaml").read_bytes()
     value = to_plain(compose(source))
     if not isinstance(value, dict):
         raise TypeError("content/techniques/atlas-2026.09.yaml is not a mapping")
-    return frozenset(value["techniques"])
+    return {str(key): str(name) for key, name in value["techniques"].items()}
 
 
 def read_metadata(document: Document) -> tuple[Metadata | None, list[Fault]]:
@@ -140,7 +140,7 @@ def _tags(node: Node | None, faults: list[Fault]) -> tuple[tuple[str, ...], tupl
         if text.startswith("atlas."):
             found = _ATLAS_TAG.fullmatch(text)
             technique = found[1].upper() if found else ""
-            if technique not in atlas_ids():
+            if technique not in atlas_techniques():
                 faults.append(
                     (
                         item.line,

@@ -23,6 +23,7 @@ from caiso.engine.comply import (
 from caiso.engine.coverage.organisation.records import RequirementLink
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.facts import collection
+from caiso.web.base.guard import opens
 from caiso.web.compliance.library import control_packs, library
 from caiso.web.compliance.models import Control, ControlAssessment, ControlLink, Evidence, Framework
 from caiso.web.organisation.models import Role
@@ -140,7 +141,7 @@ def covered_frameworks(viewer: Viewer, frameworks: Iterable[Framework]) -> list[
 
 @dataclass(frozen=True)
 class Cause:
-    """A record behind a verdict: its name and page; empty where the page is not part of this installation."""
+    """A record behind a verdict: its name, and its page where that opens to the viewer."""
 
     title: str
     url: str
@@ -155,16 +156,17 @@ def causes(name: str, refs: list[str], viewer: Viewer, *, now: datetime) -> tupl
     if known.unit_lookup:
         rows = visible(rows, viewer, lookup=known.unit_lookup)
     rows = rows.annotate(cause_ref=known.expression(known.spec.ref, now=now)).filter(cause_ref__in=refs)
-    found = {str(row.cause_ref): Cause(str(row), _page(name, str(row.cause_ref))) for row in rows}
+    found = {str(row.cause_ref): Cause(str(row), _page(name, str(row.cause_ref), viewer)) for row in rows}
     shown = [found[ref] for ref in dict.fromkeys(refs) if ref in found]
     return shown, len(set(refs)) - len(shown)
 
 
-def _page(name: str, ref: str) -> str:
+def _page(name: str, ref: str, viewer: Viewer) -> str:
     try:
-        return collection(name).link(ref)
+        url = collection(name).link(ref)
     except NoReverseMatch:
         return ""
+    return url if opens(viewer, url) else ""
 
 
 def overlapping_requirements() -> tuple[RequirementLink, ...]:

@@ -1,23 +1,25 @@
 """How far the organisation has come with its first steps, read from live data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from django.urls import reverse
 
 from caiso.web.base.access import Viewer, visible
+from caiso.web.base.guard import opens
 from caiso.web.base.models import Job, Setting, Unit
+from caiso.web.base.queries import setting
 from caiso.web.compliance.models import ControlAssessment
 from caiso.web.inventory.models import Asset, AssetKind, Scan
 from caiso.web.organisation.models import Holding, Role
 from caiso.web.organisation.queries import PROFILE_SETTING
-from caiso.web.reports.services.start import REMOVE_DEMO
+from caiso.web.reports.services.start import CHOICE_SETTING, LOAD_DEMO, REMOVE_DEMO
 from caiso.web.soc.models import Source
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the guide: whether it is done, the figures that say so, and where to go on."""
+    """One step of the guide: whether it is done, the figures that say so, and where to go on, if that opens to the viewer."""
 
     key: str
     title: str
@@ -31,7 +33,8 @@ class Step:
 
 def steps(viewer: Viewer) -> list[Step]:
     """The five steps, each judged by what the viewer may see; what belongs to the demo does not count."""
-    return [_profile(), _roles(viewer), _scan(viewer), _source(viewer), _report(viewer)]
+    found = [_profile(), _roles(viewer), _scan(viewer), _source(viewer), _report(viewer)]
+    return [step if opens(viewer, step.url) else replace(step, url="", action="") for step in found]
 
 
 def demo_exists() -> bool:
@@ -47,6 +50,24 @@ def demo_ships() -> bool:
 def demo_leaves() -> bool:
     """Whether the removal of the demo is under way."""
     return Job.objects.filter(kind=REMOVE_DEMO, state__in=[Job.State.WAITING, Job.State.RUNNING]).exists()
+
+
+def demo_arrives() -> Job | None:
+    """The loading of the demo, while it is under way."""
+    return Job.objects.filter(kind=LOAD_DEMO, state__in=[Job.State.WAITING, Job.State.RUNNING]).first()
+
+
+def demo_failed() -> str:
+    """Why the last loading of the demo failed; empty when it did not."""
+    last = Job.objects.filter(kind=LOAD_DEMO).order_by("-pk").first()
+    return last.error if last is not None and last.state == Job.State.FAILED else ""
+
+
+def asks_first(viewer: Viewer) -> bool:
+    """Whether the first screen still has to ask this person: the demo, or start empty."""
+    if viewer.user.is_demo or not viewer.may("admin"):
+        return False
+    return demo_exists() and setting(CHOICE_SETTING) is None
 
 
 def root_unit() -> Unit | None:

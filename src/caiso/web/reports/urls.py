@@ -10,5 +10,6 @@ urlpatterns: list[URLPattern] = [
     path("start/", start.start, name="start"),
     path("start/profile/", start.start_profile, name="start_profile"),
     path("start/source/", start.start_source, name="start_source"),
+    path("start/explore/", start.start_explore, name="start_explore"),
     path("start/remove-demo/", start.start_remove_demo, name="start_remove_demo"),
 ]

@@ -15,6 +15,7 @@ from caiso.web.inventory.models import Asset
 from caiso.web.soc import queries
 from caiso.web.soc.foresight import risk_now
 from caiso.web.soc.models import Alert, Incident, IncidentClock, IncidentEntry, Source
+from caiso.web.soc.presentation import technique_words
 
 
 def join_frame() -> None:
@@ -97,7 +98,7 @@ def _links_of_asset(asset: Asset, viewer: Viewer) -> Iterable[LinkGroup]:
     )
     gaps = queries.technique_coverage(viewer).filter(asset=asset, covered=False)
     blind = tuple(
-        Link(one.technique, reverse("coverage_record", args=[one.pk]), "not covered", "warn") for one in gaps[:8]
+        Link(technique_words(one.technique), reverse("coverage_record", args=[one.pk]), "", "warn") for one in gaps[:8]
     )
     yield LinkGroup("Techniques not covered", blind, gaps.count())
 

@@ -1,9 +1,12 @@
 """How security operations put values into words."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.utils.timezone import localtime
+
+from caiso.engine.detect.metadata import atlas_techniques
 
 WORDS = {True: "yes", False: "no"}
 
@@ -19,6 +22,19 @@ def time_left(deadline: datetime | None, *, now: datetime) -> str:
     if days > 4:
         return f"{days} days {word}"
     return f"{hours} h {minutes % 60} min {word}" if hours else f"{minutes} min {word}"
+
+
+def technique_name(technique: str) -> str:
+    """The name that ATLAS gives a technique, after that of the one it is a part of; empty where it knows none."""
+    names = atlas_techniques()
+    own, parent = names.get(technique, ""), technique.rpartition(".")[0]
+    return f"{names[parent]}: {own}" if own and parent in names else own
+
+
+def technique_words(techniques: str | Iterable[str]) -> str:
+    """ "AML.T0086 Exfiltration via AI Agent Tool Invocation"; several with commas."""
+    ids = [techniques] if isinstance(techniques, str) else list(techniques)
+    return ", ".join(f"{one} {technique_name(one)}".strip() for one in ids if one)
 
 
 def said(value: object) -> str:

@@ -29,6 +29,7 @@ from caiso.web.base.register import (
 from caiso.web.soc import queries
 from caiso.web.soc.foresight import risk_now
 from caiso.web.soc.models import Alert, DetectionRule, Incident, RiskEntity, Source
+from caiso.web.soc.presentation import technique_name, technique_words
 from caiso.web.soc.services import alerts as alert_services
 from caiso.web.soc.services import incidents as incident_services
 
@@ -113,7 +114,7 @@ ALERTS = declare(
         columns=(
             Column("score", "Score", Number(low=0, high=100)),
             Column("severity", "Severity", Severity(), filter=True, sort=False),
-            Column("title", "Alert", link=True, search=True, note=lambda alert: alert.technique),
+            Column("title", "Alert", link=True, search=True, note=lambda alert: technique_words(alert.technique)),
             Column(
                 "system",
                 "AI system",
@@ -298,7 +299,7 @@ COVERAGE = declare(
         empty_title="Nothing to cover yet",
         empty_text="Coverage needs at least one AI system in the inventory.",
         columns=(
-            Column("technique", "Technique", Text(mono=True), link=True, search=True),
+            Column("technique", "Technique", link=True, search=True, note=lambda row: technique_name(row.technique)),
             Column("system", "AI system", value="asset.name", search=True),
             Column("covered", "Covered", Flag(tones=("good", "bad")), filter=True),
             Column("rule", "Tested live rule", Flag(), value="has_tested_live_rule", filter=True),

@@ -63,6 +63,12 @@ def initials_filter(name: object) -> str:
     return initials(str(name))
 
 
+@register.filter(is_safe=True)
+def sentence(text: str) -> str:
+    """Words In Title Case as a sentence has them."""
+    return " ".join(text.split()).capitalize()
+
+
 @register.simple_tag
 def ago(moment: datetime | None, missing: str = "never") -> SafeString:
     """A time relative to now, with the exact time on hover."""
@@ -131,8 +137,8 @@ def empty(title: str, text: str = "", *, icon: str = "folder", url: str = "", ac
 
 
 @register.inclusion_tag("parts/field.html")
-def field(bound: BoundField) -> dict[str, object]:
-    """A form field with label, help and errors tied together for screen readers."""
+def field(bound: BoundField, *, plain: bool = False) -> dict[str, object]:
+    """A form field with label, help and errors tied together for screen readers; `plain` writes a label In Title Case as ours."""
     described = " ".join(
         name
         for name, there in (
@@ -144,4 +150,13 @@ def field(bound: BoundField) -> dict[str, object]:
     attributes: dict[str, str | bool] = {"aria-describedby": described} if described else {}
     if bound.errors:
         attributes["aria-invalid"] = "true"
-    return {"field": bound, "control": bound.as_widget(attrs=attributes), "is_check": bound.widget_type == "checkbox"}
+    label = str(bound.label)
+    if plain:
+        label = label.capitalize()
+        bound.field.widget.attrs.pop("placeholder", None)
+    return {
+        "field": bound,
+        "label": label,
+        "control": bound.as_widget(attrs=attributes),
+        "is_check": bound.widget_type == "checkbox",
+    }

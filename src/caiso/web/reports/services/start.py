@@ -15,8 +15,11 @@ from caiso.web.base.services.jobs import enqueue
 from caiso.web.base.services.settings import change_setting
 from caiso.web.base.services.tokens import create_token
 from caiso.web.organisation.queries import PROFILE_SETTING
+from caiso.web.soc.models import Source
 
 REMOVE_DEMO = "reports.remove_demo"
+LOAD_DEMO = "reports.load_demo"
+CHOICE_SETTING = "start.choice"
 
 
 class UnableToStart(DomainError):
@@ -45,7 +48,28 @@ def make_ingest_token(name: str, *, root: Unit, actor: User, now: datetime) -> s
     return text
 
 
+def keep_choice(choice: str, *, actor: User, now: datetime) -> None:
+    """Remember that somebody chose between looking at the demo and starting empty; the first screen asks once."""
+    change_setting(CHOICE_SETTING, choice, actor=actor, now=now)
+
+
+@transaction.atomic
 def ask_to_remove_demo(*, actor: User, now: datetime) -> Job:
     """Put the removal of the demo in the queue; asking again while it waits does nothing."""
-    waiting = Job.objects.filter(kind=REMOVE_DEMO, state__in=[Job.State.WAITING, Job.State.RUNNING]).first()
-    return waiting or enqueue(REMOVE_DEMO, {"by": actor.pk}, actor=actor, max_attempts=2, now=now)
+    keep_choice("empty", actor=actor, now=now)
+    return _under_way(REMOVE_DEMO) or enqueue(REMOVE_DEMO, {"by": actor.pk}, actor=actor, max_attempts=2, now=now)
+
+
+@transaction.atomic
+def ask_to_load_demo(*, actor: User, now: datetime) -> Job:
+    """Put the loading of the demo in the queue; asking again while it waits does nothing."""
+    if Source.objects.filter(is_demo=False, events__gt=0).exists():
+        raise UnableToStart(
+            "telemetry of your own arrives here already: look at the demo in a data directory of its own"
+        )
+    keep_choice("demo", actor=actor, now=now)
+    return _under_way(LOAD_DEMO) or enqueue(LOAD_DEMO, actor=actor, max_attempts=2, now=now)
+
+
+def _under_way(kind: str) -> Job | None:
+    return Job.objects.filter(kind=kind, state__in=[Job.State.WAITING, Job.State.RUNNING]).first()

@@ -15,13 +15,15 @@ from caiso.web.reports.queries.headline import headline
 from caiso.web.reports.queries.systems import systems
 from caiso.web.reports.queries.tiles import tiles
 from caiso.web.reports.queries.trends import Figure, alerts_chart, shares_chart, trends
+from caiso.web.reports.start import asks_first
 
 
 @page("view")
 def posture(request: PageRequest) -> HttpResponse:
     """Six figures, what burns, waits and is due, the AI systems, and where it is all going; each opens to its records."""
     viewer = request.viewer
-    if not queries.has_anything() and "stay" not in request.GET and viewer.may("organisation.edit"):
+    is_new = asks_first(viewer) or (not queries.has_anything() and viewer.may("organisation.edit"))
+    if is_new and "stay" not in request.GET:
         return redirect("start")
     now, with_soc = timezone.now(), viewer.may("soc.view")
     found = trends(viewer, now=now)

@@ -78,7 +78,10 @@ def start(request: PageRequest) -> HttpResponse:
         "has_demo": guide.demo_exists(),
         "demo_ships": guide.demo_ships(),
         "demo_leaves": guide.demo_leaves(),
-        "may_remove": request.viewer.may("admin"),
+        "demo_arrives": guide.demo_arrives(),
+        "demo_failed": guide.demo_failed(),
+        "asks_first": guide.asks_first(request.viewer),
+        "may_choose": request.viewer.may("admin"),
     }
     return render(request, "reports/start.html", context)
 
@@ -131,6 +134,24 @@ def start_source(request: PageRequest) -> HttpResponse:
             }
             return render(request, "reports/start_source.html", context)
     return _form(request, form, title="Connect a source", button="Make the key")
+
+
+@page("admin")
+@require_POST
+def start_explore(request: PageRequest) -> HttpResponse:
+    """Look at the demo: it is there, or it is loaded now."""
+    root = guide.root_unit()
+    if root is None or not request.viewer.may("admin", root.path):
+        messages.error(request, "An administrator of the whole organisation chooses.")
+        return redirect("start")
+    if guide.demo_exists():
+        services.keep_choice("demo", actor=request.user, now=timezone.now())
+        return redirect("home")
+    try:
+        services.ask_to_load_demo(actor=request.user, now=timezone.now())
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("start")
 
 
 @page("admin")

@@ -16,6 +16,7 @@ from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, recor
 from caiso.web.organisation.routing import duty_words
 from caiso.web.soc import queries
 from caiso.web.soc.models import Alert
+from caiso.web.soc.presentation import technique_words
 from caiso.web.soc.registers import ALERT_TONES
 from caiso.web.soc.services import alerts as services
 from caiso.web.soc.services.incidents import add_alerts, open_incident
@@ -99,7 +100,7 @@ def _facts(alert: Alert) -> list[Fact]:
             alert.asset.name if alert.asset else alert.service,
             alert.asset.get_absolute_url() if alert.asset else "",
         ),
-        Fact("ATLAS technique", ", ".join(alert.techniques)),
+        Fact("ATLAS technique", technique_words(alert.techniques)),
         Fact("OWASP", ", ".join(alert.owasp)),
         Fact("First event", alert.first_event_at, kind="moment"),
         Fact("Last event", alert.last_event_at, kind="moment"),

@@ -23,6 +23,7 @@ from caiso.web.organisation.routing import role_words
 from caiso.web.soc import queries
 from caiso.web.soc.models import Incident, IncidentClock
 from caiso.web.soc.models.alert import SEVERITIES
+from caiso.web.soc.presentation import technique_words
 from caiso.web.soc.registers import INCIDENT_TONES
 from caiso.web.soc.services import incidents as services
 from caiso.web.soc.services.clocks import clock_library
@@ -142,7 +143,7 @@ def _facts(incident: Incident) -> list[Fact]:
         Fact("Lead", incident.lead or "nobody"),
         Fact("AI system", asset.name if asset else "", asset.get_absolute_url() if asset else ""),
         Fact("Unit", incident.unit.name),
-        Fact("ATLAS technique", incident.technique),
+        Fact("ATLAS technique", technique_words(incident.technique)),
         Fact("Contained", incident.contained_at, kind="moment"),
         Fact("Closed", incident.closed_at, kind="moment"),
     ]

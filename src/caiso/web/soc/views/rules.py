@@ -16,6 +16,7 @@ from caiso.web.soc import queries
 from caiso.web.soc.figures import error_rates
 from caiso.web.soc.forms import CanaryForm
 from caiso.web.soc.models import DetectionRule
+from caiso.web.soc.presentation import technique_name, technique_words
 from caiso.web.soc.registers import RULE_KINDS, RULE_TONES
 from caiso.web.soc.services.alerts import rule_precision
 from caiso.web.soc.services.budgets import Budgets, budgets, change_canary, verdicts_since
@@ -70,7 +71,7 @@ def _rule_facts(rule: DetectionRule, limits: Budgets) -> tuple[Fact, ...]:
     return (
         Fact("Rule id", rule.slug),
         Fact("Kind", dict(RULE_KINDS).get(rule.kind, rule.kind)),
-        Fact("ATLAS techniques", ", ".join(rule.techniques)),
+        Fact("ATLAS techniques", technique_words(rule.techniques)),
         Fact("OWASP", ", ".join(rule.owasp)),
         Fact("Own tests", rule.tests),
         Fact("Signals", rule.signals),
@@ -158,7 +159,7 @@ def coverage_record(request: PageRequest, pk: int) -> HttpResponse:
         reason = "No live rule with passing tests watches for this technique."
     page_ = Page(
         record=row,
-        title=f"{row.technique} on {row.asset}",
+        title=f"{technique_name(row.technique) or row.technique} on {row.asset}",
         crumbs=(("Technique coverage", reverse("technique_coverage_list")),),
         badges=(Badge("Covered" if row.covered else "Not covered", "good" if row.covered else "bad"),),
         facts=(

@@ -25,7 +25,7 @@ from caiso.web.reports.models import PostureFigure
 from caiso.web.reports.services.demo import attacks, cast, days, story, structure, talk
 from caiso.web.reports.services.demo.remove import DEMO_SETTING, forget_demo, is_loaded, is_whole
 from caiso.web.reports.services.figures import keep_figures
-from caiso.web.soc.detector import DetectorRun
+from caiso.web.soc.detector import DetectorRun, utc_now
 from caiso.web.soc.models import Alert, Incident, Source
 from caiso.web.soc.services.coverage import compute_technique_coverage
 
@@ -169,7 +169,7 @@ def _live_through(stage: story.Stage, senders: Mapping[str, Source], *, now: dat
     """Each day: its telemetry through the detector, what people did, and the figures of the evening."""
     clock = _Clock(_days(now)[0])
     tell("detection rules")
-    run = DetectorRun(clock=clock)
+    run = DetectorRun(clock=clock, lease_clock=utc_now)
     if not run.begin():
         raise UnableToLoad("the detector is at work; stop the product, then load the demo")
     writer = WalWriter(environment().data / "wal", KeyRing(environment().data / "keys", "wal"), prefix="demo")
