@@ -11,7 +11,8 @@ from django_htmx.middleware import HtmxDetails
 
 from caiso.web.base import guard
 from caiso.web.base.access import Viewer
-from tests.web.base.factories import make_unit, make_user
+from caiso.web.base.models import Person, Task
+from tests.web.base.factories import NOW, make_unit, make_user
 
 
 @guard.page("soc.triage")
@@ -96,10 +97,25 @@ def test_every_decorated_view_states_its_rule() -> None:
         ("caiso", "/ai-systems/new/", True),
         ("analyst", "/sources/", True),
         ("board_member", "/sources/?state=silent", False),
+        ("caiso", "/no/such/page/", False),
     ],
 )
 def test_a_page_is_known_to_open_before_a_link_leads_there(role: str, address: str, told: bool) -> None:
     assert guard.opens(Viewer(make_user(role, make_unit("acme"))), address) is told
+
+
+@pytest.mark.django_db
+def test_a_task_of_somebody_else_leads_nobody_to_a_refusal(client: Client) -> None:
+    unit = make_unit("acme")
+    person = Person.objects.create(slug="ana", name="Ana", unit=unit)
+    for title, url in (("Scope it", "/incidents/7/"), ("Look at it", "/nowhere/at/all/")):
+        Task.objects.create(title=title, unit=unit, assignee=person, subject_url=url, created_at=NOW)
+    for role, leads in (("board_member", False), ("analyst", True)):
+        client.force_login(make_user(role, unit))
+        page = client.get("/people/ana/").content.decode()
+        assert "Scope it" in page
+        assert ('href="/incidents/7/"' in page) is leads
+        assert "/nowhere/" not in page
 
 
 @pytest.mark.django_db

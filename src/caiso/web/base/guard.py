@@ -13,7 +13,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
-from django.urls import resolve, reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.http import urlencode
 from django_htmx.middleware import HtmxDetails
 
@@ -67,7 +67,10 @@ def page(permission: str) -> Callable[[F], F]:
 
 def opens(viewer: Viewer, address: str) -> bool:
     """Whether the page at an address of ours would open to the viewer, so that no link leads to a refusal."""
-    view = resolve(address.partition("?")[0]).func
+    try:
+        view = resolve(address.partition("?")[0].partition("#")[0]).func
+    except Resolver404:
+        return False
     permission = getattr(view, "required_permission", None)
     further = getattr(view, "opens_for", None)
     return (permission is None or viewer.may(permission)) and (further is None or bool(further(viewer)))

@@ -11,7 +11,9 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from caiso.web.base.access import Viewer
 from caiso.web.base.assets import asset_url
+from caiso.web.base.guard import opens
 from caiso.web.base.presentation import initials, moment_title, relative
 from caiso.web.base.register.markup import escape as plain
 from caiso.web.base.register.markup import rows_html
@@ -67,6 +69,12 @@ def initials_filter(name: object) -> str:
 def sentence(text: str) -> str:
     """Words In Title Case as a sentence has them."""
     return " ".join(text.split()).capitalize()
+
+
+@register.simple_tag(name="opens")
+def opens_tag(viewer: Viewer, address: str) -> bool:
+    """Whether the page at an address of ours opens to the viewer: `{% opens viewer task.subject_url as may_open %}`."""
+    return bool(address) and opens(viewer, address)
 
 
 @register.simple_tag

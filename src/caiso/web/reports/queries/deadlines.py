@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from caiso.web.base.access import Viewer, visible, within
+from caiso.web.base.guard import opens
 from caiso.web.base.models import AccessGrant, ApiToken, Task
 from caiso.web.base.queries import my_tasks
 from caiso.web.compliance.models import Evidence
@@ -49,7 +50,8 @@ def _tasks(viewer: Viewer, now: datetime, until: datetime) -> Iterator[Row]:
     for task in found:
         who = "yours" if task.pk in own else str(task.assignee) if task.assignee else task.role_slug or "nobody's yet"
         of = incidents.get(task.subject_id, "task") if task.subject_type == "Incident" else "task"
-        yield _row(task.title, task.subject_url or reverse("tasks_list"), f"{of}, {who}", task.due_at, now=now)
+        url = task.subject_url if opens(viewer, task.subject_url) else reverse("tasks_list")
+        yield _row(task.title, url, f"{of}, {who}", task.due_at, now=now)
 
 
 def _references(tasks: Sequence[Task]) -> dict[str, str]:
