@@ -54,8 +54,9 @@ def sign_in(page: Page, ready: dict[str, object]) -> None:
     page.wait_for_load_state("load")
 
 
-def pages_of(page: Page) -> dict[str, str]:
+def pages_of(page: Page, home: str) -> dict[str, str]:
     """{name: address} of every page that the navigation offers."""
+    page.goto(f"{home}pages/")
     found = {"posture": "/"}
     for link in page.locator("nav a[href^='/']").all():
         address = link.get_attribute("href") or "/"
@@ -76,7 +77,7 @@ def take(browser: Browser, ready: dict[str, object], *, everything: bool) -> Non
                 README_PICTURE.parent.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=README_PICTURE)
             else:
-                for name, address in pages_of(page).items():
+                for name, address in pages_of(page, str(ready["url"])).items():
                     page.goto(str(ready["url"]).rstrip("/") + address)
                     page.wait_for_timeout(400)
                     page.screenshot(path=LOOK / f"{name}-{size}-{theme}.png", full_page=True)

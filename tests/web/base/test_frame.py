@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.template import Context, Template, TemplateSyntaxError
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from caiso.web.base import navigation, record, search
 from caiso.web.base.access import Viewer
@@ -165,9 +165,33 @@ def test_a_record_page_shows_history_and_links(client: Client, officer: User, ba
 def test_links_come_from_every_registered_relation(officer: User, bank: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "_providers", {})
     task = Task.objects.create(title="x", unit=bank, created_at=NOW)
-    record.relate("Task", lambda one, viewer: [record.LinkGroup("Risks", (record.Link("R-1", "/r/1/"),), total=9)])
+    record.relate(
+        "Task", lambda one, viewer: [record.LinkGroup("Cases", (record.Link("C-1", "/people/ana/"),), total=9)]
+    )
     record.relate("Task", lambda one, viewer: [record.LinkGroup("Nothing", ())])
-    assert [(group.title, group.count) for group in record.links(task, Viewer(officer))] == [("Risks", 9)]
+    assert [(group.title, group.count) for group in record.links(task, Viewer(officer))] == [("Cases", 9)]
+
+
+def test_a_record_page_leads_nobody_to_a_refusal(
+    bank: Unit, login: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task.objects.create(title="x", unit=bank, created_at=NOW)
+    monkeypatch.setattr(record, "_providers", {})
+    both = (record.Link("Leak", "/incidents/7/"), record.Link("Ana", "/people/ana/"))
+    record.relate("Task", lambda one, viewer: [record.LinkGroup("Found", both, url="/incidents/")])
+    record.relate("Task", lambda one, viewer: [record.LinkGroup("Incidents", both[:1])])
+    page = record.Page(
+        record=task, title="x", crumbs=[("Incidents", "/incidents/")], facts=[record.Fact("Of", "INC-7", "/incidents/7/")],
+        why=record.Why("It leaked.", records=(record.Link("INC-7", "/incidents/7/"),)),
+    )  # fmt: skip
+    for role, kept in (("analyst", "/incidents/7/"), ("board_member", "")):
+        viewer = Viewer(login(role, bank))
+        request = RequestFactory().get("/")
+        shown = record.record_context(request, viewer, page)
+        assert [fact.url for fact in shown["page"].facts] == [kept]
+        assert [one.url for one in shown["page"].why.records] == [kept]
+        titles = [(group.title, group.url, len(group.links)) for group in record.links(task, viewer)]
+        assert titles == ([("Found", "/incidents/", 2), ("Incidents", "", 1)] if kept else [("Found", "", 1)])
 
 
 def test_pages_keep_the_strict_policy(client: Client) -> None:

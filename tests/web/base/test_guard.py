@@ -98,6 +98,7 @@ def test_every_decorated_view_states_its_rule() -> None:
         ("analyst", "/sources/", True),
         ("board_member", "/sources/?state=silent", False),
         ("caiso", "/no/such/page/", False),
+        ("board_member", "https://atlas.mitre.org/techniques/AML.T0051", True),
     ],
 )
 def test_a_page_is_known_to_open_before_a_link_leads_there(role: str, address: str, told: bool) -> None:

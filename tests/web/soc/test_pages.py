@@ -75,7 +75,7 @@ def test_more_records_do_not_mean_more_queries(
     Incident.objects.bulk_create(
         Incident(reference=f"INC-{n}", title="Leak", severity="high", unit=bank, opened_at=NOW) for n in range(2, 30)
     )
-    assert queries() == few
+    assert queries() <= few, "fewer where a section of the posture page is full before its last kind is asked for"
 
 
 def test_incidents_count_their_alerts(

@@ -66,7 +66,9 @@ def page(permission: str) -> Callable[[F], F]:
 
 
 def opens(viewer: Viewer, address: str) -> bool:
-    """Whether the page at an address of ours would open to the viewer, so that no link leads to a refusal."""
+    """Whether a page would open to the viewer, so that no link leads to a refusal; what is not ours opens to everybody."""
+    if not address.startswith("/"):
+        return True
     try:
         view = resolve(address.partition("?")[0].partition("#")[0]).func
     except Resolver404:

@@ -5,7 +5,7 @@ such records registers a `links` provider, so that the record shows who points a
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from caiso.web.base import queries
 from caiso.web.base.access import Viewer
+from caiso.web.base.guard import opens
 from caiso.web.base.models import AuditRecord
 
 HISTORY_SHOWN = 50
@@ -131,9 +132,14 @@ def relate(subject_type: str, provider: Provider) -> None:
 
 
 def links(record: Model, viewer: Viewer) -> list[LinkGroup]:
-    """Every group of linked records that the viewer may see; empty groups are left out."""
-    providers = _providers.get(subject_type(record), [])
-    return [group for provider in providers for group in provider(record, viewer) if group.links]
+    """Every group of linked records that the viewer may see and open; empty groups are left out."""
+    found = []
+    for provider in _providers.get(subject_type(record), []):
+        for group in provider(record, viewer):
+            shown = tuple(link for link in group.links if opens(viewer, link.url))
+            if shown:
+                found.append(replace(group, links=shown, url=group.url if opens(viewer, group.url) else ""))
+    return found
 
 
 def subject_type(record: Model) -> str:
@@ -144,6 +150,17 @@ def subject_type(record: Model) -> str:
 def history(record: Model, *, limit: int = HISTORY_SHOWN) -> list[AuditRecord]:
     """What happened to the record, newest first."""
     return list(queries.history(subject_type(record), str(record.pk))[:limit])
+
+
+def _guarded(page: Page, viewer: Viewer) -> Page:
+    """The page without addresses that would refuse the viewer; what they lead to stays named."""
+
+    def kept(url: str) -> str:
+        return url if opens(viewer, url) else ""
+
+    why = page.why and replace(page.why, records=tuple(replace(one, url=kept(one.url)) for one in page.why.records))
+    facts = [replace(fact, url=kept(fact.url)) for fact in page.facts]
+    return replace(page, crumbs=[(label, kept(url)) for label, url in page.crumbs], facts=facts, why=why)
 
 
 def record_context(request: HttpRequest, viewer: Viewer, page: Page) -> dict[str, Any]:
@@ -157,6 +174,7 @@ def record_context(request: HttpRequest, viewer: Viewer, page: Page) -> dict[str
         for tab in tabs
     ]
     shown.append({"label": "History", "url": "?tab=history", "current": current == "history", "count": None})
+    page = _guarded(page, viewer)
     return {
         "page": page,
         "record": page.record,

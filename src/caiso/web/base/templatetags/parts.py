@@ -138,9 +138,14 @@ def meter(value: float, maximum: float = 100, *, label: str = "Progress", tone: 
     return {"value": value, "maximum": maximum or 1, "label": label, "tone": tone, "percent": round(share * 100)}
 
 
-@register.inclusion_tag("parts/empty.html")
-def empty(title: str, text: str = "", *, icon: str = "folder", url: str = "", action: str = "") -> dict[str, object]:
-    """What to do when there is nothing to show."""
+@register.inclusion_tag("parts/empty.html", takes_context=True)
+def empty(
+    context: template.Context, title: str, text: str = "", *, icon: str = "folder", url: str = "", action: str = ""
+) -> dict[str, object]:
+    """What to do when there is nothing to show; the next step only where it opens to the viewer."""
+    viewer = context.get("viewer")
+    if isinstance(viewer, Viewer) and not opens(viewer, url):
+        url = ""
     return {"title": title, "text": text, "icon": icon, "url": url, "action": action}
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from caiso.errors import DomainError
+from caiso.web.base.access import Viewer, visible
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, links, record_context
 from caiso.web.compliance import queries
@@ -54,7 +55,7 @@ def control_record(request: PageRequest, pk: int, scope: int | None = None) -> H
         crumbs=(("Controls", reverse("controls_list")),),
         lead=control.statement,
         badges=_badges(control, chosen),
-        facts=_facts(control, chosen),
+        facts=_facts(control, chosen, request.viewer),
         tabs=(
             Tab("checks", "Checks", "compliance/control_checks.html", count=control.check_count),
             Tab("scopes", "Scopes", "compliance/control_scopes.html", count=len(scopes)),
@@ -106,11 +107,12 @@ def _badges(control: Control, chosen: ControlAssessment | None) -> list[Badge]:
     return badges
 
 
-def _facts(control: Control, chosen: ControlAssessment | None) -> list[Fact]:
+def _facts(control: Control, chosen: ControlAssessment | None, viewer: Viewer) -> list[Fact]:
     owner = Role.objects.filter(slug=control.owner_role).first()
+    page = owner.get_absolute_url() if owner and visible(Role.objects.filter(pk=owner.pk), viewer).exists() else ""
     facts = [
         Fact("Family", dict(FAMILIES).get(control.family, control.family)),
-        Fact("Owner role", owner or control.owner_role, owner.get_absolute_url() if owner else ""),
+        Fact("Owner role", owner or control.owner_role, page),
         Fact("Answers today", role_words(control.owner_role, on=timezone.now().date())),
         Fact("Lifecycle", ", ".join(control.lifecycle_stages)),
         Fact("ATLAS techniques", ", ".join(control.techniques)),
