@@ -190,6 +190,12 @@ def test_age_is_that_of_the_newest_record() -> None:
     assert result.value == 6 * 86400
     late = only(run_check(check_of(AGE), MemorySource({"scans": rows}), now=NOW + timedelta(days=2)))
     assert (late.state, late.reason) == (CheckState.FAILING, "newest is 8d old; required <= 7d")
+    odd = only(
+        run_check(check_of(AGE), MemorySource({"scans": rows}), now=NOW + timedelta(days=1, hours=3, seconds=2261))
+    )
+    assert odd.reason == "newest is 7d 3h 37m old; required <= 7d"
+    young = only(run_check(check_of(AGE), MemorySource({"scans": rows}), now=NOW - timedelta(days=6, seconds=-75)))
+    assert young.reason == "newest is 1m 15s old; required <= 7d"
 
 
 def test_records_without_the_measured_value_count_as_empty() -> None:

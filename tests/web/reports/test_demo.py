@@ -11,7 +11,7 @@ from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.engine.coverage.organisation.validate import find_faults
 from caiso.engine.coverage.silos import doubled_processes, tool_report
 from caiso.engine.coverage.skills import team_gaps
-from caiso.web.base.models import AuditRecord, Lease, Person, Task, Unit, User
+from caiso.web.base.models import AuditRecord, AuditVerification, Lease, Person, Task, Unit, User
 from caiso.web.base.services.people import bootstrap_administrator
 from caiso.web.compliance.library import library
 from caiso.web.compliance.models import ControlAssessment, ControlLink, ControlStateChange, Evidence
@@ -89,6 +89,7 @@ def test_the_demo_tells_a_month_and_leaves_no_trace(prepared: Unit) -> None:
     assert not ControlLink.objects.exclude(reviewer="").exists()
     assert not ControlAssessment.objects.exclude(implementation="undeclared").exists()
     assert not is_whole()
+    assert not AuditVerification.objects.exists(), "nights that never were"
     assert not Unit.objects.filter(is_demo=True).exists()
     assert list(User.objects.values_list("email", flat=True)) == ["admin@localhost"]
     assert Duty.objects.exists()

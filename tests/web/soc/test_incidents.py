@@ -43,6 +43,7 @@ def test_opening_escalates_the_alert_and_starts_no_clock(incident: Incident, ale
     alert.refresh_from_db()
     assert (alert.state, alert.incident) == ("escalated", incident)
     assert Task.objects.filter(subject_type="Incident", subject_id=str(incident.pk)).count() == 4
+    assert set(Task.objects.values_list("detail", flat=True)) == {f"{incident.reference} {incident.title}"}
     assert incident.technique == "AML.T0086"
     assert not incident.clocks.filter(state__in=["running", "overdue"]).exists()
 

@@ -77,7 +77,7 @@ class CheckResult:
         """The verdict as it stands later: what was not evaluated again in time is stale, a failure stays a failure."""
         if now <= self.valid_until or self.state is not CheckState.EFFECTIVE:
             return self
-        age = duration_text(timedelta(seconds=int((now - self.evaluated_at).total_seconds())))
+        age = _elapsed(int((now - self.evaluated_at).total_seconds()))
         return replace(self, state=CheckState.STALE, reason=f"last evaluated {age} ago; before: {self.reason}")
 
 
@@ -182,9 +182,17 @@ def _words(check: Check, aggregate: Aggregate, value: Fraction) -> str:
     if check.measure is Measure.COUNT:
         return f"{aggregate.matching} of {aggregate.total} records" if check.of else f"{aggregate.matching} records"
     if check.pass_.unit == "duration":
-        shown = duration_text(timedelta(seconds=int(value)))
+        shown = _elapsed(int(value))
         return f"newest is {shown} old" if check.measure is Measure.AGE else f"{check.measure} {check.field} is {shown}"
     return f"{check.measure} {check.field} is {float(value):g}"
+
+
+def _elapsed(seconds: int) -> str:
+    """A measured duration as people read it, to the minute once it is an hour: `5d 3h 37m`."""
+    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m")]
+    if seconds < 3600:
+        parts.append((seconds % 60, "s"))
+    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
 
 
 def _percent(share: Fraction) -> str:

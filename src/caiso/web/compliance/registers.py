@@ -89,7 +89,7 @@ CONTROLS = declare(
                 lookup="owner_title",
                 search=True,
             ),
-            Column("techniques", "Techniques", Tags(most=2), value=lambda row: row.control.techniques),
+            Column("techniques", "Techniques", Tags(most=1), value=lambda row: row.control.techniques),
             Column("since", "Since", Moment(), filter=True),
             Column("evaluated", "Checked", Moment(), value="evaluated_at", shown=False),
             Column(

@@ -62,14 +62,13 @@ def _systems(viewer: Viewer) -> tuple[list[Row], int]:
         for asset in systems.order_by("-last_seen_at")[:ROWS]
     ]
     parts = loose.exclude(kind=AssetKind.AI_SYSTEM).exclude(system__state=AssetState.RETIRED).order_by("system__name")
-    counts = parts.values("system", "system__name").annotate(n=Count("pk"))
-    for group in counts[:ROWS]:
+    for group in parts.values("system", "system__name").annotate(n=Count("pk"))[:ROWS]:
         url = link("assets_list", state="unmanaged", **({"system": group["system"]} if group["system"] else {}))
         of = group["system__name"] or "no AI system"
         rows.append(
             Row(f"Confirm {number(group['n'], 'new part')} of {of}", url, "seen in traffic, not confirmed", "info")
         )
-    return rows, systems.count() + len(counts)
+    return rows, systems.count() + parts.order_by().values("system").distinct().count()
 
 
 def _duties(viewer: Viewer) -> tuple[list[Row], int]:

@@ -1,4 +1,4 @@
-"""The posture page draws its alerts a day by severity, counted from an index alone."""
+"""The posture page counts its alerts by day and severity, and those of each AI system, from an index alone."""
 
 import caiso.web.soc.models.alert
 from django.db import migrations, models
@@ -18,9 +18,25 @@ class Migration(migrations.Migration):
             model_name="alert",
             index=models.Index(
                 caiso.web.soc.models.alert.UtcDay("created_at"),
-                models.F("unit"),
                 models.F("severity"),
+                models.F("unit"),
                 name="alert_day_and_severity",
             ),
+        ),
+        migrations.RemoveIndex(
+            model_name="alert",
+            name="soc_alert_asset_i_3c8b83_idx",
+        ),
+        migrations.AddIndex(
+            model_name="alert",
+            index=models.Index(fields=["asset", "state", "severity", "unit"], name="alert_of_asset"),
+        ),
+        migrations.RemoveIndex(
+            model_name="alert",
+            name="soc_alert_state_b67ebd_idx",
+        ),
+        migrations.AddIndex(
+            model_name="alert",
+            index=models.Index(fields=["state", "unit", "severity", "asset"], name="alert_of_state"),
         ),
     ]

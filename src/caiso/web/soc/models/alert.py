@@ -97,8 +97,9 @@ class Alert(models.Model):
             models.Index(fields=["-score", "-last_event_at", "id", "unit"]),  # the list as it opens
             models.Index(fields=["-last_event_at", "unit"]),  # what is new, asked each second while a page is open
             # The posture page counts from these alone, without reading a row.
-            models.Index(fields=["state", "unit", "severity"]),
-            models.Index(UtcDay("created_at"), "unit", "severity", name="alert_day_and_severity"),
+            models.Index(fields=["state", "unit", "severity", "asset"], name="alert_of_state"),
+            models.Index(UtcDay("created_at"), "severity", "unit", name="alert_day_and_severity"),
+            models.Index(fields=["asset", "state", "severity", "unit"], name="alert_of_asset"),
             models.Index(fields=["group_key", "-id"]),
             # Similar alerts, and how many rules fired about the same one: asked for each new alert.
             models.Index(fields=["conversation_id", "-last_event_at"]),
@@ -106,7 +107,6 @@ class Alert(models.Model):
             models.Index(fields=["agent", "-last_event_at"]),
             models.Index(fields=["rule", "-last_event_at"]),
             models.Index(fields=["trace_id"]),
-            models.Index(fields=["asset", "state"]),
         ]
 
     def __str__(self) -> str:

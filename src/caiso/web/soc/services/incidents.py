@@ -104,7 +104,7 @@ def open_incident(
     Task.objects.bulk_create(
         [
             Task(
-                title=title_, unit=unit, assignee=incident.lead, role_slug=role,
+                title=title_, detail=f"{incident.reference} {incident.title}", unit=unit, assignee=incident.lead, role_slug=role,
                 subject_type="Incident", subject_id=str(incident.pk), subject_url=incident.get_absolute_url(), created_at=now,
             )
             for title_ in FIRST_TASKS

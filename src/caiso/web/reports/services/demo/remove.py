@@ -11,7 +11,17 @@ from caiso.connect.telemetry.content import ContentStore
 from caiso.engine.comply import ReviewStatus
 from caiso.engine.coverage.organisation.loading import default_organisation
 from caiso.errors import DomainError
-from caiso.web.base.models import ApiToken, AuditRecord, Notification, Person, Setting, Task, Unit, User
+from caiso.web.base.models import (
+    ApiToken,
+    AuditRecord,
+    AuditVerification,
+    Notification,
+    Person,
+    Setting,
+    Task,
+    Unit,
+    User,
+)
 from caiso.web.base.queries import setting
 from caiso.web.base.services import audit
 from caiso.web.compliance.models import ControlAssessment, ControlLink, ControlStateChange, Evidence
@@ -78,6 +88,7 @@ def forget_demo(*, actor: User | None, now: datetime) -> dict[str, int]:
     removed["assets"] = _delete(Asset.objects.filter(inside | Q(is_demo=True)))
     root = Unit.objects.get(parent=None, is_demo=False)
     forget_records(PREFIX, units=frozenset(units.values_list("slug", flat=True)))
+    AuditVerification.objects.filter(ok=True, records=0).delete()  # the invented nights; a real one has records to read
     _undo_what_ships(User.objects.filter(is_demo=True))
     if not Holding.objects.filter(person__is_demo=False).exists():
         take_organisation(default_organisation(), root=root, actor=actor, now=now)
