@@ -189,6 +189,7 @@ def _live_through(stage: story.Stage, senders: Mapping[str, Source], *, now: dat
             keep_figures(now=clock.at, units=counted)
         run.end()
     finally:
+        run.close()
         writer.close()
 
 
