@@ -3,10 +3,12 @@
 import caiso.web.soc.models.alert
 from django.db import migrations, models
 
+from caiso.web.base.textindex import AddTextIndex
+
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("soc", "0003_search"),
+        ("soc", "0004_risk_and_rule_budgets"),
     ]
 
     operations = [
@@ -38,5 +40,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="alert",
             index=models.Index(fields=["state", "unit", "severity", "asset"], name="alert_of_state"),
+        ),
+        # 0004 wrote the table anew, and SQLite dropped the triggers of its text index with the old one.
+        AddTextIndex(
+            "soc_alert",
+            ["title", "service", "subject_user", "technique", "conversation_id", "trace_id", "agent", "api_key"],
         ),
     ]
