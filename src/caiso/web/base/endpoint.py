@@ -40,7 +40,7 @@ KEPT = timedelta(hours=24)
 
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Slug = Annotated[str, Path(max_length=80, pattern=r"^[-a-zA-Z0-9_.]+$")]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$")]
 SearchText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
 

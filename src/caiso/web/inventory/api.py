@@ -76,7 +76,7 @@ class EvidenceOut(Schema):
 class ScanPlace(Schema):
     """What was scanned, and who answers for what was found."""
 
-    place: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+    place: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$")]
     unit: Annotated[str, Field(max_length=80, pattern=r"^[-a-zA-Z0-9_]+$")]
     system: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
 
