@@ -31,8 +31,9 @@ def shipped_kinds() -> tuple[PackKind[Any], ...]:
     from caiso.engine.comply import CONTROLS, FRAMEWORKS
     from caiso.engine.coverage.organisation.loading import ORGANISATION
     from caiso.engine.detect.taxonomy import TAXONOMIES
+    from caiso.engine.drill import DRILLS
 
-    return (FRAMEWORKS, CONTROLS, CLOCKS, ORGANISATION, TAXONOMIES)
+    return (FRAMEWORKS, CONTROLS, CLOCKS, ORGANISATION, TAXONOMIES, DRILLS)
 
 
 def check_content(folders: Sequence[Path]) -> Iterator[Checked]:
@@ -64,6 +65,7 @@ def _loaders() -> dict[str, Loader]:
         "organisation": lambda folders: _counted(organisation, folders),
         "taxonomies": lambda folders: _counted(taxonomies, folders),
         "detections": _detections,
+        "drills": _drills,
     }
 
 
@@ -77,6 +79,16 @@ def _detections(folders: Sequence[Path]) -> tuple[int, Sequence[PackProblem]]:
 
     rules, problems = load_rules(*folders)
     return len(rules), problems
+
+
+def _drills(folders: Sequence[Path]) -> tuple[int, Sequence[PackProblem]]:
+    """Drills may expect rules that ship and rules that stand beside them."""
+    from caiso.engine.detect.loader import load_rules
+    from caiso.engine.drill import drill_kind
+
+    roots = [folder.parent / "detections" for folder in folders]
+    rules, _ = load_rules(*(root for root in roots if root.is_dir()))
+    return _counted(drill_kind(rule.id for rule in rules), folders)
 
 
 def _inside(folders: Sequence[Path], kind: str) -> list[Path]:

@@ -54,9 +54,12 @@ def shipped_rules() -> Path:
     return Path(str(resources.files("caiso").joinpath("content/detections")))
 
 
-def load_rules(*folders: Path) -> tuple[tuple[Rule, ...], tuple[PackProblem, ...]]:
+def load_rules(
+    *folders: Path, texts: Iterable[tuple[Path, bytes]] = ()
+) -> tuple[tuple[Rule, ...], tuple[PackProblem, ...]]:
     """Every rule below the folders (or in the files), shipped folder first, and what is wrong with the others.
 
+    ``texts`` are rules that lie in no file, each with a path that names it; they may refer to rules of the folders.
     A folder ``taxonomies`` beside one of them maps log sources other than ours, besides the taxonomies that ship.
     """
     beside = dict.fromkeys(folder.parent for folder in folders if folder.is_dir() and folder != shipped_rules())
@@ -68,6 +71,8 @@ def load_rules(*folders: Path) -> tuple[tuple[Rule, ...], tuple[PackProblem, ...
         except OSError as error:
             loading.problems.append(PackProblem(path, 0, f"cannot be read: {error.strerror}"))
             continue
+        _read_source(source, path, loading)
+    for path, source in texts:
         _read_source(source, path, loading)
     return loading.finish()
 

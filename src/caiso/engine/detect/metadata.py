@@ -59,9 +59,14 @@ class Metadata:
     tests: tuple[RuleTest, ...]
 
 
+def atlas_ids() -> frozenset[str]:
+    """The technique ids of the ATLAS release that ships."""
+    return frozenset(atlas_techniques())
+
+
 @cache
 def atlas_techniques() -> dict[str, str]:
-    """Id -> name of the techniques of the ATLAS release that ships."""
+    """{technique id: name} of the ATLAS release that ships."""
     source = resources.files("caiso").joinpath("content/techniques/atlas-2026.09.yaml").read_bytes()
     value = to_plain(compose(source))
     if not isinstance(value, dict):
