@@ -79,6 +79,21 @@ install_packages() {
   stamp "packages-$set" "$wanted"
 }
 
+# The back ends for Splunk and Elasticsearch want an older pySigma than we do, so their tests have an environment of their own.
+make_export_environment() {
+  local wanted export="$venv/export"
+  wanted="$(digest requirements/soc-export.txt)"
+  current export "$wanted" && return
+  say "making $export for rules as Splunk and Elasticsearch queries"
+  rm -rf "$export"
+  if "$python" -m venv --without-pip "$export" && "$python" -m pip --python "$export/bin/python" install -qq \
+    --disable-pip-version-check --require-hashes -r requirements/soc-export.txt; then
+    stamp export "$wanted"
+  else
+    say "it could not be made; the tests that need it will be skipped"
+  fi
+}
+
 usable_node() {
   command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
 }
@@ -107,6 +122,6 @@ find_browser() {
 make_venv
 case "$mode" in
   run) install_packages core; build_pages ;;
-  develop) install_packages dev; build_pages; find_browser ;;
+  develop) install_packages dev; make_export_environment; build_pages; find_browser ;;
   *) stop "usage: scripts/setup.sh [run|develop]" ;;
 esac
