@@ -117,7 +117,7 @@ def _world() -> World:
     from caiso.engine.detect.loader import load_rules
     from caiso.web.base.models import Person, Unit
     from caiso.web.soc.models import DetectionRule, Source
-    from caiso.web.soc.services.loading import rule_folders
+    from caiso.web.soc.rulebook import rule_folders
 
     now, chance = datetime.now(UTC), random.Random(11)
     root = Unit.objects.get(parent=None)

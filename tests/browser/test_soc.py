@@ -1,7 +1,7 @@
 """Security operations in a real browser: an alert is closed and an incident worked without leaving the page."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -10,11 +10,15 @@ import pytest
 from caiso.connect.telemetry.keys import KeyRing
 from caiso.connect.telemetry.records import Encoding, Envelope, Signal, pack_envelope
 from caiso.connect.telemetry.wal import WalWriter
-from caiso.web.base.models import AccessGrant, Person, Unit, User
+from caiso.web.base.access import Viewer
+from caiso.web.base.models import AccessGrant, Job, Person, Unit, User
+from caiso.web.base.services import jobs
 from caiso.web.config.environment import environment
 from caiso.web.soc import store
 from caiso.web.soc.detector import DetectorRun
-from caiso.web.soc.models import Alert, Incident
+from caiso.web.soc.hunting import Question
+from caiso.web.soc.models import Alert, HuntKind, HuntRun, Incident
+from caiso.web.soc.services.hunts import request_hunt, save_hunt
 from caiso.web.soc.services.incidents import open_incident
 from tests.browser.conftest import DESKTOP, NOW, PHONE, Visit
 
@@ -81,16 +85,36 @@ def incident(alert: Alert, lead: User) -> Incident:
     )
 
 
+def _hunted(lead: User) -> HuntRun:
+    """A hunt with an answer."""
+    question = Question(HuntKind.SQL, 24, 'SELECT happened_at, "user.id", "aisoc.session", 12 AS n FROM events')
+    save_hunt(question, name="Who does what", unit=Unit.objects.get(), viewer=Viewer(lead), now=NOW)
+    run = request_hunt(question, viewer=Viewer(lead), now=NOW + timedelta(minutes=5))
+    _work(run.start_at + timedelta(hours=25))
+    run.refresh_from_db()
+    assert (run.error, run.row_count) == ("", 1)
+    return run
+
+
+def _work(now: datetime) -> None:
+    job = jobs.claim("w", now=now)
+    assert job is not None
+    assert jobs.run(job, clock=lambda: now) == Job.State.DONE
+
+
 @pytest.mark.parametrize("shown", [("light", DESKTOP), ("dark", PHONE), ("dark", DESKTOP), ("light", PHONE)])
 def test_pages_are_accessible_and_fit(
     visit: Visits, lead: User, incident: Incident, alert: Alert, shown: tuple[str, tuple[int, int]]
 ) -> None:
+    hunted = _hunted(lead)
     window = visit(lead, theme=shown[0], size=shown[1], for_axe=True)
     for path in (
         "/?stay", "/alerts/", f"/alerts/{alert.pk}/?content=show", f"/alerts/{alert.pk}/?tab=rule", "/incidents/",
         f"/incidents/{incident.pk}/", f"/incidents/{incident.pk}/?tab=clocks", f"/incidents/{incident.pk}/?tab=review",
         "/incidents/open/", "/events/?period=0", "/events/conversation/?id=conv-1&content=show", "/rules/",
         f"/rules/{alert.rule_id}/?tab=text", "/sources/", f"/sources/{alert.source_id}/", "/technique-coverage/",
+        "/hunt/", "/hunt/?by=filter", f"/hunt/runs/{hunted.pk}/", f"/hunt/runs/{hunted.pk}/?tab=question", "/saved-hunts/",
+        "/workbench/", "/workbench/new/", "/drills/",
     ):  # fmt: skip
         window.go(path)
         window.assert_accessible()
@@ -158,3 +182,24 @@ def test_the_explorer_filters_and_works_without_scripts(visit: Visits, lead: Use
     page.get_by_label("Tool").fill("no_such_tool")
     page.get_by_role("button", name="Filter").click()
     page.get_by_text("No event fits").wait_for()
+
+
+def test_a_hunt_is_asked_kept_and_made_a_rule(visit: Visits, lead: User, alert: Alert) -> None:
+    AccessGrant.objects.create(user=lead, role="detection_engineer", unit=alert.unit, granted_at=NOW)
+    page = visit(lead).go("/hunt/?by=filter")
+    page.get_by_label("Field of condition 1").fill("gen_ai.tool.name")
+    page.get_by_label("Value of condition 1").fill("read_email")
+    page.get_by_role("button", name="Hunt", exact=True).click()
+    page.get_by_text("No answer yet").wait_for()
+    _work(datetime.now(UTC) + timedelta(seconds=1))
+    page.reload()
+    page.locator(".hunt-answer td", has_text="<b>amara</b>").wait_for()
+    page.get_by_role("link", name="Change and ask again").click()
+    page.get_by_text("Keep this question").click()
+    page.get_by_label("Name").fill("Mail reading")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    page.get_by_text("Kept as Mail reading").wait_for()
+    page.get_by_role("button", name="Make a rule of this").click()
+    page.get_by_role("heading", name="New rule").wait_for()
+    page.get_by_role("button", name="Check").click()
+    page.get_by_text("what the hunt looked for").first.wait_for()

@@ -25,7 +25,12 @@ PART_OF = {
 }
 
 # model -> whose login alone sees the row
-OWN = {"base.Notification": "user", "base.RememberedAnswer": "user", "base.SavedView": "owner"}
+OWN = {
+    "base.Notification": "user",
+    "base.RememberedAnswer": "user",
+    "base.SavedView": "owner",
+    "soc.HuntRun": "requested_by",
+}
 
 WHOLE_INSTALLATION = {
     "base.AuditSeal": "the head of the one audit chain",
@@ -47,6 +52,12 @@ WHOLE_INSTALLATION = {
     "organisation.DutyCoverage": "roles and duties are those of the whole organisation",
     "organisation.ReportingLine": "between roles of the whole organisation",
     "soc.DetectionRule": "content of a pack; what it finds has the unit",
+    "soc.DrillResult": "rules are the same everywhere; what arrives from which system is TechniqueCoverage, which has a unit",
+    "soc.DrillRun": "as its results",
+    "soc.RetroHunt": "what a rule would have cost everybody; the events behind it are filtered by who looks",
+    "soc.RuleReview": "about a rule that runs on everybody's telemetry",
+    "soc.RuleVersion": "as its rule",
+    "soc.UserRule": "runs on everybody's telemetry, like a rule of a pack",
     "soc.EventPart": "a file of the event store; pages filter its events by feed",
     "soc.WalOffset": "a place in the event log",
 }

@@ -36,6 +36,8 @@ COMMANDS: dict[str, dict[str, Mount]] = {
         "incidents": Mount("caiso.cli.platform.incidents", "List the incidents and where they stand."),
         "controls": Mount("caiso.cli.platform.controls", "List the controls with their state; check them again."),
         "frameworks": Mount("caiso.cli.frameworks", "List the frameworks, show their requirements."),
+        "drill": Mount("caiso.cli.drill", "Play attacks with benign twins against the deployed rules."),
+        "hunt": Mount("caiso.cli.platform.hunt", "Ask stored events, in SQL or with a saved hunt."),
         "organisation": Mount("caiso.cli.organisation", "Show who answers for what, and where nobody does."),
     },
     "Work on files": {

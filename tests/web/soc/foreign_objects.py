@@ -8,13 +8,23 @@ from caiso.web.soc.models import (
     Incident,
     IncidentClock,
     RiskEntity,
+    SavedHunt,
     Source,
     TechniqueCoverage,
 )
 from tests.web.conftest import NOW
 
-# The explorer's threads are named by words, and rules are content of the product, the same for everybody.
-NOT_OBJECTS = {"event_thread", "rule_record", "rule_state", "rule_canary", "rules", "GET /rules/{key}"}
+# The explorer's threads are named by words; rules and the drills that test them are the same for everybody.
+NOT_OBJECTS = {
+    "event_thread", "rule_record", "rule_state", "rule_canary", "rules", "GET /rules/{key}",
+    "rule_ask", "rule_export", "workbench_*", "version_ask", "rule_review", "review_decide", "retro_*",
+    "* /workbench/*", "POST /rules/{pk}/ask", "POST /rule-reviews/{pk}/decide", "GET /retro-hunts/{pk}",
+    "hunt_run", "hunt_file", "hunt_cancel", "GET /hunts/{pk}", "POST /hunts/{pk}/cancel",  # one's own, see test_hunts
+    "drill_record", "drill_cancel", "GET /drill-runs/{key}", "GET /drills/{pk}",
+}  # fmt: skip
+
+
+_OF_SAVED = (("GET", ""), ("POST", "/delete"), ("GET", "/rule"))
 
 
 def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
@@ -54,7 +64,13 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
         key="theirs", kind="user", value="theirs", unit=unit, at=NOW, peak_at=NOW, first_at=NOW, last_at=NOW
     )
     one, case = {"pk": alert.pk}, {"pk": incident.pk}
+    saved = SavedHunt.objects.create(
+        name="Theirs", unit=unit, kind="sql", sql="SELECT 1", hours=1, created_at=NOW, changed_at=NOW
+    )
     return {
+        "hunt_delete": {"pk": saved.pk},
+        "saved_hunts": {"key": str(saved.pk)},
+        **{f"{method} /saved-hunts/{{pk}}{rest}": {"pk": saved.pk} for method, rest in _OF_SAVED},
         **{f"alert_{deed}": one for deed in ("record", "acknowledge", "close", "reopen", "escalate", "suppress")},
         **{f"incident_{deed}": case for deed in ("record", "note", "fact", "review")},
         "incident_advance": {**case, "to": "triage"},

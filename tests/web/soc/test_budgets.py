@@ -11,6 +11,7 @@ from caiso.engine.detect.costs import with_base_rules
 from caiso.engine.detect.loader import read_rules
 from caiso.web.base.models import AuditRecord, Notification, Unit, User
 from caiso.web.soc.models import Alert, DetectionRule
+from caiso.web.soc.rulebook import rule_states
 from caiso.web.soc.services.budgets import (
     ENOUGH_EVENTS,
     Budgets,
@@ -21,7 +22,8 @@ from caiso.web.soc.services.budgets import (
     judge_rules,
     keep_costs,
 )
-from caiso.web.soc.services.rules import UnableToPromote, change_rule_state, rule_states
+from caiso.web.soc.services.reviews import UnableToReview, ask_for_rule, decide
+from caiso.web.soc.services.rules import UnableToDemote, demote_rule
 from tests.web.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -118,7 +120,9 @@ def test_a_person_takes_it_up_again_and_the_reason_is_gone(
     client.force_login(engineer)
     page = client.get(f"/rules/{noisy.pk}/").content.decode()
     assert "The platform took this rule back from live to canary: was right in 0%" in page
-    change_rule_state(noisy, to="live", actor=engineer, now=NOW + timedelta(days=1))
+    later = NOW + timedelta(days=1)
+    review = ask_for_rule(noisy, to="live", reason="the source is mended", actor=engineer, now=later)
+    decide(review, approve=True, actor=login("detection_engineer", root, "second@bank.example"), now=later)
     assert "took this rule back" not in client.get(f"/rules/{noisy.pk}/").content.decode()
     assert judge_rules(now=NOW + timedelta(days=2)) == [], "verdicts before the promotion are of another time"
 
@@ -155,8 +159,11 @@ def test_the_rule_of_entity_risk_is_not_promoted_or_judged(root: Unit, login: Ca
     risk = rule("entity-risk", kind="risk")
     verdicts(risk, right=0, wrong=30, unit=root)
     assert judge_rules(now=NOW) == []
-    with pytest.raises(UnableToPromote, match="settings decide"):
-        change_rule_state(risk, to="shadow", actor=login("detection_engineer", root), now=NOW)
+    engineer = login("detection_engineer", root)
+    with pytest.raises(UnableToDemote, match="settings decide"):
+        demote_rule(risk, to="shadow", actor=engineer, now=NOW)
+    with pytest.raises(UnableToReview, match="settings decide"):
+        ask_for_rule(risk, to="live", reason="r", actor=engineer, now=NOW)
 
 
 def test_a_canary_without_bounds_is_everywhere(root: Unit, login: Callable[..., User]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from caiso.web.base.models import AuditRecord, FactTouch, Task, Unit, User
 from caiso.web.soc.models import Alert, DetectionRule, Incident, IncidentEntry
@@ -165,3 +166,10 @@ def test_nothing_skips_containment_and_closing_needs_a_review(incident: Incident
     incidents.advance_incident(incident, to="closed", actor=lead, now=NOW)
     assert incident.closed_at == NOW
     assert AuditRecord.objects.filter(subject_type="Incident", verb="advance").count() == 7
+
+
+def test_clocks_are_a_list_over_the_api(incident: Incident, lead: User, client: Client) -> None:
+    client.force_login(lead)
+    answer = client.get(f"/api/v1/incidents/{incident.pk}/clocks")
+    assert answer.status_code == 200
+    assert {clock["rule"] for clock in answer.json()} == set(incident.clocks.values_list("rule", flat=True))

@@ -168,8 +168,10 @@ def _answer(result: Any, status: int) -> HttpResponse:
     """The result as the response, with an ETag for a single record."""
     if result is None:
         return HttpResponse(status=status)
-    response = HttpResponse(result.model_dump_json(), status=status, content_type="application/json")
-    if not isinstance(result, Page):
+    listed = isinstance(result, list)
+    body = f"[{','.join(one.model_dump_json() for one in result)}]" if listed else result.model_dump_json()
+    response = HttpResponse(body, status=status, content_type="application/json")
+    if not listed and not isinstance(result, Page):
         response["ETag"] = etag_of(result)
     return response
 

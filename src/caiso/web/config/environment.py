@@ -50,6 +50,10 @@ class Environment(BaseSettings):
         default=False,
         description="Let the server fetch repositories from private networks, such as a GitLab of your own.",
     )
+    export_python: Path | None = Field(
+        default=None,
+        description="Python of an environment that has caiso[soc-export], for rules as Splunk and Elasticsearch queries; empty means our own.",
+    )
     packs: list[Path] = Field(
         default=[], description="Folders with packs of your own, read beside the shipped content."
     )

@@ -11,14 +11,20 @@ from caiso.web.base.endpoint import ApiRequest, Line, RowId, reads, writes
 from caiso.web.base.problems import Refused
 from caiso.web.base.register.api import register_endpoints
 from caiso.web.soc import queries
+from caiso.web.soc.api_drills import router as drills_router
+from caiso.web.soc.api_hunts import router as hunts_router
+from caiso.web.soc.api_workbench import router as workbench_router
 from caiso.web.soc.models import Alert, Incident, IncidentClock
-from caiso.web.soc.registers import ALERTS, COVERAGE, ENTITIES, INCIDENTS, RULES, SOURCES
+from caiso.web.soc.registers import ALERTS, COVERAGE, DRILL_RUNS, ENTITIES, INCIDENTS, RULES, SOURCES
 from caiso.web.soc.services import alerts as alert_services
 from caiso.web.soc.services import incidents as incident_services
 
 router = Router(tags=["security operations"])
-for register in (ALERTS, INCIDENTS, RULES, ENTITIES, SOURCES, COVERAGE):
+for register in (ALERTS, INCIDENTS, RULES, ENTITIES, SOURCES, COVERAGE, DRILL_RUNS):
     register_endpoints(router, register)
+router.add_router("", drills_router)
+router.add_router("", workbench_router)
+router.add_router("", hunts_router)
 
 Severity = Literal["informational", "low", "medium", "high", "critical"]
 Text = Annotated[str, Field(max_length=10_000)]

@@ -28,13 +28,13 @@ from caiso.web.base.services.leases import acquire_lease, process_owner, release
 from caiso.web.config.environment import environment
 from caiso.web.inventory.services.traffic import TrafficMemory
 from caiso.web.soc import queries
+from caiso.web.soc.rulebook import fingerprint
 from caiso.web.soc.services import ingest, storage
 from caiso.web.soc.services.budgets import keep_costs
 from caiso.web.soc.services.coverage import compute_technique_coverage
 from caiso.web.soc.services.loading import LoadedRules, load_live_rules, take_rules
 from caiso.web.soc.services.privacy import redaction_settings, redactors
 from caiso.web.soc.services.rest import rests
-from caiso.web.soc.services.rules import rule_states
 
 log = logging.getLogger(__name__)
 
@@ -89,12 +89,12 @@ class DetectorRun:
         if root is None:
             return False
         self.root = root
+        self.running = fingerprint()  # before the rules are read: a change in between is then seen as one
         loaded = load_live_rules(self.data / "cache")
         for problem in loaded.problems:
             log.error("rule is not used: %s", problem)
         take_rules(loaded, now=self.clock())
         self.rules, self.label = loaded.rules, loaded.label
-        self.states = rule_states()
         self.pump = Pump(self.data)
         self._open.callback(self.pump.close)
         self.follow_settings()
@@ -228,8 +228,8 @@ class DetectorRun:
             self.pump.redactors = redactors(wanted)
 
     def rules_changed(self) -> bool:
-        """Whether somebody promoted or demoted a rule since this run began."""
-        return rule_states() != self.states
+        """Whether somebody promoted, demoted, deployed or withdrew a rule since this run began."""
+        return fingerprint() != self.running
 
     def _keep_lease(self) -> None:
         if time.monotonic() - self._lease_at < LEASE_SECONDS / 3:

@@ -4,11 +4,108 @@ from typing import Any
 
 from django import forms
 
+from caiso.connect.telemetry.query.jobs import MAX_SQL
 from caiso.engine.detect.risk import KINDS
 from caiso.web.base import queries as base_queries
 from caiso.web.base.access import Viewer, visible
 from caiso.web.base.models import Unit
+from caiso.web.soc.hunting import PERIODS as HUNT_PERIODS
 from caiso.web.soc.models import RiskEntity
+from caiso.web.soc.workbench import MOST_SAMPLES, MOST_TEXT
+
+PERIODS = ((1, "1 hour"), (24, "24 hours"), (168, "7 days"), (720, "30 days"))
+
+
+class RuleForm(forms.Form):
+    """A rule's text, samples to try it on, and what changed."""
+
+    text = forms.CharField(
+        max_length=MOST_TEXT,
+        strip=False,
+        label="Rule, Sigma YAML",
+        widget=forms.Textarea(attrs={"rows": 26, "spellcheck": "false", "class": "code-input", "wrap": "off"}),
+    )
+    samples = forms.CharField(
+        max_length=MOST_SAMPLES,
+        strip=False,
+        required=False,
+        label="Sample events",
+        help_text="One JSON object a line, a JSON list, or OTLP/JSON. They are tried and then forgotten.",
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "code-input", "wrap": "off"}),
+    )
+    note = forms.CharField(max_length=300, required=False, label="What changed")
+
+
+class UploadForm(forms.Form):
+    """A rule from a file."""
+
+    file = forms.FileField(label="Sigma file")
+
+    def clean_file(self) -> str:
+        """The file's text."""
+        file = self.cleaned_data["file"]
+        if file.size > MOST_TEXT:
+            raise forms.ValidationError(f"The file has {file.size:,} bytes, at most {MOST_TEXT:,} are read.")
+        try:
+            return str(file.read().decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise forms.ValidationError(f"The file is not UTF-8 text (byte {error.start}).") from error
+
+
+class RetroForm(forms.Form):
+    """How far back a rule is tried, and what for."""
+
+    hours = forms.TypedChoiceField(choices=PERIODS, coerce=int, initial=24, label="Period")
+    purpose = forms.CharField(
+        max_length=300, help_text="What people wrote is decrypted for this; the purpose goes on the record."
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, prefix="retro")
+
+
+class AskForm(forms.Form):
+    """Why a rule should be trusted more."""
+
+    reason = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="What it found so far, how noisy it was, what the retro-hunt showed.",
+    )
+
+
+class HuntForm(forms.Form):
+    """A question in SQL, the period, and the purpose that a search in content needs; conditions come as lists of fields."""
+
+    sql = forms.CharField(
+        max_length=MAX_SQL,
+        strip=False,
+        required=False,
+        label="SELECT over events",
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "code-input", "wrap": "off"}),
+    )
+    hours = forms.TypedChoiceField(choices=HUNT_PERIODS, coerce=int, initial=24, label="Period")
+    purpose = forms.CharField(
+        max_length=300,
+        required=False,
+        help_text="Needed when you search what people or models wrote: it is decrypted, and the purpose goes on the record.",
+    )
+
+    def __init__(self, *args: Any, by: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sql"].required = by == "sql"
+
+
+class SaveHuntForm(forms.Form):
+    """Under which name and for which unit a question is kept."""
+
+    name = forms.CharField(max_length=120)
+    unit = forms.ModelChoiceField(Unit.objects.none(), empty_label=None)
+
+    def __init__(self, *args: Any, units: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("prefix", "keep")
+        super().__init__(*args, **kwargs)
+        self.fields["unit"].queryset = units  # type: ignore[attr-defined]
 
 
 class RiskForm(forms.Form):

@@ -14,7 +14,7 @@ from caiso.web.base.textindex import anywhere
 from caiso.web.inventory.models import Asset
 from caiso.web.soc import queries
 from caiso.web.soc.foresight import risk_now
-from caiso.web.soc.models import Alert, Incident, IncidentClock, IncidentEntry, Source
+from caiso.web.soc.models import Alert, DrillRun, HuntRun, Incident, IncidentClock, IncidentEntry, RetroHunt, Source
 from caiso.web.soc.presentation import technique_words
 
 
@@ -29,10 +29,15 @@ def join_frame() -> None:
         ),
         navigation.Item("Entity risk", "entities_list", "user-exclamation", "AISOC", "soc.view", 45, group="Detection"),
         navigation.Item("Events", "events", "list-search", "AISOC", "soc.view", 30, "e"),
+        navigation.Item("Hunt", "hunt", "zoom-question", "AISOC", "soc.view", 35, "u"),
         navigation.Item("Detection rules", "rules_list", "radar", "AISOC", "soc.view", 40, "r", group="Detection"),
+        navigation.Item(
+            "Rule workbench", "workbench", "adjustments", "AISOC", "soc.view", 45, "", _open_reviews, group="Detection"
+        ),
         navigation.Item(
             "Technique coverage", "technique_coverage_list", "target", "AISOC", "view", 50, group="Detection"
         ),
+        navigation.Item("Drills", "drill_board", "flame", "AISOC", "soc.view", 55, group="Detection"),
         navigation.Item("Telemetry sources", "sources_list", "broadcast", "AISOC", "soc.view", 60, group="Detection"),
     )
     search.register("alerts", "Alerts", _find_alerts, permission="soc.view")
@@ -42,6 +47,9 @@ def join_frame() -> None:
     live.register(live.Topic("alerts", _newest_alert, "soc.view"))
     live.register(live.Topic("incidents", _newest_incident, "soc.view"))
     live.register(live.Topic("sources", _newest_event, "soc.view"))
+    live.register(live.Topic("drills", _newest_drill, "soc.view"))
+    live.register(live.Topic("retro_hunts", _newest_retro_hunt, "soc.view"))
+    live.register(live.Topic("hunts", _newest_hunt, "soc.view"))
     relate("Asset", _links_of_asset)
     relate("Incident", _links_of_incident)
     relate("Alert", _links_of_alert)
@@ -84,6 +92,32 @@ def _newest_incident(viewer: Viewer | None) -> object:
 def _newest_event(viewer: Viewer | None) -> object:
     rows = queries.sources(viewer) if viewer else Source.objects.all()
     return tuple(rows.order_by().aggregate(last=Max("last_event_at"), events=Max("events")).values())
+
+
+def _newest_drill(viewer: Viewer | None) -> object:
+    newest = DrillRun.objects.select_related("job").first()
+    if newest is None:
+        return None
+    job = newest.job
+    return (newest.pk, newest.finished_at, job.state, job.progress) if job else (newest.pk, newest.finished_at)
+
+
+def _newest_retro_hunt(viewer: Viewer | None) -> object:
+    rows = RetroHunt.objects.order_by("-pk").values_list("pk", "finished_at", "job__state", "job__progress")
+    return tuple(rows[:5])
+
+
+def _newest_hunt(viewer: Viewer | None) -> object:
+    rows = queries.hunt_runs(viewer) if viewer else HuntRun.objects.order_by("-pk")
+    return tuple(rows.values_list("pk", "finished_at", "job__state", "job__progress")[:5])
+
+
+def _open_reviews(viewer: Viewer) -> int:
+    """Wishes that this login could decide."""
+    if not viewer.may("soc.rules"):
+        return 0
+    waiting = queries.rule_reviews().filter(decision="open").exclude(requested_by=viewer.user)
+    return waiting.exclude(version__author=viewer.user).order_by().count() if viewer.user.pk else waiting.count()
 
 
 def _links_of_asset(asset: Asset, viewer: Viewer) -> Iterable[LinkGroup]:

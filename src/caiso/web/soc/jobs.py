@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from caiso.web.base.services.jobs import GiveUp, JobContext, handles, schedule
 from caiso.web.soc.models import Source
+from caiso.web.soc.services import drills, hunts, retro
 from caiso.web.soc.services.budgets import is_any_over_budget, judge_rules
 from caiso.web.soc.services.clocks import compute_open_clocks, has_open_incidents
 from caiso.web.soc.services.rejects import RETRY_JOB, retry_rejects
@@ -37,8 +38,40 @@ def forget_old_risk(context: JobContext) -> int:
     return forget_risk(now=context.clock())
 
 
+@handles(drills.KIND)
+def play_drill(context: JobContext, *, run: int) -> dict[str, int]:
+    """Play one drill that somebody asked for."""
+    return drills.play_drill(context, run_id=run)
+
+
+@handles("soc.drill_all")
+def play_all_drills(context: JobContext) -> dict[str, int]:
+    """Play every installed drill."""
+    return drills.play_all(context)
+
+
+@handles(retro.KIND)
+def play_retro_hunt(context: JobContext, *, hunt: int, rules: list[str]) -> dict[str, object]:
+    """Run one retro-hunt."""
+    return retro.play_retro_hunt(context, hunt_id=hunt, rules=rules)
+
+
+@handles(hunts.KIND)
+def play_hunt(context: JobContext, *, run: int) -> dict[str, object]:
+    """Answer one hunt."""
+    return hunts.play_hunt(context, run_id=run)
+
+
+@handles("soc.hunt_answers")
+def empty_old_answers(context: JobContext) -> int:
+    """Throw away what hunts answered some days ago."""
+    return hunts.empty_old_answers(now=context.clock())
+
+
 def schedule_jobs() -> None:
     """Called once by the app at start-up."""
     schedule("soc.clocks", timedelta(minutes=1), when=has_open_incidents)
     schedule("soc.rule_budgets", timedelta(minutes=5), when=is_any_over_budget)
     schedule("soc.forget_risk", timedelta(hours=6), when=has_risk)
+    schedule("soc.drill_all", timedelta(days=1))
+    schedule("soc.hunt_answers", timedelta(hours=6), when=hunts.has_old_answers)

@@ -1,28 +1,37 @@
 """Reads of security operations; everything is limited to what the viewer may see."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
+from caiso.connect.telemetry.trial.jobs import label_of_rows
+from caiso.engine.detect.metadata import atlas_techniques
 from caiso.engine.detect.risk import RiskSettings
-from caiso.web.base.access import Viewer, visible
-from caiso.web.base.models import Person, Setting
+from caiso.web.base.access import GRANTS, AccessGrant, Viewer, visible
+from caiso.web.base.models import Job, Person, Setting, User
 from caiso.web.soc.models import (
     Alert,
     DetectionRule,
+    DrillRun,
     EventPart,
+    HuntRun,
     Incident,
     IncidentClock,
     IncidentFact,
     Reject,
+    RetroHunt,
     RiskEntity,
+    RuleReview,
+    SavedHunt,
     Signal,
     Source,
     Suppression,
     TechniqueCoverage,
+    UserRule,
     UtcDay,
 )
 
@@ -174,6 +183,78 @@ def technique_coverage(viewer: Viewer) -> QuerySet[TechniqueCoverage]:
 def suppressions(viewer: Viewer, rule: DetectionRule) -> QuerySet[Suppression]:
     """Suppressions of a rule that the viewer may see."""
     return visible(Suppression.objects.filter(rule=rule).select_related("made_by"), viewer, "soc.view")
+
+
+def standing_suppressions(*, now: datetime) -> QuerySet[Suppression]:
+    """Suppressions in force, of every unit: what they silence, they silence for everybody."""
+    return Suppression.objects.filter(expires_at__gt=now).select_related("rule")
+
+
+def rule_reviewers(*, on: date) -> list[User]:
+    """Active logins that may change detection rules, wherever they hold that."""
+    roles = [role for role, permissions in GRANTS.items() if "soc.rules" in permissions]
+    live = AccessGrant.objects.filter(Q(expires_on=None) | Q(expires_on__gte=on), role__in=roles, user__is_active=True)
+    return list({grant.user_id: grant.user for grant in live.select_related("user")}.values())
+
+
+def user_rules() -> QuerySet[UserRule]:
+    """Rules of the workbench; they run on everybody's telemetry, so every engineer sees them."""
+    return UserRule.objects.select_related("deployed", "author").annotate(
+        version_count=Count("versions", distinct=True)
+    )
+
+
+def user_rule_or_404(pk: int) -> UserRule:
+    """One rule of the workbench."""
+    return _one(user_rules(), pk)
+
+
+def rule_reviews() -> QuerySet[RuleReview]:
+    """Wishes for more trust, the newest first."""
+    return RuleReview.objects.select_related(
+        "version", "version__rule", "version__author", "requested_by", "decided_by"
+    )
+
+
+def retro_hunts() -> QuerySet[RetroHunt]:
+    """Retro-hunts, the newest first; the events behind one are shown within the scope of whoever looks."""
+    return RetroHunt.objects.select_related("job", "requested_by", "version")
+
+
+def drill_runs() -> QuerySet[DrillRun]:
+    """Drills, the newest first; rules are the same for everybody, what arrives from whom stands in technique coverage."""
+    return DrillRun.objects.select_related("job", "requested_by")
+
+
+def hunt_runs(viewer: Viewer) -> QuerySet[HuntRun]:
+    """What the viewer asked, the newest first; nobody sees what others asked."""
+    runs = HuntRun.objects.select_related("job", "requested_by", "saved")
+    return runs.filter(requested_by=viewer.user) if viewer.user.pk else runs.none()
+
+
+def saved_hunts(viewer: Viewer) -> QuerySet[SavedHunt]:
+    """Questions kept for the units of the viewer."""
+    return visible(SavedHunt.objects.select_related("unit", "owner"), viewer, "soc.view")
+
+
+def work_state(work: DrillRun | RetroHunt | HuntRun) -> str:
+    """running, done, failed or cancelled."""
+    if work.job is not None and work.job.state in (Job.State.CANCELLED, Job.State.FAILED):
+        return str(work.job.state)
+    if work.finished_at is not None:
+        return "failed" if work.error else "done"
+    return "running"
+
+
+def rules_label() -> str:
+    """Names the loaded rules in their states, as a drill does; empty before the detector has loaded any."""
+    rows = list(rules().values_list("slug", "digest", "state").order_by("slug"))
+    return label_of_rows(rows) if rows else ""
+
+
+def technique_names() -> Mapping[str, str]:
+    """{ATLAS id: name} of the release that ships."""
+    return atlas_techniques()
 
 
 def signals_of(viewer: Viewer, rule: DetectionRule, *, since: datetime) -> QuerySet[Signal]:

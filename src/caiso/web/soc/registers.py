@@ -28,7 +28,7 @@ from caiso.web.base.register import (
 )
 from caiso.web.soc import queries
 from caiso.web.soc.foresight import risk_now
-from caiso.web.soc.models import Alert, DetectionRule, Incident, RiskEntity, Source
+from caiso.web.soc.models import Alert, DetectionRule, DrillResult, DrillRun, HuntKind, Incident, RiskEntity, Source
 from caiso.web.soc.presentation import technique_name, technique_words
 from caiso.web.soc.services import alerts as alert_services
 from caiso.web.soc.services import incidents as incident_services
@@ -39,6 +39,15 @@ RULE_KINDS = (
     ("single", "Single event"), ("correlation", "Correlation"), ("statistic", "Statistic"), ("risk", "Entity risk"),
 )  # fmt: skip
 RULE_TONES = {"live": "good", "canary": "warn", "shadow": "neutral"}
+DRILL_TONES = {
+    "covered": "good",
+    "tested": "good",
+    "noisy": "warn",
+    "blind": "unknown",
+    "missed": "bad",
+    "unwatched": "bad",
+}
+DRILL_STATE_TONES = {"running": "info", "done": "good", "failed": "bad", "cancelled": "warn"}
 
 
 def _assign(record: Alert, *, changes: Mapping[str, Any], actor: User, now: datetime) -> object:
@@ -294,7 +303,7 @@ COVERAGE = declare(
         url=lambda row: reverse("coverage_record", args=[row.pk]),
         sort="technique,system",
         icon="target",
-        lead="Covered means: a live rule that passes its own tests, and the fields it needs arrive from that system.",
+        lead="Covered means: a live rule that passes its own tests, the fields it needs arrive from that system, and no drill of the technique failed.",
         views=(("Not covered", "covered=no"),),
         empty_title="Nothing to cover yet",
         empty_text="Coverage needs at least one AI system in the inventory.",
@@ -304,7 +313,85 @@ COVERAGE = declare(
             Column("covered", "Covered", Flag(tones=("good", "bad")), filter=True),
             Column("rule", "Tested live rule", Flag(), value="has_tested_live_rule", filter=True),
             Column("fields", "Fields arrive", Flag(), value="fields_arriving", filter=True),
+            Column(
+                "drill",
+                "Drill",
+                Choice(DrillResult.Outcome.choices, tones=DRILL_TONES),
+                filter=True,
+                note=lambda row: f"{row.drilled_at:%-d %b %Y}" if row.drilled_at else "",
+            ),
             Column("missing", "Missing fields", Tags(), value="missing_fields", lookup=None),
+        ),
+    )
+)
+
+
+def _drill_runs(viewer: Viewer) -> "QuerySet[DrillRun]":
+    return queries.drill_runs()
+
+
+DRILL_RUNS = declare(
+    Register(
+        name="drill_runs",
+        one="drill",
+        many="All drills",
+        rows=_drill_runs,
+        permission="soc.view",
+        scope=None,
+        url=lambda run: reverse("drill_record", args=[run.pk]),
+        sort="-started",
+        live="drills",
+        icon="flame",
+        crumbs=(("Drills", "/drills/"),),
+        empty_title="No drill yet",
+        empty_text="Play one from the page of drills, or on the command line: caiso drill.",
+        empty_url="/drills/",
+        empty_action="Drills",
+        columns=(
+            Column("started", "Started", Moment(), value="started_at", link=True, filter=True),
+            Column(
+                "state",
+                "State",
+                Choice(tuple((key, key.capitalize()) for key in DRILL_STATE_TONES), tones=DRILL_STATE_TONES),
+                value=queries.work_state,
+                lookup=None,
+            ),
+            Column("packs", "Packs", Tags(), lookup=None),
+            Column("covered", "Covered", Number()),
+            Column("noisy", "Noisy", Number()),
+            Column("missed", "Missed", Number()),
+            Column("blind", "Blind", Number()),
+            Column("rules", "Rules", Number(), shown=False),
+            Column("asked_by", "Asked by", value=lambda run: str(run.requested_by or "caiso"), lookup=None),
+        ),
+    )
+)
+
+
+SAVED_HUNTS = declare(
+    Register(
+        name="saved_hunts",
+        one="saved hunt",
+        many="Saved hunts",
+        rows=queries.saved_hunts,
+        permission="soc.view",
+        url=lambda saved: saved.get_absolute_url(),
+        api=False,  # api_hunts.py has a fuller one at the same address
+        sort="name",
+        icon="bookmark",
+        crumbs=(("Hunt", "/hunt/"),),
+        lead="Questions that people keep for their unit.",
+        empty_title="No hunt is kept yet",
+        empty_text="Ask something on the hunt page and keep the question.",
+        empty_url="/hunt/",
+        empty_action="Hunt",
+        columns=(
+            Column("name", "Name", link=True, search=True),
+            Column("kind", "Asked by", Choice(tuple(HuntKind.choices)), filter=True),
+            Column("unit", "Unit", value="unit.name", search=True),
+            Column("owner", "Owner", value=lambda saved: str(saved.owner or ""), lookup="owner__name"),
+            Column("hours", "Hours back", Number()),
+            Column("changed", "Changed", Moment(), value="changed_at"),
         ),
     )
 )

@@ -39,11 +39,16 @@ class Reading:
 
 
 def feeds_of(viewer: Viewer) -> list[tuple[str, str]] | None:
-    """(source id, service name) that the viewer may read; None means all of them."""
-    paths = viewer.paths("soc.view")
+    """(source id, service name) that the viewer may see; None means all of them."""
+    return feeds_with(viewer, "soc.view")
+
+
+def feeds_with(viewer: Viewer, permission: str) -> list[tuple[str, str]] | None:
+    """(source id, service name) of the units in which the viewer holds the permission; None means all of them."""
+    paths = viewer.paths(permission)
     if any(path.count("/") == 2 for path in paths):
         return None  # the root unit: nothing to leave out
-    rows = visible(Feed.objects.all(), viewer, "soc.view")
+    rows = visible(Feed.objects.all(), viewer, permission)
     return list(rows.values_list("source__slug", "service"))
 
 
@@ -84,6 +89,15 @@ def events_of_ids(ids: Sequence[str], *, between: Period | None = None) -> list[
         return []
     with open_reader() as reader:
         return reader.events(_parts(between), ids)
+
+
+def visible_events(viewer: Viewer, ids: Sequence[str], *, between: Period) -> list[Event]:
+    """Events by id in time order, without those of feeds that the viewer may not see."""
+    return [event for event in events_of_ids(ids, between=between) if _in_feeds(event, feeds_of(viewer))]
+
+
+def _in_feeds(event: Event, feeds: Sequence[tuple[str, str]] | None) -> bool:
+    return feeds is None or (event.get("source.id"), event.get("service.name") or "") in set(feeds)
 
 
 def thread(session: str, *, feeds: Sequence[tuple[str, str]] | None, between: Period | None = None) -> list[Event]:
@@ -132,6 +146,15 @@ def read_content(events: Iterable[Event], *, actor: User, purpose: str, now: dat
             now=now,
         )
     return [_read(event) for event in listed]
+
+
+def read_visible_content(viewer: Viewer, events: Iterable[Event], *, purpose: str, now: datetime) -> list[Reading]:
+    """As `read_content`, but only in units in which the viewer may read content; the others come without their text."""
+    feeds = feeds_with(viewer, "soc.content")
+    listed = list(events)
+    allowed = [event for event in listed if _in_feeds(event, feeds)]
+    read = {id(one.event): one for one in read_content(allowed, actor=viewer.user, purpose=purpose, now=now)}
+    return [read.get(id(event)) or Reading(event, (), "you may not read what people wrote there") for event in listed]
 
 
 def _read(event: Event) -> Reading:

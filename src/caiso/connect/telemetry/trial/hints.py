@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from caiso.connect.telemetry.trial.jobs import Finding
 from caiso.engine.detect.condition import TextMatch, leaves
 from caiso.engine.detect.documents import Document, documents
-from caiso.engine.detect.rule import Correlation, Rule
+from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.ruleset import Ruleset
 from caiso.engine.packs import line_at
 
@@ -60,7 +60,7 @@ def _second_engine(ruleset: Ruleset) -> dict[str, set[str]]:
     }
     found: dict[str, set[str]] = {}
     for rule in ruleset.base:
-        if isinstance(rule.logic, Correlation):
+        if isinstance(rule.logic, Correlation | Statistic):
             continue
         for leaf in leaves(rule.logic):
             if isinstance(leaf, TextMatch) and leaf.pattern in refused.get(leaf.field, ()):

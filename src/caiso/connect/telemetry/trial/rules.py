@@ -9,7 +9,7 @@ from pathlib import Path
 from caiso.connect.telemetry.trial.jobs import RuleSources, label_of_rows
 from caiso.engine.detect.documents import Document, documents
 from caiso.engine.detect.loader import load_rules
-from caiso.engine.detect.rule import Correlation, DeployState, Rule
+from caiso.engine.detect.rule import Correlation, DeployState, Rule, Statistic
 from caiso.engine.packs import PackProblem
 
 
@@ -52,7 +52,7 @@ def with_what_they_hear(rules: Sequence[Rule], names: set[str]) -> tuple[Rule, .
         if rule is None or name in wanted:
             continue
         wanted.add(name)
-        if isinstance(rule.logic, Correlation):
+        if isinstance(rule.logic, Correlation | Statistic):
             waiting.extend(rule.logic.heard)
     return tuple(rule for rule in rules if rule.id in wanted)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from caiso.connect.telemetry.trial.jobs import SimilarRule
 from caiso.engine.detect.condition import Equals, TextMatch, leaves
-from caiso.engine.detect.rule import Correlation, Rule
+from caiso.engine.detect.rule import Correlation, Rule, Statistic
 
 _MOST: Final = 8
 _LEAST: Final = 0.1
@@ -50,7 +50,7 @@ class _Traits(msgspec.Struct, frozen=True):
         words: set[str] = set()
         atoms: set[tuple[str, str]] = set()
         for base in _base_rules(rule, known):
-            if isinstance(base.logic, Correlation):
+            if isinstance(base.logic, Correlation | Statistic):
                 continue
             for leaf in leaves(base.logic):
                 if leaf.field == "event.kind":
@@ -80,7 +80,7 @@ def _base_rules(rule: Rule, known: dict[str, Rule]) -> Iterable[Rule]:
         if one.id in seen:
             continue
         seen[one.id] = one
-        if isinstance(one.logic, Correlation):
+        if isinstance(one.logic, Correlation | Statistic):
             waiting += [known[name] for name in one.logic.heard if name in known]
     return seen.values()
 

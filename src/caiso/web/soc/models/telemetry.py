@@ -52,7 +52,7 @@ class Feed(models.Model):
 
 
 class TechniqueCoverage(models.Model):
-    """Whether an ATLAS technique against one AI system would be seen: a tested live rule, and its fields arrive."""
+    """Whether an ATLAS technique against one AI system would be seen: a tested live rule whose fields arrive, and no failed drill."""
 
     technique = models.CharField(max_length=20)
     asset = models.ForeignKey("inventory.Asset", on_delete=models.CASCADE, related_name="technique_coverage")
@@ -62,6 +62,8 @@ class TechniqueCoverage(models.Model):
     covered = models.BooleanField()
     rules = models.JSONField(default=list)
     missing_fields = models.JSONField(default=list)
+    drill = models.CharField(max_length=8, blank=True)  # the worst outcome of its traces; empty: never drilled
+    drilled_at = models.DateTimeField(null=True)
     computed_at = models.DateTimeField()
 
     class Meta:
@@ -72,6 +74,17 @@ class TechniqueCoverage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.technique} on {self.asset}"
+
+    @property
+    def outcome(self) -> str:
+        """One word for the pair: covered, tested (by the rules' own tests only), noisy, missed, blind, unwatched."""
+        if not self.has_tested_live_rule:
+            return self.drill if self.drill in ("missed", "noisy") else "unwatched"
+        if self.drill in ("missed", "noisy"):
+            return self.drill
+        if not self.rules or self.drill == "blind":
+            return "blind"
+        return "covered" if self.drill else "tested"
 
 
 class EventPart(models.Model):

@@ -14,7 +14,7 @@ from caiso.web.base.services import audit, facts
 from caiso.web.base.services.settings import change_setting
 from caiso.web.base.services.workplace import notify
 from caiso.web.soc.models import Alert, DetectionRule
-from caiso.web.soc.services.rules import keep_state
+from caiso.web.soc.services.rules import set_states
 
 BUDGET_SETTING = "soc.rule_budgets"
 ENOUGH_EVENTS = 20_000  # a cost over fewer events is chance
@@ -38,6 +38,11 @@ class Budgets:
     precision: float = 0.3
     verdicts: int = 10
     shift_alerts: int = 40
+
+    @property
+    def daily_alerts(self) -> int:
+        """What three shifts can look at."""
+        return 3 * self.shift_alerts
 
 
 def budgets() -> Budgets:
@@ -143,8 +148,8 @@ def _demote(rule: DetectionRule, *, to: str, reason: str, now: datetime) -> None
     before = rule.state
     rule.demoted_for = f"from {before} to {to}: {reason}"[:300]
     rule.state, rule.state_at, rule.cost_events = to, now, 0  # a step is judged by what comes after it
-    rule.save(update_fields=["state", "state_at", "demoted_for", "cost_events"])
-    keep_state(rule.slug, to)
+    rule.save(update_fields=["cost_events"])
+    set_states([rule.slug], to, now=now, reason=rule.demoted_for)
     audit.record(
         actor=None, verb="rule.demote", subject=rule, changes={"state": [before, to], "reason": [None, reason]}, now=now
     )

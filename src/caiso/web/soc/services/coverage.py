@@ -1,4 +1,4 @@
-"""Technique coverage: which attacks on which AI system a tested live rule would see, given what really arrives."""
+"""Technique coverage: which attacks on which AI system a tested live rule would see, given what really arrives and was drilled."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,8 @@ from django.db import transaction
 
 from caiso.web.base.services import facts
 from caiso.web.inventory.models import Asset, AssetKind, AssetState
-from caiso.web.soc.models import DetectionRule, Feed, TechniqueCoverage
+from caiso.web.soc.drills import Standing, standing_by_technique
+from caiso.web.soc.models import DetectionRule, DrillResult, Feed, TechniqueCoverage
 
 # A field that did not arrive for this long is no longer counted on.
 FIELD_MEMORY = timedelta(days=30)
@@ -23,13 +24,15 @@ class Verdict:
     fields_arriving: bool
     rules: tuple[str, ...]
     missing: tuple[str, ...]
+    drill: str = ""  # the worst outcome of its traces; empty: never drilled
 
     @property
     def covered(self) -> bool:
-        return bool(self.rules)
+        """Never against the evidence of a drill, and without a drill by the rules' own tests."""
+        return bool(self.rules) and self.drill in ("", DrillResult.Outcome.COVERED)
 
 
-def judge(rules: Iterable[DetectionRule], arriving: frozenset[str]) -> Verdict:
+def judge(rules: Iterable[DetectionRule], arriving: frozenset[str], *, drill: str = "") -> Verdict:
     """One rule must be live, tested and fed; two rules that each have half do not cover anything."""
     tested, seeing, fed, gaps = False, [], False, []
     for rule in rules:
@@ -40,7 +43,7 @@ def judge(rules: Iterable[DetectionRule], arriving: frozenset[str]) -> Verdict:
             seeing.append(rule.slug)
         elif missing:
             gaps.append(missing)
-    return Verdict(tested, fed, tuple(seeing), min(gaps, key=len, default=()) if not seeing else ())
+    return Verdict(tested, fed, tuple(seeing), min(gaps, key=len, default=()) if not seeing else (), drill)
 
 
 @transaction.atomic
@@ -50,10 +53,16 @@ def compute_technique_coverage(*, now: datetime) -> int:
     for rule in DetectionRule.objects.filter(is_loaded=True):
         for technique in rule.techniques:
             by_technique[technique].append(rule)
+    drilled = standing_by_technique(now=now)
+    for technique in drilled:
+        # A drill may speak of a technique that no rule claims; a rule for one of its sub-techniques answers for it.
+        if technique not in by_technique:
+            parts = (name for name in list(by_technique) if name.startswith(f"{technique}."))
+            by_technique[technique] = [rule for name in parts for rule in by_technique[name]]
     systems = list(Asset.objects.filter(kind=AssetKind.AI_SYSTEM).exclude(state=AssetState.RETIRED))
     arriving = _arriving([system.pk for system in systems], now=now)
     rows = [
-        _row(technique, system, judge(rules, arriving[system.pk]), now=now)
+        _row(technique, system, rules, arriving=arriving[system.pk], drill=drilled.get(technique), now=now)
         for system in systems
         for technique, rules in sorted(by_technique.items())
     ]
@@ -70,6 +79,8 @@ def compute_technique_coverage(*, now: datetime) -> int:
             "covered",
             "rules",
             "missing_fields",
+            "drill",
+            "drilled_at",
             "computed_at",
         ],
     )
@@ -86,7 +97,16 @@ def _arriving(systems: list[int], *, now: datetime) -> Mapping[int, frozenset[st
     return defaultdict(frozenset, {asset_id: frozenset(names) for asset_id, names in fields.items()})
 
 
-def _row(technique: str, system: Asset, verdict: Verdict, *, now: datetime) -> TechniqueCoverage:
+def _row(
+    technique: str,
+    system: Asset,
+    rules: list[DetectionRule],
+    *,
+    arriving: frozenset[str],
+    drill: Standing | None,
+    now: datetime,
+) -> TechniqueCoverage:
+    verdict = judge(rules, arriving, drill=drill.outcome if drill else "")
     return TechniqueCoverage(
         technique=technique,
         asset=system,
@@ -96,5 +116,7 @@ def _row(technique: str, system: Asset, verdict: Verdict, *, now: datetime) -> T
         covered=verdict.covered,
         rules=list(verdict.rules),
         missing_fields=list(verdict.missing),
+        drill=verdict.drill,
+        drilled_at=drill.at if drill else None,
         computed_at=now,
     )

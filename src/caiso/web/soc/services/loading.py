@@ -1,28 +1,30 @@
-"""Bringing the packs' rules into the database with the result of their own tests; only the detector needs the engine for it."""
+"""Bringing the rules that run into the database with the result of their own tests; only the detector needs the engine for it."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.db import transaction
 
+from caiso.connect.telemetry.trial.jobs import RuleSources
+from caiso.connect.telemetry.trial.rules import load_sources
 from caiso.engine import detect as engine_detect
-from caiso.engine.detect.loader import load_rules
 from caiso.engine.detect.looks import is_content_only
-from caiso.engine.detect.rule import DeployState, Rule
+from caiso.engine.detect.rule import Rule
 from caiso.engine.detect.rule_tests import needed_fields, run_tests
 from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
 from caiso.engine.packs import PackProblem
 from caiso.web.base.models import Setting
 from caiso.web.base.services import facts
-from caiso.web.config.environment import environment
 from caiso.web.soc.models import DetectionRule
-from caiso.web.soc.services.rules import rule_states
+from caiso.web.soc.rulebook import rule_sources
 
-SHIPPED = Path(__file__).resolve().parents[3] / "content" / "detections"
+log = logging.getLogger(__name__)
 PROBLEMS_SETTING = "soc.rule_problems"
 TESTS_SETTING = "soc.rule_tests"
 ENGINE = Path(engine_detect.__file__).parent
@@ -37,6 +39,7 @@ class LoadedRules:
     problems: tuple[PackProblem, ...]
     ruleset: Ruleset
     digest: str  # of the documents and the engine: what decides whether the rules' own tests pass
+    texts: Mapping[Path, str]  # of the rules that lie in no file
 
     @property
     def label(self) -> str:
@@ -44,25 +47,33 @@ class LoadedRules:
         return f"{len(self.rules)} rules"
 
 
-def rule_folders() -> tuple[Path, ...]:
-    """The shipped rules, and `detections/` of each folder in CAISO_PACKS."""
-    return (SHIPPED, *(folder / "detections" for folder in environment().packs if (folder / "detections").is_dir()))
-
-
 def load_live_rules(cache: Path) -> LoadedRules:
     """Read, override the states by what people decided, and compile."""
-    found, problems = load_rules(*rule_folders())
-    decided = rule_states()
-    rules = tuple(replace(rule, state=DeployState(decided[rule.id])) if rule.id in decided else rule for rule in found)
-    return LoadedRules(rules, problems, compile_ruleset(rules, cache), _digest(*rule_folders()))
+    sources = rule_sources()
+    try:
+        return _load(sources, cache)
+    except Exception:
+        # A text of the workbench must never blind the shipped rules, whatever mistake of ours it trips.
+        if not sources.texts:
+            raise
+        log.exception("the rules of the workbench could not be loaded; the others run without them")
+    return _load(msgspec.structs.replace(sources, texts=[]), cache)
 
 
-def _digest(*folders: Path) -> str:
+def _load(sources: RuleSources, cache: Path) -> LoadedRules:
+    rules, problems = load_sources(sources)
+    texts = {Path(one.path): one.text for one in sources.texts}
+    return LoadedRules(rules, problems, compile_ruleset(rules, cache), _digest(sources), texts)
+
+
+def _digest(sources: RuleSources) -> str:
     """Changes with any rule document and with the engine."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*.y*ml")):
+    for folder in sources.folders:
+        for path in sorted(Path(folder).rglob("*.y*ml")):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for one in sources.texts:
+        digest.update(hashlib.sha256(f"{one.path}\n{one.text}".encode("utf-8", "surrogatepass")).digest())
     for path in sorted(ENGINE.rglob("*.py")):
         stat = path.stat()
         digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode())
@@ -78,7 +89,7 @@ def take_rules(loaded: LoadedRules, *, now: datetime) -> None:
     for rule in shown:
         outcomes = passed.get(rule.id, [])
         row = known.get(rule.id) or DetectionRule(slug=rule.id)
-        _fill(row, rule, loaded.rules)
+        _fill(row, rule, loaded)
         row.tests, row.tests_pass, row.tested_at = len(outcomes), bool(outcomes) and all(outcomes), now
         row.save()
     DetectionRule.objects.exclude(slug__in=[rule.id for rule in shown]).exclude(kind="risk").update(is_loaded=False)
@@ -100,16 +111,18 @@ def _outcomes(loaded: LoadedRules) -> dict[str, list[bool]]:
     return passed
 
 
-def _fill(row: DetectionRule, rule: Rule, rules: Iterable[Rule]) -> None:
+def _fill(row: DetectionRule, rule: Rule, loaded: LoadedRules) -> None:
     row.title, row.description, row.severity = rule.title[:300], rule.description, rule.severity.value
     row.state = rule.state.value
     row.kind = rule.kind
     row.content_only = is_content_only(rule)
     row.techniques, row.owasp = list(rule.techniques), list(rule.owasp)
-    row.needs = list(needed_fields(tuple(rules), rule))
+    row.needs = list(needed_fields(loaded.rules, rule))
     row.false_positives, row.response = list(rule.falsepositives), rule.response
-    row.path, row.digest, row.is_loaded, row.error = rule.path.name, rule.digest, True, ""
-    row.text = rule.path.read_text() if rule.path.is_file() else ""
+    own = loaded.texts.get(rule.path)
+    row.path = rule.path.name if own is None else str(rule.path)
+    row.digest, row.is_loaded, row.error = rule.digest, True, ""
+    row.text = (rule.path.read_text() if rule.path.is_file() else "") if own is None else own
 
 
 def _texts(problems: Iterable[PackProblem]) -> list[str]:

@@ -7,7 +7,6 @@ from django.db import transaction
 
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.keys import KeyRing
-from caiso.connect.telemetry.redrive import UnableToRetry, try_again
 from caiso.connect.telemetry.wal import UnableToAppend, WalWriter
 from caiso.errors import DomainError
 from caiso.web.base.models import Job, User
@@ -73,6 +72,8 @@ def retry_rejects(
 def _give(
     content: ContentStore, writer: WalWriter, rows: list[Reject], *, ref: str, request_id: str, now: datetime
 ) -> bool:
+    from caiso.connect.telemetry.redrive import UnableToRetry, try_again  # noqa: PLC0415 - loads Arrow
+
     try:
         try_again(
             content,

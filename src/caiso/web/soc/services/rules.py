@@ -1,5 +1,6 @@
 """Moving detection rules between their states."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -8,42 +9,44 @@ from caiso.errors import DomainError
 from caiso.web.base.models import Setting, User
 from caiso.web.base.services import audit, facts
 from caiso.web.soc.models import DetectionRule
-
-STATES_SETTING = "soc.rule_states"
-
-
-class UnableToPromote(DomainError):
-    """The rule may not go to that state."""
+from caiso.web.soc.rulebook import STATES_SETTING, rule_states
 
 
-def rule_states() -> dict[str, str]:
-    """{rule id: state} where somebody decided otherwise than the pack."""
-    row = Setting.objects.filter(key=STATES_SETTING).first()
-    return dict(row.value) if row else {}
+class UnableToDemote(DomainError):
+    """The rule may not go to that state by one person's word."""
 
 
 @transaction.atomic
-def change_rule_state(rule: DetectionRule, *, to: str, actor: User, now: datetime) -> DetectionRule:
-    """Promote or demote by one step; a rule whose own tests fail cannot be promoted."""
+def demote_rule(rule: DetectionRule, *, to: str, actor: User, now: datetime) -> DetectionRule:
+    """Take trust away from a rule, at once and by one person; giving it takes two (services/reviews.py)."""
     order = [state.value for state in DetectionRule.State]
     if to not in order:
-        raise UnableToPromote(f'"{to}" is not one of {", ".join(order)}')
-    step = order.index(to) - order.index(rule.state)
-    if step > 1:
-        raise UnableToPromote(f"a {rule.state} rule becomes {order[order.index(rule.state) + 1]} first")
-    if step > 0 and not rule.tests_pass:
-        raise UnableToPromote("the rule's own tests fail; mend them first")
+        raise UnableToDemote(f'"{to}" is not one of {", ".join(order)}')
     if rule.kind == "risk":
-        raise UnableToPromote("this rule has no document; its settings decide when it alerts")
-    before, rule.state = rule.state, to
-    rule.state_at, rule.demoted_for = now, ""
-    rule.save(update_fields=["state", "state_at", "demoted_for"])
-    keep_state(rule.slug, to)
+        raise UnableToDemote("this rule has no document; its settings decide when it alerts")
+    if order.index(to) >= order.index(rule.state):
+        raise UnableToDemote(f"the rule is in {rule.state}; more trust needs the review of a second person")
+    before = rule.state
+    set_states([rule.slug], to, now=now)
+    rule.refresh_from_db()
     audit.record(actor=actor, verb="rule.state", subject=rule, changes={"state": [before, to]}, now=now)
     facts.touched("detection_rules", now=now)
     return rule
 
 
-def keep_state(slug: str, state: str) -> None:
-    """Let the detector take a rule up in this state, whatever its document says."""
-    Setting.objects.update_or_create(key=STATES_SETTING, defaults={"value": {**rule_states(), slug: state}})
+def set_states(slugs: Iterable[str], to: str, *, now: datetime, reason: str = "") -> None:
+    """Keep a decided state; the detector follows within seconds. Inside the caller's transaction.
+
+    ``reason`` says why a rule took a step back by itself.
+    """
+    names = list(slugs)
+    states = {**rule_states(), **dict.fromkeys(names, to)}
+    Setting.objects.update_or_create(key=STATES_SETTING, defaults={"value": states})
+    DetectionRule.objects.filter(slug__in=names).update(state=to, state_at=now, demoted_for=reason)
+
+
+def forget_states(slugs: Iterable[str]) -> None:
+    """Rules that run no more keep no decided state. Inside the caller's transaction."""
+    gone = set(slugs)
+    states = {slug: state for slug, state in rule_states().items() if slug not in gone}
+    Setting.objects.update_or_create(key=STATES_SETTING, defaults={"value": states})

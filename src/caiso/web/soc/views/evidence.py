@@ -102,7 +102,7 @@ def moment(reading: store.Reading, *, is_cause: bool, hits: Spans) -> Moment:
             segment.role or segment.field.rsplit(".", 1)[-1],
             segment.trust,
             segment.origin,
-            _pieces(segment.text, _within(place, len(segment.text), hits)),
+            pieces(segment.text, _within(place, len(segment.text), hits)),
             max(0, len(segment.text) - LONGEST_TEXT),
         )
         for segment, place in zip(reading.segments, places, strict=True)
@@ -124,7 +124,7 @@ def _within(place: dict[str, int], length: int, hits: Spans) -> list[tuple[int, 
     return found
 
 
-def _pieces(text: str, spans: list[tuple[int, int]]) -> tuple[Piece, ...]:
+def pieces(text: str, spans: list[tuple[int, int]]) -> tuple[Piece, ...]:
     """Cut the text at the spans (character offsets); overlapping spans are joined."""
     shown, pieces, at = text[:LONGEST_TEXT], [], 0
     for start, end in sorted(spans):

@@ -12,15 +12,17 @@ from django.views.decorators.http import require_POST
 from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Badge, Deed, Fact, Link, Page, Tab, Why, record_context
-from caiso.web.soc import queries
+from caiso.web.soc import drills, queries
 from caiso.web.soc.figures import error_rates
 from caiso.web.soc.forms import CanaryForm
-from caiso.web.soc.models import DetectionRule
+from caiso.web.soc.models import DetectionRule, TechniqueCoverage
 from caiso.web.soc.presentation import technique_name, technique_words
-from caiso.web.soc.registers import RULE_KINDS, RULE_TONES
+from caiso.web.soc.registers import DRILL_TONES, RULE_KINDS, RULE_TONES
+from caiso.web.soc.rulebook import user_rule_of
+from caiso.web.soc.rulefiles import EXPORTS
 from caiso.web.soc.services.alerts import rule_precision
 from caiso.web.soc.services.budgets import Budgets, budgets, change_canary, verdicts_since
-from caiso.web.soc.services.rules import change_rule_state
+from caiso.web.soc.services.rules import demote_rule
 
 
 @page("soc.view")
@@ -47,6 +49,8 @@ def rule_record(request: PageRequest, pk: int) -> HttpResponse:
             tabs=(
                 Tab("signals", "Signals, 30 days", "soc/rule_signals.html"),
                 Tab("text", "Rule text", "soc/rule_text.html"),
+                Tab("reviews", "Reviews", "soc/rule_reviews.html"),
+                Tab("retro", "Retro-hunts", "soc/rule_retro.html"),
                 Tab("suppressions", "Suppressions", "soc/rule_suppressions.html"),
             ),
             deeds=_state_deeds(rule, request),
@@ -57,6 +61,9 @@ def rule_record(request: PageRequest, pk: int) -> HttpResponse:
                 if may_change and rule.state == DetectionRule.State.CANARY
                 else None,
                 "signals": queries.signals_of(request.viewer, rule, since=since)[:100],
+                "reviews": queries.rule_reviews().filter(slug=rule.slug)[:50],
+                "hunts": queries.retro_hunts().filter(slug=rule.slug)[:50],
+                "formats": EXPORTS,
                 "suppressions": queries.suppressions(request.viewer, rule),
             },
         ),
@@ -112,23 +119,27 @@ def _state_deeds(rule: DetectionRule, request: PageRequest) -> list[Deed]:
         return []
     order = [state.value for state in DetectionRule.State]
     place = order.index(rule.state)
+    own = user_rule_of(rule.slug)
     deeds = []
     if place + 1 < len(order):
-        to = order[place + 1]
-        deeds.append(Deed(f"Promote to {to}", reverse("rule_state", args=[rule.pk, to]), "arrow-up", posts=True))
+        deeds.append(Deed(f"Ask for {order[place + 1]}", reverse("rule_ask", args=[rule.pk]), "arrow-up"))
     if place > 0:
         to = order[place - 1]
         deeds.append(Deed(f"Demote to {to}", reverse("rule_state", args=[rule.pk, to]), "arrow-down", posts=True))
+    if own is not None:
+        deeds.append(Deed("Open in the workbench", own.get_absolute_url(), "pencil"))
+    else:
+        deeds.append(Deed("Copy into the workbench", f"{reverse('workbench_new')}?from={rule.pk}", "copy"))
     return deeds
 
 
 @page("soc.rules")
 @require_POST
 def rule_state(request: PageRequest, pk: int, to: str) -> HttpResponse:
-    """Promote or demote a rule."""
+    """Demote a rule; trusting it more takes a review."""
     rule = queries.rule_or_404(pk)
     try:
-        change_rule_state(rule, to=to, actor=request.user, now=timezone.now())
+        demote_rule(rule, to=to, actor=request.user, now=timezone.now())
         messages.success(
             request, f"The rule is now {rule.get_state_display().lower()}; the detector follows within seconds."
         )
@@ -151,22 +162,43 @@ def coverage_record(request: PageRequest, pk: int) -> HttpResponse:
         )
         for rule in about
     )
-    if row.covered:
-        reason = f"A live rule with passing tests exists and its fields arrive from {row.asset}."
-    elif row.missing_fields:
-        reason = f"Written but blind: {row.asset} does not send {', '.join(row.missing_fields)}."
-    else:
-        reason = "No live rule with passing tests watches for this technique."
+    standing = drills.standing_by_technique(now=timezone.now()).get(row.technique)
+    records += tuple(
+        Link(
+            result.title,
+            f"{reverse('drill_record', args=[result.run_id])}#{result.pack}-{result.trace}",
+            f"drill: {result.get_outcome_display().lower()}",
+            result.tone,
+        )
+        for result in (standing.results if standing else ())
+    )
     page_ = Page(
         record=row,
         title=f"{technique_name(row.technique) or row.technique} on {row.asset}",
         crumbs=(("Technique coverage", reverse("technique_coverage_list")),),
-        badges=(Badge("Covered" if row.covered else "Not covered", "good" if row.covered else "bad"),),
+        badges=(Badge(row.outcome.capitalize(), DRILL_TONES[row.outcome]),),
         facts=(
             Fact("Technique", row.technique),
             Fact("AI system", row.asset.name, row.asset.get_absolute_url()),
+            Fact("Last drill", row.drilled_at, kind="moment"),
             Fact("Computed", row.computed_at, kind="moment"),
         ),
-        why=Why(reason, records, row.computed_at),
+        why=Why(_coverage_reason(row), records, row.computed_at),
     )
     return render(request, "shell/record.html", record_context(request, request.viewer, page_))
+
+
+def _coverage_reason(row: TechniqueCoverage) -> str:
+    """Why a pair is covered or not, the evidence of a drill first."""
+    if row.drill == "missed":
+        return "A drill played the attack and no live rule alerted."
+    if row.drill == "noisy":
+        return "A drill played the attack: the rule that saw it alerts on ordinary work as well."
+    if not row.has_tested_live_rule:
+        return "No live rule with passing tests watches for this technique."
+    if row.missing_fields:
+        return f"Written but blind: {row.asset} does not send {', '.join(row.missing_fields)}."
+    if row.drill == "blind":
+        return "Written but blind: the traces of the drill lack what the rule needs."
+    proof = "every trace of the last drill was covered" if row.drill else "no drill has played this technique yet"
+    return f"A live rule with passing tests exists, its fields arrive from {row.asset}, and {proof}."
