@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,23 @@ def test_compaction_keeps_every_event_and_orders_them_by_time(root: Path) -> Non
     assert parts.list_parts(root, after=0) == []
     assert parts.clean(root, known=[compacted.path]) == []
     assert parts.clean(root, known=[]) == [compacted.path]
+
+
+def test_parts_of_an_older_version_have_the_columns_that_came_since_empty(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = pa.schema([field for field in SCHEMA if field.name != "content.system_leak"])
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "of_today", lambda table: table)
+        first = parts.write_part(
+            root, 1, to_table([event(1)]).select(older.names), hour=HOUR, ranges=RANGES, rejects=[], duplicates=0
+        )
+    second = parts.write_part(
+        root, 2, to_table([event(2, **{"content.system_leak": 3})]), hour=HOUR, ranges=RANGES, rejects=[], duplicates=0
+    )
+    assert parts.read_part(root, first.path).schema.names == SCHEMA.names
+    compacted = parts.compact(root, [first, second], snapshot=2)
+    assert to_events(parts.read_part(root, compacted.path)) == [event(1), event(2, **{"content.system_leak": 3})]
 
 
 def test_compaction_never_takes_what_a_restart_must_replay(root: Path) -> None:

@@ -14,6 +14,8 @@ import msgspec
 import orjson
 
 from caiso.connect.telemetry.meaning import address, command, gather, impact
+from caiso.connect.telemetry.meaning.escapes import JSON_FIELDS, with_breaks
+from caiso.connect.telemetry.meaning.facts import REVEALED, add_facts, hidden_text
 from caiso.connect.telemetry.meaning.messages import Segment, dump
 from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, known_meanings, meaning_of
 from caiso.connect.telemetry.records import RawRecord, Signal, UnableToAccept
@@ -109,11 +111,13 @@ def segment_places(segments: Iterable[Segment]) -> list[dict[str, int]]:
 
 def merge_content(event: dict[str, object], segments: Iterable[Segment]) -> dict[str, object]:
     """Return the event as rules see it: every segment's text under its field, untrusted text also under its own."""
-    return {**event, **texts_by_field(segments)}
+    texts = texts_by_field(segments)
+    hidden = hidden_text(segments)
+    return {**event, **texts, REVEALED: hidden} if hidden else {**event, **texts}
 
 
 def texts_by_field(segments: Iterable[Segment]) -> dict[str, str]:
-    """Return the text of each field that rules see."""
+    """Return the text of each field that rules see, but what the texts hide, which is sought in many at once."""
     texts: dict[str, list[str]] = {}
     for segment in segments:
         field = segment.field
@@ -122,7 +126,11 @@ def texts_by_field(segments: Iterable[Segment]) -> dict[str, str]:
                 texts[name].append(segment.text)
             else:
                 texts[name] = [segment.text]
-    return {field: pieces[0] if len(pieces) == 1 else _BETWEEN.join(pieces) for field, pieces in texts.items()}
+    found = {field: pieces[0] if len(pieces) == 1 else _BETWEEN.join(pieces) for field, pieces in texts.items()}
+    for field, text in found.items():
+        if field in JSON_FIELDS and "\\" in text:
+            found[field] = with_breaks(text)
+    return found
 
 
 def sort_attributes(attributes: dict[str, object], event: dict[str, object], content: dict[str, object]) -> None:
@@ -320,6 +328,7 @@ def _derive(event: dict[str, object], kind: str, segments: list[Segment]) -> Non
     if kind == "http" and isinstance(event.get("url.full"), str):
         for key, value in address.parts(str(event["url.full"])).items():
             event.setdefault(key, value)
+    add_facts(event, kind, segments)
     if not event.get("aisoc.session"):
         event["aisoc.session"] = str(
             event.get("gen_ai.conversation.id") or event.get("mcp.session.id") or event["trace_id"]

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from caiso.connect.telemetry.keys import make_folder, sync_folder
-from caiso.connect.telemetry.table import ATTRIBUTES, INTEGERS, RESOURCE, TEXT_COLUMNS
+from caiso.connect.telemetry.table import ATTRIBUTES, INTEGERS, RESOURCE, TEXT_COLUMNS, of_today
 from caiso.connect.telemetry.threads import THREAD_COLUMNS, beside, write_threads
 from caiso.connect.telemetry.wal import Position
 from caiso.errors import DomainError
@@ -205,7 +205,7 @@ def read_info(root: Path, path: str) -> PartInfo:
 def read_part(root: Path, path: str) -> pa.Table:
     """Return a part's events in their fixed order."""
     try:
-        return pq.read_table(root / path, partitioning=None).replace_schema_metadata(None)
+        return of_today(pq.read_table(root / path, partitioning=None).replace_schema_metadata(None))
     except (OSError, pa.ArrowInvalid) as error:
         raise UnableToReadPart(f"{root / path}: {error}") from error
 
@@ -263,7 +263,7 @@ def compact(root: Path, parts: Sequence[PartInfo], *, snapshot: int) -> PartInfo
         raise UnableToWritePart("compaction takes two or more parts of the same hour")
     if ordered[-1].last_number > snapshot:
         raise UnableToWritePart(f"part {ordered[-1].last_number} is newer than the snapshot at part {snapshot}")
-    table = pa.concat_tables([pq.read_table(root / part.path, partitioning=None) for part in ordered])
+    table = pa.concat_tables([of_today(pq.read_table(root / part.path, partitioning=None)) for part in ordered])
     kinds: dict[str, int] = {}
     for part in ordered:
         for kind, count in part.kinds.items():

@@ -46,9 +46,11 @@ import msgspec
 import pyarrow as pa
 
 from caiso.connect.telemetry import parts as part_files
+from caiso.connect.telemetry.bulk.revealing import hidden_texts
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.draft import Draft
 from caiso.connect.telemetry.keys import KeyRing, make_folder
+from caiso.connect.telemetry.meaning.facts import REVEALED
 from caiso.connect.telemetry.meaning.messages import Segment
 from caiso.connect.telemetry.normalise import texts_by_field
 from caiso.connect.telemetry.parts import PartInfo, Range, Reject
@@ -164,19 +166,21 @@ def _key(event_id: str) -> int:
     return int(event_id[:16], 16)
 
 
-class _Texts:
+def _texts(segments: Sequence[Sequence[Segment]]) -> dict[str, list[str | None]]:
     """The texts that rules see, by field and row."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self.by_field: dict[str, list[str | None]] = {}
-
-    def put(self, row: int, segments: Sequence[Segment]) -> None:
-        for name, text in texts_by_field(segments).items():
-            column = self.by_field.get(name)
-            if column is None:
-                column = self.by_field[name] = [None] * self._count
-            column[row] = text
+    count = len(segments)
+    by_field: dict[str, list[str | None]] = {}
+    for row, own in enumerate(segments):
+        if own:
+            for name, text in texts_by_field(own).items():
+                column = by_field.get(name)
+                if column is None:
+                    column = by_field[name] = [None] * count
+                column[row] = text
+    hidden = hidden_texts(segments, by_field)
+    if hidden:
+        by_field[REVEALED] = [hidden.get(row) for row in range(count)]
+    return by_field
 
 
 def _with_refs(table: pa.Table, refs: Sequence[str | None]) -> pa.Table:
@@ -268,15 +272,15 @@ class Pump:
     def _read_back(self, part: PartInfo) -> EventBatch:
         """Return a part's events with the content that is still readable."""
         table = part_files.read_part(self.events_root, part.path)
-        texts = _Texts(table.num_rows)
+        texts: list[Sequence[Segment]] = [()] * table.num_rows
         ids, refs = table.column("event.id").to_pylist(), table.column("content.ref").to_pylist()
         rows = [row for row, ref in enumerate(refs) if ref is not None]
         for row, found in zip(rows, self.content.try_many([(refs[row], ids[row]) for row in rows]), strict=True):
             if isinstance(found, DomainError):
                 log.warning("event %s is replayed without its content: %s", ids[row], found)
             else:
-                texts.put(row, found)
-        return EventBatch(_with_refs(table, [None] * table.num_rows), texts.by_field)  # as the first run saw it
+                texts[row] = found
+        return EventBatch(_with_refs(table, [None] * table.num_rows), _texts(texts))  # as the first run saw it
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -363,11 +367,9 @@ class Pump:
             part_files.hour_of(hour_us),
             self._damaged(),
         )
-        texts = _Texts(table.num_rows)
-        for row, own in enumerate(segments):
-            texts.put(row, own)
+        texts = _texts(segments)
         offsets = {**self._offsets, **{r.writer: r.end for r in ranges}}
-        return Batch(written, EventBatch(table, texts.by_field), offsets, duplicates=draft.duplicates)
+        return Batch(written, EventBatch(table, texts), offsets, duplicates=draft.duplicates)
 
     def _write_out(  # noqa: PLR0917 - all of a batch, handed over to the writing thread
         self,

@@ -123,6 +123,17 @@ def _table(events: Sequence[Event]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
+def of_today(table: pa.Table) -> pa.Table:
+    """A table that an older version wrote, with the columns that came since, empty."""
+    if table.schema.names == SCHEMA.names:
+        return table
+    columns = [
+        table.column(field.name) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in SCHEMA
+    ]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
 def to_events(table: pa.Table) -> list[Event]:
     """Return the events of a table, as they were before ``to_table``."""
     events: list[Event] = [{**orjson.loads(shared)} if shared else {} for shared in table.column(RESOURCE).to_pylist()]

@@ -37,6 +37,7 @@ _TEXT: Final = (
     "content.tool_calls", "content.documents", "content.memory",
     "gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.definitions",
     "gen_ai.retrieval.query.text", "process.command_line",
+    "content.revealed",  # what the others hide: encodings undone, invisible characters shown
 )  # fmt: skip
 
 _KEYWORD: Final = (
@@ -64,7 +65,8 @@ _KEYWORD: Final = (
     "model.id", "model.version", "model.digest", "input.features", "input.fingerprint", "output.label", "output_granularity", "segment",
     "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals",
     "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id",
-    "config.target", "config.old", "config.new", "peer", "key_thumbprint",
+    "config.target", "config.old", "config.new", "config.effect", "peer", "key_thumbprint",
+    "sample.source.id", "aisoc.package.doubt",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
     # what a call of a program, an address or a cloud's interface was
     "process.executable.path", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
@@ -76,6 +78,8 @@ _INT: Final = (
     "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.reasoning.output_tokens", "gen_ai.request.max_tokens",
     "gen_ai.request.choice.count", "gen_ai.request.seed", "gen_ai.request.top_logprobs", "rows", "bytes",
     "http.response.status_code", "http.response.body.size", "duration_us", "gen_ai.embeddings.dimension.count",
+    # facts that the normaliser reads from the content
+    "content.system_leak", "content.disguised_links", "content.copied_untrusted", "gen_ai.output.citations.unresolved",
 )  # fmt: skip
 
 _FLOAT: Final = (
@@ -84,7 +88,14 @@ _FLOAT: Final = (
     "guardrail.score", "gen_ai.evaluation.score.value",
 )  # fmt: skip
 
-_BOOL: Final = ("content.missing", "gen_ai.request.stream", "logprobs_requested", "logit_bias_used", "user.verified")
+_BOOL: Final = (
+    "content.missing",
+    "gen_ai.request.stream",
+    "logprobs_requested",
+    "logit_bias_used",
+    "user.verified",
+    "aisoc.egress.planted",
+)
 _TIME: Final = ("time", "observed_time", "ingest_time")
 
 FIELDS: Final = MappingProxyType(

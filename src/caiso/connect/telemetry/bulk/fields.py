@@ -21,8 +21,8 @@ from caiso.connect.telemetry.otlp import value_of
 from caiso.connect.telemetry.records import Limits, UnableToAccept
 from caiso.connect.telemetry.table import COLUMN_TYPES
 
-# Names that the normaliser itself writes, and addresses, which it takes apart.
-_SLOW: Final = frozenset({"otel.scope.name", "span.events", "source.id", "url.full", "http.url"})
+# Names that the normaliser itself writes; addresses and changes of configuration, which it takes apart.
+_SLOW: Final = frozenset({"otel.scope.name", "span.events", "source.id", "url.full", "http.url", "config.target"})
 _TYPED: Final = (Meaning.INTEGER, Meaning.NUMBER, Meaning.BOOLEAN)
 
 
@@ -48,6 +48,15 @@ class Fields:
     odd: dict[int, object] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     codes: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # by place: number of its key
+
+    def values(self, name: str) -> dict[int, object]:
+        """A plain field's texts and lists by span."""
+        found = self.plain.get(name)
+        places = found.places.tolist() if found else []
+        return {**self.texts(name), **{self._owner(place): self.odd[place] for place in places if place in self.odd}}
+
+    def _owner(self, place: int) -> int:
+        return int(self.spans.attributes.spans[place])
 
     def texts(self, name: str) -> dict[int, str]:
         """A plain field's texts by span; other kinds of value are left out."""

@@ -21,6 +21,7 @@ from caiso.connect.telemetry.bulk.arrays import Flags, Ints, codes_of, filled, h
 from caiso.connect.telemetry.bulk.fields import sort_fields
 from caiso.connect.telemetry.bulk.sharing import Shared, is_error, scope_name, shared_of, written
 from caiso.connect.telemetry.decode.spans import Spans
+from caiso.connect.telemetry.meaning.facts import CITATIONS, OF_CONTENT, add_facts
 from caiso.connect.telemetry.meaning.gather import chat, is_message_event
 from caiso.connect.telemetry.meaning.messages import Segment
 from caiso.connect.telemetry.normalise import (
@@ -167,6 +168,7 @@ class _Work:
             distrust(segments[row])
         self._envelope(kinds)
         self._tools(kinds, segments)
+        self._facts(kinds, segments)
         self.columns["content.missing"] = pa.array(
             [is_missing(found) if kind == "inference" else None for kind, found in zip(kinds, segments, strict=True)],
             pa.bool_(),
@@ -319,6 +321,26 @@ class _Work:
         for field, values in zip(TOOL_FIELDS, told, strict=True):
             self.columns[field] = pa.array(values, pa.string())
 
+    def _facts(self, kinds: list[str], segments: list[list[Segment]]) -> None:
+        """What only the texts show; few events have any of it."""
+        self.facts: dict[int, dict[str, object]] = {}  # by row, those without a column
+        cited = {int(self.place[span]): value for span, value in self.fields.values(CITATIONS).items()}
+        by_column: dict[str, list[object]] = {}
+        for row, (kind, found) in enumerate(zip(kinds, segments, strict=True)):
+            if not found or kind not in OF_CONTENT:
+                continue
+            facts: dict[str, object] = {CITATIONS: cited[row]} if row in cited else {}
+            add_facts(facts, kind, found)
+            for name, value in facts.items():
+                if name == CITATIONS:
+                    continue
+                if name in COLUMN_TYPES:
+                    by_column.setdefault(name, [None] * self.count)[row] = value
+                else:
+                    self.facts.setdefault(row, {})[name] = value
+        for name, values in by_column.items():
+            self.columns[name] = pa.array(values, _ARROW[name])
+
     # -- the table ----------------------------------------------------------------------------------------------
 
     def _table(self) -> pa.Table:
@@ -382,7 +404,7 @@ class _Work:
         """Values that are neither text nor whole number, as JSON by row."""
         attributes, fields = self.spans.attributes, self.fields
         names = [name for name in fields.plain if name not in COLUMN_TYPES]
-        found: dict[int, dict[str, object]] = {}
+        found = self.facts
         for place, row, code in zip(
             places[wanted].tolist(), rows[wanted].tolist(), codes[wanted].tolist(), strict=True
         ):

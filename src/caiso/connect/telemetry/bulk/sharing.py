@@ -11,6 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from caiso.connect.telemetry.meaning.facts import CITATIONS
 from caiso.connect.telemetry.normalise import KIND_SIGNS, SCOPE_CHARS, sort_attributes
 from caiso.connect.telemetry.otlp import attributes_of
 from caiso.connect.telemetry.records import Limits, UnableToAccept
@@ -19,7 +20,7 @@ from caiso.connect.telemetry.table import COLUMN_TYPES
 _ERROR: Final = 2
 # What decides over a whole event is looked for in the span alone; a resource that says it sends its spans the slow way.
 _DECIDING: Final = frozenset(
-    {*KIND_SIGNS, "openinference.span.kind", "traceloop.span.kind", "aisoc.content.trust", "aisoc.session"}
+    {*KIND_SIGNS, CITATIONS, "openinference.span.kind", "traceloop.span.kind", "aisoc.content.trust", "aisoc.session"}
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from caiso.connect.telemetry.meaning.escapes import with_letters
 from caiso.connect.telemetry.meaning.messages import (
     Segment,
     dump,
@@ -203,7 +204,7 @@ def _fallback_values(kind: str, content: dict[str, object], found: list[Segment]
 def _tool(content: dict[str, object]) -> Iterator[Segment]:
     arguments = [content.pop(key) for key in _ARGUMENTS if key in content]
     if arguments:
-        yield Segment("gen_ai.tool.call.arguments", dump(arguments[0]), "assistant", "", "tool")
+        yield Segment("gen_ai.tool.call.arguments", with_letters(dump(arguments[0])), "assistant", "", "tool")
     for key in _RESULTS:
         if key in content:
             yield Segment("gen_ai.tool.call.result", _result_text(content.pop(key)), "tool", "untrusted", key)
@@ -213,7 +214,9 @@ def _tool(content: dict[str, object]) -> Iterator[Segment]:
         )
     definitions = content.pop("gen_ai.tool.definitions", content.pop("llm.tools", None))
     if definitions is not None:
-        yield Segment("gen_ai.tool.definitions", dump(definitions), "system", "", "gen_ai.tool.definitions")
+        yield Segment(
+            "gen_ai.tool.definitions", with_letters(dump(definitions)), "system", "", "gen_ai.tool.definitions"
+        )
     embedded = content.pop("\x00embeddings", None)
     for item in embedded if isinstance(embedded, list) else []:
         if item.get("text"):
@@ -227,7 +230,7 @@ def _result_text(value: object) -> str:
         parts = loaded["content"]
         if parts and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
             return "\n".join(part["text"] for part in parts)
-    return dump(value)
+    return with_letters(dump(value))
 
 
 def _documents(event: dict[str, object], content: dict[str, object]) -> Iterator[Segment]:

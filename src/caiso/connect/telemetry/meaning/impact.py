@@ -13,7 +13,7 @@ _TEXT_LIMIT: Final = 64 * 1024
 _VALUES_LIMIT: Final = 512
 _LONG_QUERY: Final = 100  # characters after "?" beyond which a GET carries data out
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORDS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z\u00df-\u017f]+|[\u00c0-\u017f]+|[0-9]+")
 _NAMESPACE = re.compile(r"__|[./:]")
 # Credentials before "@" are not the host: https://good.example@evil.example goes to evil.example.
 _URL = re.compile(r"(?i)\b(?:https?|wss?|ftps?|sftp|smtp)://(?:[^\s/?#\"'<>\\]*@)?(\[[0-9a-f:.]+\]|[^\s/?#\"'<>\\:@]+)")
@@ -27,23 +27,36 @@ _NETWORK_COMMAND = re.compile(
 _READ = frozenset((
     "get", "list", "read", "search", "find", "query", "lookup", "view", "describe", "fetch", "show", "load",
     "browse", "open", "count", "check", "inspect", "download", "retrieve", "summarize", "select", "scan",
-    "stat", "cat", "ls", "grep", "head", "tail", "recall", "watch", "status", "calculate",
+    "stat", "cat", "ls", "grep", "head", "tail", "recall", "watch", "status", "calculate", "navigate", "crawl", "scrape",
+    "lesen", "liste", "auflisten", "suchen", "suche", "abrufen", "anzeigen", "oeffnen", "öffnen", "laden", "holen",
+    "finden", "lire", "chercher", "rechercher", "consulter", "ouvrir", "afficher", "lister", "leer", "buscar",
+    "consultar", "abrir", "obtener", "mostrar", "listar", "ler", "pesquisar", "obter", "leggi", "leggere", "cerca",
+    "cercare", "apri", "mostra", "lezen", "zoeken", "ophalen", "openen", "czytaj", "szukaj", "pobierz", "oku", "getir",
 ))  # fmt: skip
 _WRITE = frozenset((
     "write", "create", "update", "insert", "edit", "save", "append", "set", "put", "modify", "patch", "move",
     "rename", "delete", "remove", "drop", "truncate", "commit", "add", "store", "copy", "replace", "upsert",
     "index", "archive", "clear", "erase", "overwrite", "merge", "rm", "mkdir", "touch", "schedule", "book",
-    "cancel",
+    "cancel", "remember", "memorize", "purge", "wipe", "destroy", "schreiben", "speichern", "anlegen", "erstellen",
+    "aendern", "ändern", "loeschen", "löschen", "aktualisieren", "merken", "ecrire", "écrire", "creer", "créer", "modifier",
+    "supprimer", "enregistrer", "ajouter", "escribir", "crear", "guardar", "actualizar", "borrar", "eliminar",
+    "escrever", "criar", "salvar", "atualizar", "apagar", "excluir", "scrivi", "scrivere", "crea", "salva", "aggiorna",
+    "elimina", "schrijven", "opslaan", "verwijderen", "zapisz", "utworz", "usun", "yaz", "kaydet", "sil",
 ))  # fmt: skip
 _EGRESS = frozenset((
     "send", "post", "upload", "publish", "email", "mail", "tweet", "webhook", "notify", "forward", "share",
     "reply", "message", "sms", "push", "transmit", "submit", "export", "transfer", "pay", "wire", "slack",
-    "http", "https", "request", "curl", "broadcast",
+    "http", "https", "request", "curl", "broadcast", "relay", "sync", "senden", "versenden", "verschicken", "schicken",
+    "weiterleiten", "hochladen", "veröffentlichen", "veroeffentlichen", "antworten", "überweisen", "ueberweisen",
+    "bezahlen", "envoyer", "transmettre", "publier", "virement", "payer", "repondre", "répondre", "enviar", "reenviar",
+    "publicar", "subir", "pagar", "transferir", "invia", "inviare", "inoltra", "pubblica", "paga", "bonifico",
+    "versturen", "verzenden", "doorsturen", "betalen", "wyslij", "wyślij", "gonder", "gönder",
 ))  # fmt: skip
 _EXEC = frozenset((
     "exec", "execute", "run", "shell", "bash", "sh", "zsh", "terminal", "cmd", "command", "powershell", "eval",
     "spawn", "subprocess", "python", "interpreter", "repl", "script", "sandbox", "code", "invoke", "kubectl",
-    "ssh",
+    "ssh", "ausfuehren", "ausführen", "befehl", "executer", "exécuter", "ejecutar", "executar", "esegui", "uitvoeren",
+    "uruchom", "wykonaj",
 ))  # fmt: skip
 _ADMIN_VERB = frozenset((
     "grant", "revoke", "assume", "impersonate", "elevate", "escalate", "sudo", "disable", "enable", "approve",
@@ -60,7 +73,24 @@ _SERVICES = frozenset((  # products and things that stand before the verb: slack
     "script", "python", "shell",
 ))  # fmt: skip
 _PUBLIC = frozenset(("public", "gist", "pastebin", "tweet", "post"))  # creating one of these shows it to everybody
-_HTTP = frozenset(("http", "https", "request", "requests", "fetch", "curl", "api", "url", "webpage", "browser"))
+_HTTP = frozenset(
+    (
+        "http",
+        "https",
+        "request",
+        "requests",
+        "fetch",
+        "curl",
+        "api",
+        "url",
+        "webpage",
+        "browser",
+        "page",
+        "site",
+        "website",
+        "link",
+    )
+)
 _SQL_WORDS = frozenset(("sql", "database", "db", "query", "postgres", "mysql", "sqlite", "bigquery", "snowflake"))
 _SQL_IMPACT = {
     **dict.fromkeys(("select", "with", "show", "explain", "describe", "pragma", "values"), "read"),
@@ -68,8 +98,21 @@ _SQL_IMPACT = {
     **dict.fromkeys(("grant", "revoke", "set"), "admin"),
 }  # fmt: skip
 _SENDING_METHODS = frozenset(("post", "put", "patch", "delete"))
+# Argument names that tell what a tool of unknown name does.
+_COMMAND_KEYS = frozenset(("command", "cmd", "script", "code", "shell", "commands"))
+_SQL_KEYS = frozenset(("sql", "statement", "query"))
+_RECIPIENT_KEYS = frozenset(
+    ("to", "recipient", "recipients", "bcc", "an", "empfaenger", "empfänger", "destinataire", "destinatario", "chat_id",
+     "channel", "phone", "beneficiary", "webhook", "webhook_url")
+)  # fmt: skip
+_MESSAGE_KEYS = frozenset(
+    ("body", "text", "message", "content", "subject", "html", "payload", "data", "file", "attachment", "amount",
+     "betreff", "nachricht", "texto", "mensaje", "texte")
+)  # fmt: skip
+_PATH_KEYS = frozenset(("path", "file", "filename", "file_path", "filepath", "pfad", "chemin", "ruta"))
 _DESTINATIONS = (
     "to",
+    "an",
     "recipient",
     "recipients",
     "url",
@@ -114,16 +157,28 @@ def _by_name(name: str) -> tuple[str, bool]:
         return "egress", unclear
     if first in _WRITE:
         return "write", unclear
+    return _by_any_word(everything), unclear
+
+
+def _by_any_word(words: frozenset[str]) -> str:
+    """The worst that a word beside the first says; products count only where no verb does."""
+    verbs = words - _SERVICES or words  # gmail_get_message gets, it does not send a message
     for known, impact in ((_EXEC, "exec"), (_EGRESS, "egress"), (_WRITE, "write"), (_READ, "read")):
-        if everything & known:
-            return impact, unclear
-    return ("read" if everything & _SQL_WORDS else ""), unclear
+        if verbs & known:
+            return impact
+    if words & (_EGRESS | _EXEC):
+        return "egress" if words & _EGRESS else "exec"
+    return "read" if words & _SQL_WORDS else ""
 
 
 def infer_impact(name: str, arguments: str) -> str:
     """Return the impact of a tool call, or an empty string where neither name nor arguments tell."""
     impact, unclear = _by_name(name)
-    if not unclear or not arguments:
+    if not arguments:
+        return impact
+    if not impact:
+        return _by_arguments(load(arguments[:_TEXT_LIMIT]), arguments)
+    if not unclear:
         return impact
     words = frozenset(_words(name))
     loaded = load(arguments[:_TEXT_LIMIT])
@@ -134,6 +189,26 @@ def infer_impact(name: str, arguments: str) -> str:
     if words & _HTTP:
         return _http_impact(loaded, arguments, impact)
     return impact
+
+
+def _by_arguments(arguments: object, text: str) -> str:
+    """The impact of a tool whose name says nothing, by what it is given."""
+    if not isinstance(arguments, dict):
+        return ""
+    keys = frozenset(str(key).lower() for key in arguments)
+    if keys & _COMMAND_KEYS:
+        return "exec"
+    if keys & _SQL_KEYS:
+        found = _sql_impact(arguments)
+        if found:
+            return found
+    if keys & _RECIPIENT_KEYS and keys & _MESSAGE_KEYS:
+        return "egress"
+    if keys & {"url", "uri", "endpoint"}:
+        return _http_impact(arguments, text, "read")
+    if keys & _PATH_KEYS:
+        return "write" if keys & {"content", "contents", "new", "new_string", "patch", "data"} else "read"
+    return ""
 
 
 def _sql_impact(arguments: object) -> str:

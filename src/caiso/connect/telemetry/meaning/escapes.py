@@ -1,0 +1,30 @@
+"""Undoes JSON's escapes where they would hide words from rules: a line break before a word, and letters as numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from caiso.connect.telemetry.meaning.messages import dump, load
+
+# Texts that are JSON, or hold JSON, as often as not.
+JSON_FIELDS: Final = frozenset(
+    ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.definitions", "content.tool_calls",
+     "content.untrusted", "content.documents")
+)  # fmt: skip
+
+_BREAK = re.compile(r"(?<!\\)((?:\\\\)*)\\([nrt])")
+_BREAKS: Final = {"n": " \n", "r": " \r", "t": " \t"}
+
+
+def with_breaks(text: str) -> str:
+    """``\\nrm`` as a line break and ``rm``, of the same length, so that places in the text stay what they are."""
+    return _BREAK.sub(lambda match: match[1] + _BREAKS[match[2]], text)
+
+
+def with_letters(text: str) -> str:
+    """JSON whose letters are written as ``\\u4f60``, written anew with the letters themselves."""
+    if "\\u" not in text:
+        return text
+    found = load(text)
+    return dump(found) if not isinstance(found, str) else text

@@ -1,0 +1,240 @@
+"""Facts about one event that only its content shows and that rules may use as plain fields.
+
+Each is a number or a word, never a piece of the content, so that it may lie in the open store. A fact is left out
+where there is nothing to say, which is nearly always: what it costs then is a look at which fields are there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+from caiso.connect.telemetry.meaning import impact
+from caiso.connect.telemetry.meaning.changes import effect_of
+from caiso.connect.telemetry.meaning.messages import Segment, dump, load
+from caiso.connect.telemetry.meaning.packages import doubts_of
+from caiso.engine.detect.hidden import revealed
+
+CITATIONS: Final = "gen_ai.output.citations"
+REVEALED: Final = "content.revealed"
+OF_CONTENT: Final = frozenset(("tool", "mcp", "inference"))  # kinds of events whose facts lie in their texts
+_LIMIT: Final = 32_768
+_MAX_PIECES: Final = 64
+_PIECE: Final = 30  # characters from which a sentence is told apart from a common phrase
+_COPY: Final = 60
+HIDING: Final = frozenset((
+    "content.user", "content.untrusted", "content.documents", "content.memory", "gen_ai.tool.definitions",
+    "gen_ai.tool.call.arguments", "gen_ai.tool.call.result",
+))  # fmt: skip
+_SIDES: Final = frozenset(("content.system", "content.untrusted", "content.output", "content.tool_calls"))
+_TRUSTED: Final = frozenset(("content.user", "content.system", "content.history"))
+
+_ENDS: Final = (".", "!", "?", ";", ":", " - ", " * ", " • ")  # of sentences, and of points in one line
+_AROUND: Final = " \t\r\"'“”*-•#>"
+_DIRECTIVE = re.compile(
+    r"\b(?:you are|you're|you must|must not|mustn't|may not|never|do not|don't|always|only|under no circumstances|internal"
+    r"|confidential|secret|not be shared|escalate|du bist|darfst|niemals|nie|tu es|vous êtes|jamais|eres|nunca|você é|sei un)\b"
+)
+_CANARY = re.compile(
+    r"(?i)\b(?:canary|honey ?token|trip ?wire|secret|confidential|pass(?:word|code|phrase)|code ?word|watermark)\b\W{1,4}"
+    r"(?:[a-z]{1,10}\W{1,3}){0,4}?((?=[A-Za-z_+/=.-]{0,40}[0-9])[A-Za-z0-9][A-Za-z0-9_+/=.-]{7,63})"
+)
+_LONG_RUN = re.compile("[^ \t\r\n]{48}")
+_PROSE: Final = 12  # characters from one space to the next that prose stays below on average
+_MARKDOWN_LINK = re.compile(r"(?<!!)\[([^\]\n]{4,200})\]\(\s?<?(https?://[^\s)>]{4,400})")
+_HTML_LINK = re.compile(
+    r"(?i)<a\s[^>]{0,200}?href\s?=\s?[\"']?(https?://[^\s\"'>]{4,400})[^>]{0,200}>\s{0,4}([^<]{4,200})<"
+)
+_ADDRESS = re.compile(r"(?i)^\W{0,3}(?:https?://)?((?:[a-z0-9-]{1,60}\.){1,6}[a-z]{2,18})(?:[/:?#]\S{0,300})?\W{0,3}$")
+_URL_HOST = re.compile(r"(?i)^https?://(?:[^/@\s]*@)?([^/:?#\s]+)")
+_SECOND_LEVEL: Final = frozenset(("co", "com", "org", "net", "gov", "ac", "edu", "or", "ne", "gob", "gv"))
+_FILE_ENDINGS: Final = frozenset(
+    ("pdf", "docx", "xlsx", "txt", "md", "py", "js", "ts", "json", "yaml", "yml", "html", "csv", "png", "zip")
+)
+_SENDER = re.compile(
+    r"(?i)(?:\bfrom|\breply[- ]to|\bsender|\breturn-path|\bvon|\bde|\bda|\bregards|\bthanks|\bgrüße|<)\W{0,4}[^\n]{0,80}$"
+)
+_SOURCE_MARK = re.compile(r"(?i)\b(?:doc(?:ument)?|source|passage|chunk)s?[ _-]?(?:id)?\b|\[[a-z]{0,12}[-_]?\d{1,5}\]")
+
+
+# Texts from outside stand under ``content.untrusted``, too.
+HIDING_ONCE: Final = HIDING - {"content.documents", "gen_ai.tool.call.result"}
+
+
+def add_facts(event: dict[str, object], kind: str, segments: Sequence[Segment]) -> None:
+    """Put what can be said about this event into it."""
+    if kind in ("tool", "mcp"):
+        _of_call(event, segments)
+    elif kind == "inference":
+        _of_answer(event, segments)
+    elif kind in ("config", "authz") and "config.target" in event:
+        effect = effect_of(event["config.target"], event.get("config.old"), event.get("config.new"))
+        if effect:
+            event["config.effect"] = effect
+
+
+def hidden_text(segments: Iterable[Segment]) -> str:
+    """What the segments hide from a reader, as text for rules; see ``engine/detect/hidden.py``."""
+    found = [shown for segment in segments if segment.field in HIDING and (shown := revealed(segment.text))]
+    return "\n".join(dict.fromkeys(found))
+
+
+def _of_call(event: dict[str, object], segments: Sequence[Segment]) -> None:
+    for segment in segments:
+        if segment.field == "gen_ai.tool.call.arguments":
+            doubts = doubts_of(segment.text)
+            if doubts:
+                event["aisoc.package.doubt"] = doubts
+
+
+def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
+    texts = _sides(segments)
+    output, untrusted, calls = (
+        texts.get("content.output", ""),
+        texts.get("content.untrusted"),
+        texts.get("content.tool_calls", ""),
+    )
+    if output:
+        leaked = leaked_pieces(texts["content.system"], output) if "content.system" in texts else 0
+        if leaked:
+            event["content.system_leak"] = leaked
+        disguised = disguised_links(output) if "://" in output else 0
+        if disguised:
+            event["content.disguised_links"] = disguised
+    if untrusted and (calls or output):
+        _of_turn(event, segments, untrusted, calls, output)
+    if CITATIONS in event:
+        missing = unresolved(event[CITATIONS], segments)
+        if missing:
+            event["gen_ai.output.citations.unresolved"] = missing
+
+
+def _sides(segments: Iterable[Segment]) -> dict[str, str]:
+    """The texts that facts compare, each up to a limit; asked of every answer, which seldom has two of one field."""
+    texts: dict[str, str] = {}
+    for segment in segments:
+        field = segment.field
+        if field not in _SIDES:
+            continue
+        if field not in texts:
+            texts[field] = segment.text[:_LIMIT]
+        elif len(texts[field]) < _LIMIT:
+            texts[field] = f"{texts[field]}\n{segment.text}"[:_LIMIT]
+    return texts
+
+
+def _of_turn(event: dict[str, object], segments: Sequence[Segment], untrusted: str, calls: str, output: str) -> None:
+    """What the model made of text that no user wrote."""
+    if calls:
+        known = "\n".join(segment.text for segment in segments if segment.field in _TRUSTED).lower()
+        if is_planted(calls, untrusted.lower(), known):
+            event["aisoc.egress.planted"] = True
+    written = f"{calls}\n{output}".lower()
+    copied = sum(piece in written for piece in _pieces(untrusted, _COPY))
+    if copied:
+        event["content.copied_untrusted"] = copied
+
+
+def _pieces(text: str, least: int) -> Iterable[str]:
+    """The sentences of a text in lower case, each once, those long enough to be told apart."""
+    lowered = text.lower()
+    for end in _ENDS:
+        lowered = lowered.replace(end, "\n")
+    long = [piece for line in lowered.split("\n") if len(piece := line.strip(_AROUND)) >= least]
+    return dict.fromkeys(long[:_MAX_PIECES])
+
+
+@lru_cache(maxsize=256)
+def _instructions(system: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The sentences of a system text, and its canaries; the same few texts come with nearly every call."""
+    pieces = tuple(_pieces(system, _PIECE))
+    canaries = islice(_CANARY.finditer(system), _MAX_PIECES) if _has_digit(system) else ()
+    return pieces, tuple(match[1].rstrip(".").lower() for match in canaries)
+
+
+def _has_digit(text: str) -> bool:
+    # Spelt out, because ten searches for one character take less time than a loop over them or a pattern.
+    return (
+        "0" in text or "1" in text or "2" in text or "3" in text or "4" in text
+        or "5" in text or "6" in text or "7" in text or "8" in text or "9" in text
+    )  # fmt: skip
+
+
+def leaked_pieces(system: str, output: str) -> int:
+    """How many sentences of the instructions the answer repeats word for word, canaries included.
+
+    Facts that an assistant is told in order to pass them on count only from the third: what gives instructions
+    away is orders to the model.
+    """
+    pieces, canaries = _instructions(system)
+    lowered = output.lower()
+    # An answer in base64 or the like, seen cheaply: it has few spaces.
+    if output.count(" ") * _PROSE < len(output) and _LONG_RUN.search(output):
+        lowered += "\n" + revealed(output).lower()
+    told = [piece for piece in pieces if piece in lowered]
+    if not told and not canaries:
+        return 0
+    orders = sum(_DIRECTIVE.search(piece) is not None for piece in told)
+    secrets = sum(canary in lowered for canary in canaries)
+    return orders + secrets + max(0, len(told) - orders - 2)
+
+
+def disguised_links(output: str) -> int:
+    """Links whose label is one address and whose target is another owner's."""
+    found = 0
+    if "](" in output:
+        found += sum(_differs(label, target) for label, target in _MARKDOWN_LINK.findall(output)[:_MAX_PIECES])
+    if "<a" in output or "<A" in output:
+        found += sum(_differs(label, target) for target, label in _HTML_LINK.findall(output)[:_MAX_PIECES])
+    return found
+
+
+def _differs(label: str, target: str) -> bool:
+    shown, meant = _ADDRESS.match(label.strip("`* ")), _URL_HOST.match(target)
+    if not shown or not meant or shown[1].rpartition(".")[2].lower() in _FILE_ENDINGS:
+        return False
+    return _owner(shown[1]) != _owner(meant[1])
+
+
+def _owner(host: str) -> str:
+    """The part of a name that somebody registers, nearly: two labels, three where the second is one like ``co``."""
+    labels = host.lower().rstrip(".").split(".")
+    wide = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+    return ".".join(labels[-3 if wide else -2 :])
+
+
+def is_planted(calls: str, untrusted: str, known: str) -> bool:
+    """True when a call sends to an address that only untrusted text named, and not as its sender."""
+    for name, arguments in _calls(calls):
+        effect = impact.infer_impact(name, arguments)
+        place = impact.egress_host(arguments, effect) if effect in ("egress", "exec") else ""
+        where = untrusted.find(place) if place else -1
+        if where >= 0 and place not in known and not _SENDER.search(untrusted[max(0, where - 100) : where]):
+            return True
+    return False
+
+
+def _calls(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.split("\n")[:_MAX_PIECES]:
+        call: Any = load(line)
+        for item in call if isinstance(call, list) else [call]:
+            if isinstance(item, dict) and item.get("name"):
+                arguments = item.get("arguments")
+                yield str(item["name"]), arguments if isinstance(arguments, str) else dump(arguments)
+
+
+def unresolved(citations: object, segments: Iterable[Segment]) -> int:
+    """Citations that name nothing the model was given; only where the event itself shows what it was given."""
+    if not isinstance(citations, str | list):
+        return 0
+    given = "\n".join(
+        s.text for s in segments if s.field != "content.output" and s.field != "content.tool_calls"
+    ).lower()
+    if not given:
+        return 0
+    names = [str(item).lower() for item in (citations if isinstance(citations, list) else [citations])][:_MAX_PIECES]
+    missing = sum(name not in given for name in names if len(name) > 1)
+    return missing if missing < len(names) or _SOURCE_MARK.search(given) else 0
