@@ -1,10 +1,12 @@
-"""Writes docs/commands.md, docs/settings.md and docs/statistics.md from the code; `python -m scripts.reference` after a change."""
+"""Writes the pages of docs/ that come from the code and the rules; `python -m scripts.reference` after a change."""
 
 import dataclasses
 import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from scripts.detections import detections_page
 
 from caiso.cli.main import COMMANDS, LazyGroup, available
 from caiso.engine.detect.statistics.build import METHODS
@@ -213,7 +215,12 @@ def bound_words(bound: float) -> str:
     return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page, "statistics.md": statistics_page}
+PAGES = {
+    "commands.md": commands_page,
+    "settings.md": settings_page,
+    "statistics.md": statistics_page,
+    "detections.md": detections_page,
+}
 
 
 def main() -> None:
