@@ -68,6 +68,7 @@ def machine(tmp_path: Path) -> Machine:
             "requirements/dev.txt",
             "requirements/build.txt",
             "requirements/node.txt",
+            "requirements/soc-export.txt",
         ):
             (folder / name).write_text(name)
         (folder / "pyproject.toml").write_text("")

@@ -140,7 +140,7 @@ def _every_register_shows_something() -> None:
     assert Reject.objects.filter(source=sources[talk.PLATFORM]).exists()
     seen = TechniqueCoverage.objects.filter(covered=True)
     assert seen.filter(asset__name="Claims copilot").count() > 30
-    assert not seen.filter(asset__name="Application screening").exists()
+    assert seen.filter(asset__name="Application screening").count() < 5, "it sends next to nothing"
     assert dict(Scenario.objects.values_list("name", "state")) == {
         "Appoint a CAISO": "adopted",
         "Give the CAISO a team": "draft",

@@ -46,13 +46,11 @@ import msgspec
 import pyarrow as pa
 
 from caiso.connect.telemetry import parts as part_files
-from caiso.connect.telemetry.bulk.revealing import hidden_texts
+from caiso.connect.telemetry.bulk.revealing import rule_texts
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.draft import Draft
 from caiso.connect.telemetry.keys import KeyRing, make_folder
-from caiso.connect.telemetry.meaning.facts import REVEALED
 from caiso.connect.telemetry.meaning.messages import Segment
-from caiso.connect.telemetry.normalise import texts_by_field
 from caiso.connect.telemetry.parts import PartInfo, Range, Reject
 from caiso.connect.telemetry.records import LIMITS, Envelope, Limits, UnableToDecode, unpack_envelope
 from caiso.connect.telemetry.redaction import Redactor
@@ -166,23 +164,6 @@ def _key(event_id: str) -> int:
     return int(event_id[:16], 16)
 
 
-def _texts(segments: Sequence[Sequence[Segment]]) -> dict[str, list[str | None]]:
-    """The texts that rules see, by field and row."""
-    count = len(segments)
-    by_field: dict[str, list[str | None]] = {}
-    for row, own in enumerate(segments):
-        if own:
-            for name, text in texts_by_field(own).items():
-                column = by_field.get(name)
-                if column is None:
-                    column = by_field[name] = [None] * count
-                column[row] = text
-    hidden = hidden_texts(segments, by_field)
-    if hidden:
-        by_field[REVEALED] = [hidden.get(row) for row in range(count)]
-    return by_field
-
-
 def _with_refs(table: pa.Table, refs: Sequence[str | None]) -> pa.Table:
     place = table.schema.get_field_index("content.ref")
     return table.set_column(place, table.schema.field(place), pa.array(refs, pa.string()))
@@ -280,7 +261,7 @@ class Pump:
                 log.warning("event %s is replayed without its content: %s", ids[row], found)
             else:
                 texts[row] = found
-        return EventBatch(_with_refs(table, [None] * table.num_rows), _texts(texts))  # as the first run saw it
+        return EventBatch(_with_refs(table, [None] * table.num_rows), rule_texts(texts))  # as the first run saw it
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -367,7 +348,7 @@ class Pump:
             part_files.hour_of(hour_us),
             self._damaged(),
         )
-        texts = _texts(segments)
+        texts = rule_texts(segments)
         offsets = {**self._offsets, **{r.writer: r.end for r in ranges}}
         return Batch(written, EventBatch(table, texts), offsets, duplicates=draft.duplicates)
 

@@ -34,7 +34,7 @@ from caiso.web.soc.services.budgets import keep_costs
 from caiso.web.soc.services.coverage import compute_technique_coverage
 from caiso.web.soc.services.loading import LoadedRules, load_live_rules, take_rules
 from caiso.web.soc.services.privacy import redaction_settings, redactors
-from caiso.web.soc.services.rest import rests
+from caiso.web.soc.services.rest import LEASE, rests
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class DetectorRun:
 
     def begin(self) -> bool:
         """Take the lease and bring memory, files and database together; False when another detector is at work."""
-        fence = acquire_lease(ingest.LEASE, self.owner, seconds=LEASE_SECONDS, now=self.lease_clock())
+        fence = acquire_lease(LEASE, self.owner, seconds=LEASE_SECONDS, now=self.lease_clock())
         if fence is None:
             return False
         self.fence, self._lease_at = fence, time.monotonic()
@@ -234,7 +234,7 @@ class DetectorRun:
     def _keep_lease(self) -> None:
         if time.monotonic() - self._lease_at < LEASE_SECONDS / 3:
             return
-        fence = acquire_lease(ingest.LEASE, self.owner, seconds=LEASE_SECONDS, now=self.lease_clock())
+        fence = acquire_lease(LEASE, self.owner, seconds=LEASE_SECONDS, now=self.lease_clock())
         if fence != self.fence:
             raise ingest.UnableToCommit("another detector holds the lease")
         self._lease_at = time.monotonic()
@@ -245,7 +245,7 @@ class DetectorRun:
             self._finish(self._begun, ahead=None)
         self.save()
         self.tell_costs()
-        release_lease(ingest.LEASE, self.owner, now=self.lease_clock())
+        release_lease(LEASE, self.owner, now=self.lease_clock())
 
     def close(self) -> None:
         """Let go of everything that a successor in this process will open anew, however this life ended."""

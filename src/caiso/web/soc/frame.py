@@ -28,8 +28,8 @@ def join_frame() -> None:
             "Incidents", "incidents_list", "urgent", "AISOC", "soc.view", 20, "i", queries.open_incident_count
         ),
         navigation.Item("Entity risk", "entities_list", "user-exclamation", "AISOC", "soc.view", 45, group="Detection"),
-        navigation.Item("Events", "events", "list-search", "AISOC", "soc.view", 30, "e"),
-        navigation.Item("Hunt", "hunt", "zoom-question", "AISOC", "soc.view", 35, "u"),
+        navigation.Item("Events", "events", "list-search", "AISOC", "soc.view", 30, "e", group="Events"),
+        navigation.Item("Hunt", "hunt", "zoom-question", "AISOC", "soc.view", 35, "u", group="Events"),
         navigation.Item("Detection rules", "rules_list", "radar", "AISOC", "soc.view", 40, "r", group="Detection"),
         navigation.Item(
             "Rule workbench", "workbench", "adjustments", "AISOC", "soc.view", 45, "", _open_reviews, group="Detection"

@@ -8,9 +8,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from caiso.connect.telemetry.meaning.facts import HIDING_ONCE, hidden_text
+from caiso.connect.telemetry.meaning.facts import HIDING_ONCE, REVEALED, hidden_text
 from caiso.connect.telemetry.meaning.messages import Segment
+from caiso.connect.telemetry.normalise import texts_by_field
 from caiso.engine.detect.hidden import ANY_SIGN
+
+
+def rule_texts(rows: Sequence[Sequence[Segment]]) -> dict[str, list[str | None]]:
+    """The texts that rules see, by field and row, what they hide among them; ``rows`` are the segments of each event."""
+    count = len(rows)
+    by_field: dict[str, list[str | None]] = {}
+    for row, own in enumerate(rows):
+        if own:
+            for name, text in texts_by_field(own).items():
+                column = by_field.get(name)
+                if column is None:
+                    column = by_field[name] = [None] * count
+                column[row] = text
+    hidden = hidden_texts(rows, by_field)
+    if hidden:
+        by_field[REVEALED] = [hidden.get(row) for row in range(count)]
+    return by_field
 
 
 def hidden_texts(rows: Sequence[Sequence[Segment]], by_field: Mapping[str, Sequence[str | None]]) -> Mapping[int, str]:

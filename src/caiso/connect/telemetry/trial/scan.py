@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from caiso.connect.telemetry.bulk.revealing import rule_texts
 from caiso.connect.telemetry.content import ContentStore
-from caiso.connect.telemetry.normalise import texts_by_field
+from caiso.connect.telemetry.meaning.messages import Segment
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import Found, PartFile, ScanJob, ScanReport
 from caiso.connect.telemetry.trial.rules import load_sources, with_what_they_hear
@@ -140,12 +141,11 @@ class _Content:
         refs, ids = table.column("content.ref").to_pylist(), table.column("event.id").to_pylist()
         allowed = [True] * count if self._feeds is None else _in_feeds(table, self._feeds).to_pylist()
         rows = [row for row in range(count) if refs[row] is not None and allowed[row]]
-        texts: dict[str, list[str | None]] = {}
+        segments: list[Sequence[Segment]] = [()] * count
         for row, found in zip(rows, self._store.try_many([(refs[row], ids[row]) for row in rows]), strict=True):
             if isinstance(found, DomainError):
                 self.gone += 1
                 continue
             self.read += 1
-            for name, text in texts_by_field(found).items():
-                texts.setdefault(name, [None] * count)[row] = text
-        return EventBatch(table, texts)
+            segments[row] = found
+        return EventBatch(table, rule_texts(segments))

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from caiso.web.base.models import Lease
 from caiso.web.base.services.leases import acquire_lease, has_ended, release_lease
-from caiso.web.soc.services.ingest import LEASE
 
+LEASE = "detector"  # the running detector holds it
 REST = "detector.rest"
 SECONDS = 60.0
 

@@ -33,7 +33,7 @@ from caiso.web.organisation.services.catalogue import take_organisation
 from caiso.web.organisation.services.records import forget_records
 from caiso.web.reports.models import PostureFigure
 from caiso.web.reports.services.demo.files import PREFIX
-from caiso.web.soc.models import Alert, Feed, Incident, Reject, Signal, Source, Suppression
+from caiso.web.soc.models import Alert, Feed, Incident, Reject, RiskEntity, SavedHunt, Signal, Source, Suppression
 from caiso.web.soc.services.coverage import compute_technique_coverage
 
 DEMO_SETTING = "demo"
@@ -82,7 +82,7 @@ def forget_demo(*, actor: User | None, now: datetime) -> dict[str, int]:
         Evidence.objects.filter(inside | Q(is_demo=True)), Relation.objects.filter(is_demo=True), Scan.objects.filter(inside),
         Task.objects.filter(inside | Q(is_demo=True)), Notification.objects.filter(Q(is_demo=True) | Q(user__is_demo=True)),
         CoverageSnapshot.objects.filter(on__lt=now.date()), PostureFigure.objects.filter(inside),
-        Scenario.objects.filter(inside), ApiToken.objects.filter(inside | Q(is_demo=True)),
+        Scenario.objects.filter(inside), RiskEntity.objects.filter(inside), SavedHunt.objects.filter(inside), ApiToken.objects.filter(inside | Q(is_demo=True)),
     ):  # fmt: skip
         rows.delete()
     removed["assets"] = _delete(Asset.objects.filter(inside | Q(is_demo=True)))
