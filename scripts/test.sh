@@ -11,11 +11,11 @@ group() {
   .venv/bin/python -m pytest -q -rsfE "$@" || failed+=("$name")
 }
 
-group "engine, content and connectors" tests/engine tests/content tests/connect
+group "engine, content and connectors" -n 2 tests/engine tests/content tests/connect
 group "house rules" tests/house
 group "platform" -n 2 tests/web
 group "commands and processes" tests/cli
-group "browser" tests/browser
+group "browser" -n 2 tests/browser
 group "journeys" tests/journeys
 
 if [ ${#failed[@]} -gt 0 ]; then

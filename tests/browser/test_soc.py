@@ -201,5 +201,5 @@ def test_a_hunt_is_asked_kept_and_made_a_rule(visit: Visits, lead: User, alert: 
     page.get_by_text("Kept as Mail reading").wait_for()
     page.get_by_role("button", name="Make a rule of this").click()
     page.get_by_role("heading", name="New rule").wait_for()
-    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Check").click(timeout=60_000)  # a process of its own reads all rules for it
     page.get_by_text("what the hunt looked for").first.wait_for()
