@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,8 +25,9 @@ try:
 except ImportError:  # the RE2 back end takes over
     hyperscan = None  # type: ignore[assignment]  # a module or nothing
 
-BUILD_BUDGET_S: Final = 60.0
+BUILD_BUDGET_S: Final = 60.0  # of processor time, as the next one
 PATTERN_BUDGET_S: Final = 1.5
+PATIENCE: Final = 15  # seconds on the clock for each of processor time: a machine may be busy with other work
 _MAGIC: Final = b"caiso-hs-1\n"
 _CHILD: Final = Path(__file__).with_name("hyperscan_child.py")
 
@@ -111,8 +113,23 @@ def _build(requests: list[Request], refused: list[set[int]], *, isolate: bool) -
     ]
     if not isolate:
         return _build_here(sets)
+    # The sets are shared out among the cores; the largest go first.
+    shares: list[list[int]] = [[] for _ in range(min(len(os.sched_getaffinity(0)), len(sets)))]
+    for index in sorted(range(len(sets)), key=lambda index: -len(sets[index])):
+        min(shares, key=lambda share: sum(len(sets[other]) for other in share)).append(index)
+    with ThreadPoolExecutor(max(len(shares), 1)) as pool:
+        built = list(pool.map(lambda share: _build_in_child([sets[index] for index in share]), shares))
+    blobs: dict[int, list[bytes]] = {}
+    for share, found in zip(shares, built, strict=True):
+        if found is None:
+            return None
+        blobs.update({index: found[2 * place : 2 * place + 2] for place, index in enumerate(share)})
+    return [blob for index in range(len(sets)) for blob in blobs[index]]
+
+
+def _build_in_child(sets: list[Request]) -> list[bytes] | None:
     try:
-        done = _child({"mode": "build", "sets": sets}, timeout_s=BUILD_BUDGET_S)
+        done = _child({"mode": "build", "sets": sets, "budget_s": BUILD_BUDGET_S}, timeout_s=PATIENCE * BUILD_BUDGET_S)
     except subprocess.TimeoutExpired:
         return None
     head, _, rest = done.partition(b"\n")
@@ -122,7 +139,8 @@ def _build(requests: list[Request], refused: list[set[int]], *, isolate: bool) -
         return None
     if not sizes or sum(sizes) != len(rest):
         return None
-    blobs, start = [], 0
+    blobs: list[bytes] = []
+    start = 0
     for size in sizes:
         blobs.append(rest[start : start + size])
         start += size
@@ -151,7 +169,7 @@ def _triage(request: Request) -> set[int]:
     while start < len(request):
         message = {"mode": "triage", "patterns": request[start:], "budget_s": PATTERN_BUDGET_S}
         try:
-            answer = _child(message, timeout_s=BUILD_BUDGET_S)
+            answer = _child(message, timeout_s=PATIENCE * BUILD_BUDGET_S)
         except subprocess.TimeoutExpired as late:
             answer = late.stdout or b""
         started = done = -1

@@ -41,31 +41,38 @@ def build(patterns: list[list[Any]], extra_flags: int) -> bytes:
     return blob
 
 
+def limit_time(budget_s: float) -> None:
+    """Dies after so much processor time from now on; 0 takes the limit away.
+
+    Not time on the clock: on a busy machine, good patterns would be refused, and the refusal is kept.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, budget_s)
+
+
 def triage(patterns: list[list[Any]], budget_s: float) -> None:
     """Says for each pattern alone whether it compiles; the process dies on the first that takes too long."""
     for index, pattern in enumerate(patterns):
         sys.stdout.write(json.dumps({"started": index}) + "\n")
         sys.stdout.flush()
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, budget_s)
+        limit_time(budget_s)
         try:
             build([pattern], 0)
             fine = True
         except hyperscan.error:
             fine = False
         sys.stdout.write(json.dumps({"done": index, "fine": fine}) + "\n")
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    limit_time(0)
 
 
 def main() -> None:
     limit_memory()
     request = json.load(sys.stdin)
     if request["mode"] == "triage":
-        if hasattr(signal, "SIGALRM"):
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
         triage(request["patterns"], request["budget_s"])
         return
+    limit_time(request["budget_s"])
     try:
         blobs = [build(patterns, extra) for patterns in request["sets"] for extra in (0, hyperscan.HS_FLAG_SINGLEMATCH)]
     except hyperscan.error as error:
