@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+from types import NoneType
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,9 +37,13 @@ class Batch(Protocol):
 
 def encode(column: Sequence[object]) -> tuple[Ints, Sequence[object]]:
     """A column as numbers into its different values."""
-    if set(map(type, column)) <= {str, type(None)}:  # True and 1 would be one key of a dict
-        numbers = {value: number for number, value in enumerate(dict.fromkeys(column))}
-        return np.fromiter(map(numbers.__getitem__, column), dtype=np.int64, count=len(column)), list(numbers)
+    numbers: defaultdict[object, int] = defaultdict(count().__next__)
+    try:
+        found = np.fromiter(map(numbers.__getitem__, column), dtype=np.int64, count=len(column))
+    except TypeError:  # lists are no keys
+        return np.arange(len(column), dtype=np.int64), column
+    if set(map(type, numbers)) <= {str, NoneType}:  # True and 1 would be one key
+        return found, list(numbers)
     return np.arange(len(column), dtype=np.int64), column
 
 
@@ -162,9 +169,11 @@ def event_time(event: Event) -> int:
 
 def event_times(batch: Batch) -> Sequence[int]:
     """``event_time`` of every event."""
-    times, marks = batch.column("time"), batch.column("time.marked")
+    times = batch.column("time")
+    marks = batch.column("time.marked") if "time.marked" in batch.fields() else ()
     if "future" not in marks and set(map(type, times)) <= {int}:
         return times  # type: ignore[return-value]  # just checked
+    marks = batch.column("time.marked")
     return [_time(*values) for values in zip(times, batch.column("ingest_time"), marks, strict=True)]
 
 

@@ -16,20 +16,19 @@ from caiso.engine.detect.correlation import (
     Correlator,
     Firing,
     Limits,
-    Sightings,
+    Occurrences,
     Stream,
     correlator_for,
     key_part,
 )
 from caiso.engine.detect.correlation.clocks import SourceClocks
-from caiso.engine.detect.correlation.occurrence import KINDS
 from caiso.engine.detect.costs import Costs
 from caiso.engine.detect.matcher import Ints, Matcher
 from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.ruleset import Ruleset
 from caiso.engine.detect.schema import SESSION_ALIAS
 from caiso.engine.detect.signal import Signal, bounded_facts, entity_of, signal_id
-from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, reader_of, write_snapshot
+from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, write_snapshot
 from caiso.engine.detect.statistics import Observer, observer_for
 
 MAX_SHOWN_EVENTS: Final = 200
@@ -59,16 +58,19 @@ class Detector:
         self.costs: Costs | None = None  # set by who wants to know what each rule costs
         self._matcher = Matcher(ruleset)
         self._clocks = SourceClocks()
+        self._occurrences = Occurrences()
         self._names = [rule.id for rule in ruleset.base]
         self._loud = np.array([rule.emits for rule in ruleset.base], dtype=np.bool_)
         self._correlators: dict[str, Joining] = {}
         for rule in ruleset.correlations:
             correlator = self._correlators[rule.id] = _joining(rule, limits)
-            correlator.listen(self._names)
+            correlator.listen(self._names, self._occurrences)
         self._waiting = any(correlator.logic.waits for correlator in self._correlators.values())
         self._heard = np.zeros(len(self._names), dtype=np.bool_)
-        for correlator in self._correlators.values():
-            self._heard |= correlator.listens
+        self._listens: dict[str, frozenset[int]] = {}  # by correlation: the numbers of its base rules
+        for name, correlator in self._correlators.items():
+            self._heard |= correlator.base.marks
+            self._listens[name] = frozenset(correlator.base.numbers)
 
     def process(self, events: Sequence[Mapping[str, object]] | Batch) -> list[Signal]:
         """The signals that these events raise, in order of arrival."""
@@ -96,17 +98,19 @@ class Detector:
         ``matches``: row and base rule number of every match, by row. Returns (row, order of the correlation, signal).
         """
         found: list[tuple[int, int, Signal]] = []
+        if not self._correlators:
+            return found
         stream = Stream(batch, matches, self._names, self._clocks)
+        stream.note(self._occurrences, self._heard)
         if self._waiting:
             _ = stream.marks  # how time went on within the batch, before it is taken in as a whole
-        self._clocks.advance(batch, stream.times)
-        sightings = Sightings(batch, stream.heard_rows(self._heard) if self._correlators else ())
+        self._clocks.advance(batch, stream.times, stream.newest)
         costs = self.costs
         if costs is not None:
             costs.listened += len(batch)
         for order, (name, correlator) in enumerate(self._correlators.items()):
             begun = costs.meter() if costs is not None else 0.0
-            firings = correlator.feed(stream, sightings)
+            firings = correlator.feed(stream)
             if costs is not None:
                 costs.listening[name] += costs.meter() - begun
             if not firings:
@@ -114,9 +118,18 @@ class Detector:
             self.metrics.hits[name] += len(firings)
             stream.fired(name, firings)
             if correlator.rule.emits:
+                own = self._listens[name]
                 for firing in firings:
-                    found.append((firing.row, order, self._correlated(correlator, firing, batch, matches)))
+                    numbers = [number for number in stream.matched(firing.row) if number in own]
+                    found.append((firing.row, order, self._correlated(correlator.rule, firing, batch, numbers)))
+        if self._occurrences.is_due:
+            self._forget()
         return found
+
+    def _forget(self) -> None:
+        """Forget the occurrences that no correlation refers to any more."""
+        needed = [numbers for correlator in self._correlators.values() for numbers in correlator.references()]
+        self._occurrences.forget(np.concatenate([np.zeros(0, dtype=np.int64), *needed]))
 
     def _signal(self, number: int, event: Mapping[str, object]) -> Signal:
         rule = self.ruleset.base[number]
@@ -139,18 +152,15 @@ class Detector:
             group_key=group_key(rule, event),
         )
 
-    def _correlated(self, correlator: Joining, firing: Firing, batch: Batch, matches: tuple[Ints, Ints]) -> Signal:
-        rule = correlator.rule
+    def _correlated(self, rule: Rule, firing: Firing, batch: Batch, numbers: Sequence[int]) -> Signal:
+        """The signal of a firing; ``numbers``: the correlation's base rules that matched in its row."""
         self.metrics.signals[rule.id] += 1
-        ids, occurrence = firing.event_ids(), firing.occurrence()
+        ids, entity, first_time_us = firing.what
         spans: list[tuple[str, int, int]] = []
         key = f"{rule.id}|{firing.key}"
         if firing.by_event:
             event = batch.row(firing.row)
-            rows, rules = matches
-            first, last = np.searchsorted(rows, (firing.row, firing.row + 1))
-            here = rules[first:last]
-            for number in here[correlator.listens[here]].tolist():
+            for number in numbers:
                 spans += self._matcher.spans(number, event)
             if rule.dedup:
                 key = group_key(rule, event)
@@ -163,9 +173,9 @@ class Detector:
             owasp=rule.owasp,
             state=rule.state.value,
             time_us=firing.time_us,
-            first_time_us=occurrence.first_time_us,
+            first_time_us=first_time_us,
             event_ids=ids[:MAX_SHOWN_EVENTS],
-            entity=occurrence.entity,
+            entity=entity,
             matches=tuple(dict.fromkeys(spans)),
             group_key=key,
             facts=bounded_facts(firing.facts),
@@ -182,13 +192,15 @@ class Detector:
             "matches": self._matcher.counters.matches,
             "scan_floods": sum(scanner.counters.floods for scanner in self.ruleset.scanners.values()),
             "correlations": {
-                name: {**asdict(correlator.counters), "keys": len(correlator.states)}
+                name: {**asdict(correlator.counters), "keys": correlator.key_count}
                 for name, correlator in self._correlators.items()
             },
         }
 
     def snapshot(self) -> bytes:
         """All state as bytes, plain data only."""
+        if self._occurrences.is_worth_forgetting:
+            self._forget()
         correlations = {
             name: (_state_digest(correlator), correlator.save()) for name, correlator in self._correlators.items()
         }
@@ -198,7 +210,7 @@ class Detector:
                 hits=dict(self.metrics.hits),
                 signals=dict(self.metrics.signals),
                 clocks=asdict(self._clocks),
-                kinds=KINDS,
+                occurrences=self._occurrences.save(),
                 correlations=correlations,
             )
         )
@@ -210,13 +222,13 @@ class Detector:
         detector = cls(ruleset, limits=limits)
         detector.metrics = Metrics(saved.events, Counter(saved.hits), Counter(saved.signals))
         detector._clocks = SourceClocks(**saved.clocks)
-        taken = reader_of(saved.kinds)
+        detector._occurrences.load(saved.occurrences)
         for name, (digest, state) in saved.correlations.items():
             correlator = detector._correlators.get(name)
             if correlator is None or _state_digest(correlator) != digest:
                 detector.metrics.state_dropped += 1
                 continue
-            correlator.load(state, taken)
+            correlator.load(state)
         return detector
 
 

@@ -48,17 +48,16 @@ class Signal:
 
 def bounded_facts(facts: Facts) -> dict[str, str | int | float]:
     """So many facts, so long, and no more."""
+    if not facts:
+        return {}
     kept = list(facts.items())[:MAX_FACTS]
     return {name[:40]: value[:MAX_FACT_CHARS] if isinstance(value, str) else value for name, value in kept}
 
 
 def signal_id(rule_id: str, key: str, event_ids: Iterable[str]) -> str:
     """The same for the same rule, key and events, whenever and wherever they are processed."""
-    digest = hashlib.sha256()
-    for part in (rule_id, key, *event_ids):
-        digest.update(f"{len(part)}:".encode())
-        digest.update(part.encode("utf-8", "replace"))
-    return digest.hexdigest()[:32]
+    said = "".join([f"{len(part)}:{part}" for part in (rule_id, key, *event_ids)])
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def entity_of(event: Mapping[str, object]) -> dict[str, str]:

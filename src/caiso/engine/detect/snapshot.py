@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from caiso.engine.detect.correlation.occurrence import KINDS, Held, Occurrence
 from caiso.errors import DomainError
 
-SNAPSHOT_VERSION: Final = 2
+SNAPSHOT_VERSION: Final = 3
 
 
 class UnableToRestore(DomainError):
@@ -24,22 +22,9 @@ class Snapshot(msgspec.Struct):
     hits: dict[str, int]
     signals: dict[str, int]
     clocks: dict[str, Any]
-    kinds: tuple[str, ...]  # of the values that entries hold after the event's id
+    occurrences: dict[str, Any]  # what the entries of all correlations refer to
     correlations: dict[str, tuple[str, dict[str, Any]]]  # rule -> digest of what its state depends on, state
     version: int = SNAPSHOT_VERSION
-
-
-def reader_of(kinds: Sequence[str]) -> Callable[[list[Any]], Held]:
-    """A function that makes what is held of what MessagePack gave; ``kinds``: of whom the snapshot's entries speak."""
-    places = [kinds.index(kind) + 1 if kind in kinds else None for kind in KINDS]
-    same = tuple(kinds) == KINDS
-
-    def taken(item: list[Any]) -> Held:
-        if isinstance(item[0], list):
-            return Occurrence(tuple(item[0]), item[1], item[2])
-        return tuple(item) if same else (item[0], *(None if place is None else item[place] for place in places))
-
-    return taken
 
 
 def write_snapshot(snapshot: Snapshot) -> bytes:

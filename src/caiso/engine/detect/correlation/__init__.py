@@ -4,7 +4,7 @@ from caiso.engine.detect.correlation.bounds import IDLE_US, LATENESS_US, LIMITS,
 from caiso.engine.detect.correlation.build import correlator_for
 from caiso.engine.detect.correlation.correlator import Correlator
 from caiso.engine.detect.correlation.keys import key_part
-from caiso.engine.detect.correlation.occurrence import Firing, Occurrence, Sightings, merged_entity
+from caiso.engine.detect.correlation.occurrence import Firing, Occurrence, Occurrences
 from caiso.engine.detect.correlation.stream import Stream
 
 __all__ = [
@@ -17,9 +17,8 @@ __all__ = [
     "Firing",
     "Limits",
     "Occurrence",
-    "Sightings",
+    "Occurrences",
     "Stream",
     "correlator_for",
     "key_part",
-    "merged_entity",
 ]

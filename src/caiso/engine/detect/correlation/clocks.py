@@ -20,13 +20,13 @@ class SourceClocks:
     arrived: dict[str, int] = field(default_factory=dict)
     now: int = 0  # the latest arrival of any source
 
-    def advance(self, batch: Batch, times: Sequence[int]) -> None:
-        """Take in a batch as a whole."""
+    def advance(self, batch: Batch, times: Sequence[int], newest: int) -> None:
+        """Take in a batch as a whole; ``newest``: the latest of its times."""
         if not times:
             return
         sources, arrivals = batch.column("source.id"), batch.column("ingest_time")
         if sources.count(sources[0]) == len(sources):
-            self._note(_name(sources[0]), max(times), arrivals[-1])
+            self._note(_name(sources[0]), newest, arrivals[-1])
         else:
             for source, time_us, arrival in zip(sources, times, arrivals, strict=True):
                 self._note(_name(source), time_us, arrival)

@@ -14,8 +14,9 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, NamedTuple
 
 from caiso.engine.detect.correlation.bounds import Limits
-from caiso.engine.detect.correlation.correlator import Correlator, KeyState, Plain, What
-from caiso.engine.detect.correlation.occurrence import Entry, Firing, Held, Sightings, opened
+from caiso.engine.detect.correlation.correlator import Correlator, Plain, What
+from caiso.engine.detect.correlation.occurrence import Firing
+from caiso.engine.detect.correlation.state import KeyState
 from caiso.engine.detect.correlation.stream import Heard, Stream
 from caiso.engine.detect.correlation.values import value_column
 from caiso.engine.detect.correlation.windows import percentile
@@ -53,8 +54,8 @@ class Closing(Correlator):
         for number, name in enumerate(logic.rules):
             self._stage[name] = self._stage.get(name, 0) | 1 << number
 
-    def feed(self, stream: Stream, sightings: Sightings) -> list[Firing]:
-        heard = stream.heard(self.base, self.logic.heard, sightings)
+    def feed(self, stream: Stream) -> list[Firing]:
+        heard = stream.heard(stream.chosen(self.base), self.logic.heard)
         keys = self._keys(stream, heard) if heard.rows else []
         whats = self._whats(stream, heard) if heard.rows else []
         firings: list[Firing] = []
@@ -110,10 +111,9 @@ class Closing(Correlator):
                 following.held = state.held[count:]
 
     def _firing(self, state: KeyState, key: str, count: int, row: int) -> Firing:
-        entries = tuple(
-            Entry(at, opened(held, at)) for at, held in zip(state.times[:count], state.held[:count], strict=True)
-        )
-        return Firing(row, key, entries, self.logic.group_by, by_event=False)
+        times = state.times[:count]
+        what = self.occurrences.joined(state.held[:count], times)
+        return Firing(row, key, times[-1], what, self.logic.group_by, by_event=False)
 
     def _is_true(self, state: KeyState, key: str, count: int) -> bool:
         if self._is_silent(key, state.newest):
@@ -185,7 +185,7 @@ class Closing(Correlator):
     def _saved(self, key: str, state: KeyState) -> tuple[object, ...]:
         return key, state.newest, 0, -1, [], state.times, state.whats, state.held
 
-    def load(self, saved: Plain, taken: Callable[[list[Any]], Held]) -> None:
-        super().load(saved, taken)
+    def load(self, saved: Plain) -> None:
+        super().load(saved)
         self._silencing = saved["silencing"]
         self._due = {source: [_Due(*due) for due in waiting] for source, waiting in saved["due"].items()}

@@ -10,16 +10,20 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from caiso.engine.detect.correlation.bounds import IDLE_US, Limits
+from caiso.engine.detect.correlation.bulk import Bulk, Taken
 from caiso.engine.detect.correlation.keys import event_key
-from caiso.engine.detect.correlation.occurrence import Entry, Firing, Held, Sightings, opened
-from caiso.engine.detect.correlation.stream import Heard, Stream
+from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
+from caiso.engine.detect.correlation.packed import Flags, Ints, Rows, Values
+from caiso.engine.detect.correlation.state import CorrelationCounters, KeyState
+from caiso.engine.detect.correlation.stream import Chosen, Heard, Stream, Wanted
 from caiso.engine.detect.rule import Correlation, Rule
 
 _FIRST_LOOK: Final = 1024  # keys, before idle ones are looked for
@@ -28,48 +32,12 @@ What = int | float | str
 Plain = dict[str, Any]
 
 
-@dataclass(slots=True)
-class KeyState:
-    """What is remembered for one key: entries as parallel lists, sorted by time and then by arrival."""
-
-    newest: int  # may lag behind the last entry; ``latest`` is right
-    quiet_from: int = 0
-    quiet_until: int = -1  # what falls between the two was reported already
-    times: list[int] = field(default_factory=list)
-    whats: list[Any] = field(default_factory=list)  # a value, or stages as bits; empty where only the number counts
-    held: list[Held] = field(default_factory=list)
-    excused: list[int] = field(default_factory=list)  # times of what keeps the correlation silent, sorted
-    start: int = -1  # the first place in the newest entry's window; -1: it and ``tally`` must be made anew
-    tally: Any = None  # what the kind keeps of the entries from ``start`` on
-    rising_from: int = 0  # an event at or after this moment arrives in order and was not reported yet
-
-    def latest(self) -> int:
-        """The latest time that was seen under this key."""
-        return max(self.newest, self.times[-1]) if self.times else self.newest
-
-    def cut(self, horizon: int) -> None:
-        """Forget the entries before a moment."""
-        gone = bisect_left(self.times, horizon)
-        if gone:
-            del self.times[:gone], self.whats[:gone], self.held[:gone]
-            self.start = self.start - gone if self.start >= gone else -1
-
-
-@dataclass(slots=True)
-class CorrelationCounters:
-    """What a correlation could not use or had to forget."""
-
-    late: int = 0
-    ungrouped: int = 0
-    suppressed: int = 0  # more of what was already reported within the span
-    evicted_keys: int = 0
-    evicted_entries: int = 0
-
-
 class Correlator:
     """One correlation rule with its state."""
 
     valued = True  # whether entries carry a ``what``
+    dtype: type = np.int64  # of ``whats`` in columns
+    enough = 200  # events of one batch that are better taken at once
 
     def __init__(self, rule: Rule, logic: Correlation, limits: Limits) -> None:
         self.rule = rule
@@ -84,32 +52,45 @@ class Correlator:
         self._excusing = frozenset(logic.unless)
         self._wanted = frozenset(logic.rules)
         self._meaning: dict[tuple[str, ...], Any] = {}  # matched rules -> what they are to this correlation
-        self.base = np.zeros(0, dtype=np.bool_)  # by number of the base rule: whether it is heard; set by ``listen``
+        self.heard = logic.heard
+        self.base = Wanted.among((), frozenset())  # set by ``listen``
+        self.occurrences = Occurrences()
+        self.values = Values()  # that entries in columns have, where those are texts
+        self._bulk: Bulk | None = None
 
-    def listen(self, names: Sequence[str]) -> None:
-        """Take the base rules of a rule set, in order of their numbers."""
-        self.base = np.array([name in self._wanted or name in self._excusing for name in names], dtype=np.bool_)
-
-    @property
-    def listens(self) -> npt.NDArray[np.bool_]:
-        """By number of the base rule: whether this correlation hears it."""
-        return self.base
+    def listen(self, names: Sequence[str], occurrences: Occurrences) -> None:
+        """Take the base rules of a rule set, in order of their numbers, and what entries refer to."""
+        self.occurrences = occurrences
+        if Bulk.suits(self, set(names)):
+            self._bulk = Bulk(self, self.dtype)
+        self.base = Wanted.among(names, self._wanted | self._excusing)
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
-    def feed(self, stream: Stream, sightings: Sightings) -> list[Firing]:
+    def feed(self, stream: Stream) -> list[Firing]:
         """Take in everything of a batch that this correlation listens to."""
-        heard = stream.heard(self.base, self.logic.heard, sightings)
-        firings = self._run(stream, heard) if heard.rows else []
-        if len(self.states) > self._next_look or len(self.states) > self.limits.max_keys:
+        if not stream.has_any(self.base, self.heard):
+            return []
+        chosen = stream.chosen(self.base)
+        firings = None
+        if self._bulk is not None and self._bulk.takes(len(chosen.rows)):
+            firings = self._bulk.run(stream, chosen)
+        if firings is None:
+            heard = stream.heard(chosen, self.heard)
+            firings = self._run(stream, heard) if heard.rows else []
+        count = self.key_count
+        if count > self._next_look or count > self.limits.max_keys:
             self._forget(stream.newest)
         return firings
 
     def _run(self, stream: Stream, heard: Heard) -> list[Firing]:
         keys, whats = self._keys(stream, heard), self._whats(stream, heard)
-        return self._each(heard, keys, whats) if self._excusing else self._rising(heard, keys, whats)
+        if self._bulk is not None and self._bulk.packed.slots:
+            self._bulk.loosen(keys)
+        taken = Taken(heard.rows, keys, heard.times, whats, heard.held)
+        return self._each(taken, heard.rules) if self._excusing else self.rising(taken)
 
-    def _rising(self, heard: Heard, keys: Sequence[str | None], whats: Sequence[What | None]) -> list[Firing]:
+    def rising(self, taken: Taken) -> list[Firing]:
         """Take entries in; those that arrive in order of time cost a note, the others the careful way."""
         states, counters, most = self.states, self.counters, self.limits.max_entries
         late = 2 * self.keep_us  # cut seldom: what is too old to matter is in nobody's way
@@ -117,7 +98,7 @@ class Correlator:
         advance = self._advance
         firings: list[Firing | None] = []
         place = -1
-        for key, time_us, what, held in zip(keys, heard.times, whats, heard.held, strict=True):
+        for key, time_us, what, held in zip(taken.keys, taken.times, taken.whats, taken.held, strict=True):
             place += 1
             if key is None:
                 counters.ungrouped += 1
@@ -128,7 +109,11 @@ class Correlator:
             if state is None:
                 state = states[key] = KeyState(time_us)
             elif time_us < state.rising_from:
-                firings.append(self._careful(state, key, heard, place, what))
+                if state.is_more_of_it(time_us):
+                    state.newest = time_us
+                    counters.suppressed += 1
+                else:
+                    firings.append(self._careful(state, key, taken, place))
                 continue
             state.rising_from = time_us
             times = state.times
@@ -142,29 +127,28 @@ class Correlator:
                 state.start = -1
             elif advance(state, time_us, what):
                 places = self._check(state, len(times) - 1)
-                firings.append(None if places is None else self._fire(state, key, heard.rows[place], places))
+                firings.append(None if places is None else self._fire(state, key, taken.rows[place], places))
         return [firing for firing in firings if firing is not None]
 
     def _advance(self, state: KeyState, time_us: int, what: Any) -> bool:
         """Note the newest entry, which stands last; False when it cannot have made the correlation true."""
         raise NotImplementedError
 
-    def _each(self, heard: Heard, keys: Sequence[str | None], whats: Sequence[What | None]) -> list[Firing]:
-        """Take entries in one by one, whatever their order."""
+    def _each(self, taken: Taken, matched: Sequence[tuple[str, ...]]) -> list[Firing]:
+        """Take entries in one by one, whatever their order; ``matched``: the rules behind each."""
         firings: list[Firing] = []
-        for place, (key, time_us) in enumerate(zip(keys, heard.times, strict=True)):
+        for place, (key, time_us, what) in enumerate(zip(taken.keys, taken.times, taken.whats, strict=True)):
             if key is None:
                 self.counters.ungrouped += 1
                 continue
             state = self.states.get(key)
-            if self._excusing and not self._excusing.isdisjoint(heard.rules[place]):
+            if self._excusing and not self._excusing.isdisjoint(matched[place]):
                 state = state or self._state(key, time_us)
                 self._excuse(state, time_us)
-            what = whats[place]
             if what is None:
                 continue
             state = state or self._state(key, time_us)
-            firing = self._careful(state, key, heard, place, what)
+            firing = self._careful(state, key, taken, place)
             if firing is not None:
                 firings.append(firing)
         return firings
@@ -173,8 +157,8 @@ class Correlator:
         state = self.states[key] = KeyState(newest=time_us)
         return state
 
-    def _careful(self, state: KeyState, key: str, heard: Heard, place: int, what: What) -> Firing | None:
-        time_us = heard.times[place]
+    def _careful(self, state: KeyState, key: str, taken: Taken, place: int) -> Firing | None:
+        time_us = taken.times[place]
         if state.excused and self._is_excused(state, time_us):
             self.counters.suppressed += 1
             return None
@@ -188,11 +172,11 @@ class Correlator:
             self.counters.suppressed += 1
             return None
         state.cut(newest - self.keep_us)
-        position = self._insert(state, time_us, what, heard.held[place])
+        position = self._insert(state, time_us, taken.whats[place], taken.held[place])
         places = self._check(state, position)
-        return None if places is None else self._fire(state, key, heard.rows[place], places)
+        return None if places is None else self._fire(state, key, taken.rows[place], places)
 
-    def _insert(self, state: KeyState, time_us: int, what: What, held: Held) -> int:
+    def _insert(self, state: KeyState, time_us: int, what: What, held: int) -> int:
         position = bisect_right(state.times, time_us)
         state.times.insert(position, time_us)
         state.held.insert(position, held)
@@ -219,7 +203,8 @@ class Correlator:
 
     def _fire(self, state: KeyState, key: str, row: int, places: Sequence[int]) -> Firing:
         times, held = state.times, state.held
-        entries = tuple(Entry(times[place], opened(held[place], times[place])) for place in places)
+        seen = [times[place] for place in places]
+        what = self.occurrences.joined([held[place] for place in places], seen)
         state.newest = state.latest()
         state.quiet_from = times[places[0]]
         state.quiet_until = times[places[-1]] + self.span_us
@@ -227,7 +212,7 @@ class Correlator:
         first, last = bisect_left(times, state.quiet_from), bisect_right(times, state.quiet_until)
         del times[first:last], state.whats[first:last], held[first:last]
         state.start = -1
-        return Firing(row, key, entries, self.logic.group_by)
+        return Firing(row, key, seen[-1], what, self.logic.group_by)
 
     # -- keys and values ----------------------------------------------------------------------------------------
 
@@ -259,6 +244,28 @@ class Correlator:
         """What each entry is to this correlation; None for what only excuses, or has no value."""
         raise NotImplementedError
 
+    def columns(self, stream: Stream, chosen: Chosen) -> tuple[npt.NDArray[Any], Flags | None] | None:
+        """What each row of a batch is to this correlation, as a column, and which rows have a value, where some may not.
+
+        None where that cannot be had.
+        """
+        raise NotImplementedError
+
+    def encoded(self, whats: Sequence[Any], count: int) -> npt.NDArray[Any]:
+        """What so many entries are, as a column."""
+        return np.array(whats, dtype=self.dtype)
+
+    def decoded(self, whats: npt.NDArray[Any]) -> list[Any]:
+        """The reverse of ``encoded``."""
+        return whats.tolist()  # type: ignore[no-any-return]
+
+    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+        """Places of entries under whose keys it may be true, were all of them there, for those at the places ``fresh``.
+
+        ``in_order``: no fresh entry is older than another of its key that arrived before.
+        """
+        raise NotImplementedError
+
     def _means(self, rules: tuple[str, ...], make: Callable[[tuple[str, ...]], Any]) -> Any:
         """Remembers what a combination of matched rules means; there are few of them."""
         if rules not in self._meaning:
@@ -279,18 +286,36 @@ class Correlator:
 
     # -- bounds -------------------------------------------------------------------------------------------------
 
+    @property
+    def key_count(self) -> int:
+        """How many keys something is remembered for."""
+        return len(self.states) + (self._bulk.packed.keys if self._bulk is not None else 0)
+
     def _forget(self, newest: int) -> None:
         """Drop idle keys, then those that were active longest ago, a tenth more than is needed."""
+        latest = {key: state.latest() for key, state in self.states.items()}
+        if self._bulk is not None:
+            latest |= self._bulk.packed.latest()
         horizon = newest - self.keep_us - IDLE_US
-        for key in [key for key, state in self.states.items() if state.latest() < horizon]:
-            del self.states[key]
-        surplus = len(self.states) - self.limits.max_keys
+        gone = {key for key, at in latest.items() if at < horizon}
+        surplus = len(latest) - len(gone) - self.limits.max_keys
         if surplus > 0:
-            count = min(surplus + self.limits.max_keys // 10, len(self.states))
-            for key in heapq.nsmallest(count, self.states, key=lambda key: (self.states[key].latest(), key)):
-                del self.states[key]
+            count = min(surplus + self.limits.max_keys // 10, len(latest) - len(gone))
+            gone.update(heapq.nsmallest(count, latest.keys() - gone, key=lambda key: (latest[key], key)))
             self.counters.evicted_keys += count
-        self._next_look = max(_FIRST_LOOK, 2 * len(self.states))
+        for key in gone:
+            self.states.pop(key, None)
+        if self._bulk is not None:
+            self._bulk.packed.drop(gone)
+        self._next_look = max(_FIRST_LOOK, 2 * (len(latest) - len(gone)))
+
+    def references(self) -> list[Ints]:
+        """The numbers of the occurrences that are still needed."""
+        loose = chain.from_iterable([state.held for state in self.states.values()])
+        found = [np.fromiter(loose, dtype=np.int64)]
+        if self._bulk is not None:
+            found.append(self._bulk.tidied().refs)
+        return found
 
     # -- snapshots ----------------------------------------------------------------------------------------------
 
@@ -300,23 +325,23 @@ class Correlator:
             "counters": asdict(self.counters),
             "look": self._next_look,
             "keys": [self._saved(key, state) for key, state in self.states.items()],
+            "packed": None if self._bulk is None else self._bulk.save(),
         }
 
     def _saved(self, key: str, state: KeyState) -> tuple[object, ...]:
         times, whats, held = state.times, state.whats, state.held
         newest = state.latest()
-        gone = bisect_left(times, newest - self.keep_us)  # nothing will ask for them, they only wait to be cut
-        if gone:
-            times, whats, held = times[gone:], whats[gone:], held[gone:]
         return key, newest, state.quiet_from, state.quiet_until, state.excused, times, whats, held
 
-    def load(self, saved: Plain, taken: Callable[[list[Any]], Held]) -> None:
-        """Take up what ``save`` gave; ``taken`` makes of a list what is held."""
+    def load(self, saved: Plain) -> None:
+        """Take up what ``save`` gave."""
         self.counters = CorrelationCounters(**saved["counters"])
         self._next_look = saved["look"]
         self.states = {
-            key: KeyState(newest, quiet_from, quiet_until, times, whats, [taken(item) for item in held], excused)
+            key: KeyState(newest, quiet_from, quiet_until, times, whats, held, excused)
             for key, newest, quiet_from, quiet_until, excused, times, whats, held in saved["keys"]
         }
         for state in self.states.values():
             state.rising_from = max(state.latest(), state.quiet_until + 1)
+        if self._bulk is not None:
+            self._bulk.load(saved["packed"])

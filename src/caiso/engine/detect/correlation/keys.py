@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Final
+from operator import itemgetter
+from typing import Final, TypeVar
 
-from caiso.engine.detect.batch import Batch
+import numpy as np
+import numpy.typing as npt
+
+from caiso.engine.detect.batch import Batch, encode
 from caiso.engine.detect.condition import value_of
 from caiso.engine.detect.schema import is_content
 from caiso.engine.detect.text import fold, texts_of
+
+Ints = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 _KEY_CHARS: Final = 200
 SEPARATOR: Final = "\x1f"
@@ -41,6 +48,7 @@ class Keys:
         self._parts: dict[str, Sequence[str | None]] = {}
         self._keys: dict[tuple[str, ...], Sequence[str | None]] = {}
         self._made: dict[Hashable, Sequence[str | None]] = {}
+        self._numbered: dict[tuple[str, ...], tuple[Ints, list[str]]] = {}
 
     def of(self, names: tuple[str, ...]) -> Sequence[str | None]:
         """A key for every row, None where a field is missing."""
@@ -63,11 +71,42 @@ class Keys:
             found = self._made[name] = make()
         return found
 
+    def numbered(self, names: tuple[str, ...]) -> tuple[Ints, list[str]]:
+        """The key of every row as a number into the different keys, -1 where a field is missing."""
+        found = self._numbered.get(names)
+        if found is None:
+            found = self._numbered[names] = self.numbered_at(names, None)
+        return found
+
+    def numbered_at(self, names: tuple[str, ...], rows: Sequence[int] | None) -> tuple[Ints, list[str]]:
+        """The same for some rows, or for all."""
+        if len(names) != 1:
+            return _numbered(self.of(names) if rows is None else picked(self.of(names), rows))
+        if rows is None:
+            places, values = self._batch.encoded(names[0])
+        else:
+            places, values = encode(picked(self._batch.column(names[0]), rows))
+        numbers, texts = _numbered(_parts(names[0], values))  # of different values, which are few
+        return numbers[places], texts
+
     def parts(self, name: str) -> Sequence[str | None]:
         """One field's values as parts of a key; most are short texts and stay what they are."""
         if name not in self._parts:
             self._parts[name] = _parts(name, self._batch.column(name))
         return self._parts[name]
+
+
+def picked(column: Sequence[T], places: Sequence[int]) -> Sequence[T]:
+    """The values of a column at some places, without a step in Python for each."""
+    return itemgetter(*places)(column) if len(places) > 1 else [column[place] for place in places]
+
+
+def _numbered(column: Sequence[str | None]) -> tuple[Ints, list[str]]:
+    """Texts as numbers into the different ones, -1 for None."""
+    texts = [text for text in dict.fromkeys(column) if text is not None]
+    places: dict[str | None, int] = {text: number for number, text in enumerate(texts)}
+    places[None] = -1
+    return np.fromiter(map(places.__getitem__, column), dtype=np.int64, count=len(column)), texts
 
 
 def _parts(name: str, column: Sequence[object]) -> Sequence[str | None]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from caiso.engine.detect.correlation.bounds import Limits
-from caiso.engine.detect.correlation.correlator import Correlator, KeyState, What
-from caiso.engine.detect.correlation.stream import Heard, Stream
+from caiso.engine.detect.correlation.correlator import Correlator, What
+from caiso.engine.detect.correlation.occurrence import Occurrences
+from caiso.engine.detect.correlation.packed import NEVER, Flags, Ints, Rows
+from caiso.engine.detect.correlation.state import KeyState
+from caiso.engine.detect.correlation.stream import Chosen, Heard, Stream
 from caiso.engine.detect.correlation.windows import around, in_order, together
 from caiso.engine.detect.rule import Correlation, Rule
-
-_NEVER = -(1 << 62)
 
 
 class _Stages(Correlator):
     """Entries carry the stages that they are, as bits."""
+
+    enough = 600  # there is more to look through, and more fires
 
     def __init__(self, rule: Rule, logic: Correlation, limits: Limits) -> None:
         super().__init__(rule, logic, limits)
@@ -25,13 +30,16 @@ class _Stages(Correlator):
         for number, name in enumerate(logic.rules):
             self._stage[name] = self._stage.get(name, 0) | 1 << number
 
-    def listen(self, names: Sequence[str]) -> None:
-        super().listen(names)
+    def listen(self, names: Sequence[str], occurrences: Occurrences) -> None:
+        super().listen(names, occurrences)
         self._bits_of_rule = np.array([self._stage.get(name, 0) for name in names], dtype=np.int64)
 
     def _whats(self, stream: Stream, heard: Heard) -> Sequence[What | None]:
         found: list[Any] = heard.bits(self._bits_of_rule, self._bits)
         return [bits or None for bits in found] if self._excusing else found
+
+    def columns(self, stream: Stream, chosen: Chosen) -> tuple[npt.NDArray[Any], Flags | None] | None:
+        return chosen.bits(self._bits_of_rule), None
 
     def _bits(self, rules: tuple[str, ...]) -> int:
         bits = 0
@@ -51,15 +59,29 @@ class Together(_Stages):
     def _advance(self, state: KeyState, time_us: int, what: Any) -> bool:
         latest = state.tally
         if state.start < 0:
-            latest = state.tally = [_NEVER] * self._count
+            latest = state.tally = [NEVER] * self._count
             state.start = 0
-            for at, bits in zip(state.times, state.whats, strict=True):
+            first = bisect_left(state.times, time_us - self.span_us)
+            for at, bits in zip(state.times[first:], state.whats[first:], strict=True):
                 _note(latest, at, bits)
         else:
             _note(latest, time_us, what)
         since = time_us - self.span_us
         covered = sum(1 << stage for stage, at in enumerate(latest) if at >= since)
         return any(covered & mask == mask for mask in self._masks)
+
+    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+        at, bits = rows.at, rows.whats
+        since = at - self.span_us
+        covered = [_latest(at, bits, stage) >= since for stage in range(self._count)]
+        found = np.zeros(len(at), dtype=np.bool_)
+        for mask in self._masks:
+            holds = np.ones(len(at), dtype=np.bool_)
+            for stage in range(self._count):
+                if mask >> stage & 1:
+                    holds &= covered[stage]
+            found |= holds
+        return np.flatnonzero(found)
 
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         span = self.span_us
@@ -78,8 +100,9 @@ class InOrder(_Stages):
     def _advance(self, state: KeyState, time_us: int, what: Any) -> bool:
         span = self.span_us
         if state.start < 0:
-            begins = state.tally = [_NEVER] * self._count
-            for at, bits in zip(state.times[:-1], state.whats[:-1], strict=True):
+            begins = state.tally = [NEVER] * self._count
+            first = bisect_left(state.times, time_us - span)
+            for at, bits in zip(state.times[first:-1], state.whats[first:-1], strict=True):
                 _lengthen(begins, at, bits, span)
             state.start = 0
         else:
@@ -96,12 +119,26 @@ class InOrder(_Stages):
         begins[stage] = before
         return stage == self._last
 
+    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+        at, bits = rows.at, rows.whats
+        begins = np.where(bits & 1, at, NEVER)  # of the latest chain up to a stage that an entry could end
+        for stage in range(1, self._count):
+            before = np.maximum.accumulate(begins)
+            begins = np.full(len(at), NEVER)
+            begins[1:] = np.where(bits[1:] >> stage & 1, before[:-1], NEVER)
+        return np.flatnonzero(begins >= at - self.span_us)
+
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         if len(state.times) < self._count:
             return None
         span = self.span_us
         near = around(state.times, position, span)
         return in_order(state.times, state.whats, near, self._count, span)
+
+
+def _latest(at: Ints, bits: Ints, stage: int) -> Ints:
+    """For each entry when a stage was last seen, as a place in time."""
+    return np.maximum.accumulate(np.where(bits >> stage & 1, at, NEVER))
 
 
 def _note(latest: list[int], time_us: int, bits: int) -> None:

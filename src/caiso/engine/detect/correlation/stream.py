@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from caiso.engine.detect.batch import Batch, event_times
 from caiso.engine.detect.correlation.clocks import SourceClocks
-from caiso.engine.detect.correlation.keys import Keys
-from caiso.engine.detect.correlation.occurrence import Firing, Held, Sightings
+from caiso.engine.detect.correlation.keys import Keys, picked
+from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
 
 Ints = npt.NDArray[np.int64]
 T = TypeVar("T")
 
+_SMALL: Final = 512  # matches that are looked through for each correlation anew, rather than sorted
+
+
+class Wanted(NamedTuple):
+    """The base rules that a correlation hears, of those of a rule set."""
+
+    numbers: list[int]
+    marks: npt.NDArray[np.bool_]  # by number
+
+    @classmethod
+    def among(cls, names: Sequence[str], own: Set[str]) -> Wanted:
+        """``own`` among all ``names``."""
+        marks = np.array([name in own for name in names], dtype=np.bool_)
+        return cls(np.flatnonzero(marks).tolist(), marks)
+
+
+class Chosen(NamedTuple):
+    """What one correlation hears of a batch itself: distinct rows, ascending, and every match behind them."""
+
+    rows: Ints
+    matched: tuple[Ints, Ints]  # row and base rule number of every match, by row; several may be of one row
+
+    def bits(self, of_rule: Ints) -> Ints:
+        """For each row the bits of its rules, joined; ``of_rule`` has them by base rule number."""
+        rows, rules = self.matched
+        values = of_rule[rules]
+        if len(rows) == len(self.rows):
+            return values
+        return np.bitwise_or.reduceat(values, np.flatnonzero(_firsts(rows)))
+
 
 @dataclass
 class Heard:
-    """What one correlation hears of a batch, in order of arrival; lists of equal length.
+    """What one correlation hears of a batch and of other correlations, in order of arrival; lists of equal length.
 
     ``rows`` are places in the batch. ``moved`` has the firings that no event of their own completed, by place.
     """
 
     rows: list[int]
-    held: Sequence[Held]
+    held: Sequence[int]  # numbers of occurrences
     times: Sequence[int]
-    matched: tuple[Ints, Ints]  # row and base rule number of every match, by row; several may be of one row
+    chosen: Chosen
     names: Sequence[str]
     nested: list[tuple[str, ...] | None] = field(default_factory=list)  # by place: the rule whose firing it is
     moved: dict[int, Firing] = field(default_factory=dict)
@@ -38,7 +68,7 @@ class Heard:
     @cached_property
     def rules(self) -> list[tuple[str, ...]]:
         """The rules that matched at each place, or the one that fired there."""
-        own = iter(_by_row(*self.matched, self.names))
+        own = iter(_by_row(*self.chosen.matched, self.names))
         if not self.nested:
             return list(own)
         return [next(own) if fired is None else fired for fired in self.nested]
@@ -46,18 +76,13 @@ class Heard:
     def of(self, column: Sequence[T]) -> Sequence[T]:
         """The value of a column at each place."""
         every = not self.nested and len(self.rows) == len(column)
-        return column if every else _picked(column, self.rows)
+        return column if every else picked(column, self.rows)
 
     def bits(self, of_rule: Ints, of_name: Callable[[tuple[str, ...]], int]) -> list[int]:
         """For each place the bits of its rules, joined; ``of_rule`` has them by base rule number."""
-        rows, rules = self.matched
         if self.nested:
             return [of_name(names) for names in self.rules]
-        values = of_rule[rules]
-        if len(rows) == len(self.rows):
-            return values.tolist()  # type: ignore[no-any-return]
-        starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))
-        return np.bitwise_or.reduceat(values, starts).tolist()  # type: ignore[no-any-return]
+        return self.chosen.bits(of_rule).tolist()  # type: ignore[no-any-return]
 
 
 class Stream:
@@ -72,7 +97,15 @@ class Stream:
         self.keys = Keys(batch)
         self._rows, self._rules = matches
         self._names = names
+        self.numbers: Ints = np.zeros(0, dtype=np.int64)  # of occurrences, by row
+        self._occurrences = Occurrences()
         self._firings: dict[str, list[Firing]] = {}
+
+    def note(self, occurrences: Occurrences, wanted: npt.NDArray[np.bool_]) -> None:
+        """Note an occurrence for every row that some correlation hears; ``wanted`` marks their base rules by number."""
+        self._occurrences = occurrences
+        rows = self._rows[wanted[self._rules]]
+        self.numbers = occurrences.note(self.batch, _distinct(rows))
 
     @cached_property
     def times(self) -> Sequence[int]:
@@ -87,15 +120,26 @@ class Stream:
     @cached_property
     def newest(self) -> int:
         """The latest event time of the batch."""
-        return max(self.times, default=0)
+        if not self.times or self.moments is None:
+            return max(self.times, default=0)
+        return int(self.moments.max())
+
+    @cached_property
+    def oldest(self) -> int:
+        """The earliest event time of the batch."""
+        return min(self.times, default=0) if self.moments is None else int(self.moments.min(initial=self.newest))
 
     def fired(self, rule: str, firings: Iterable[Firing]) -> None:
         """Let correlations that listen to ``rule`` hear these firings."""
         self._firings.setdefault(rule, []).extend(firings)
 
-    def heard_rows(self, wanted: npt.NDArray[np.bool_]) -> list[int]:
-        """The distinct rows in which a wanted base rule matched, ascending."""
-        return _distinct(self._rows[wanted[self._rules]]).tolist()  # type: ignore[no-any-return]
+    @cached_property
+    def moments(self) -> Ints | None:
+        """The event times as an array; None where one is too far off for that."""
+        try:
+            return np.array(self.times, dtype=np.int64)
+        except OverflowError:
+            return None
 
     def rows_of(self, name: str) -> list[int]:
         """The rows in which one base rule matched, ascending."""
@@ -103,34 +147,97 @@ class Stream:
             return []
         return self._rows[self._rules == self._names.index(name)].tolist()  # type: ignore[no-any-return]
 
-    def heard(self, wanted: npt.NDArray[np.bool_], names: Sequence[str], sightings: Sightings) -> Heard:
-        """Everything that a correlation over ``names`` hears; ``wanted`` marks its base rules by number."""
-        chosen = wanted[self._rules]
-        matched = (self._rows[chosen], self._rules[chosen])
-        rows: list[int] = _distinct(matched[0]).tolist()
-        every = len(rows) == len(self.batch)
-        held = sightings.of_row if every else _picked(sightings.of_row, rows)
-        heard = Heard(rows, held, self.times if every else _picked(self.times, rows), matched, self._names)
+    @cached_property
+    def _matches(self) -> tuple[list[int], list[int]]:
+        return self._rows.tolist(), self._rules.tolist()
+
+    def matched(self, row: int) -> list[int]:
+        """The numbers of the base rules that matched in a row."""
+        rows, rules = self._matches
+        return rules[bisect_left(rows, row) : bisect_right(rows, row)]
+
+    @cached_property
+    def _by_rule(self) -> tuple[Ints, Ints]:
+        """The places of the matches, sorted by rule, and where each rule's begin."""
+        rules = self._rules.astype(np.uint16) if len(self._names) < 1 << 16 else self._rules  # sorted in fewer steps
+        starts = np.zeros(len(self._names) + 1, dtype=np.int64)
+        np.cumsum(np.bincount(self._rules, minlength=len(self._names)), out=starts[1:])
+        return np.argsort(rules, kind="stable"), starts
+
+    @cached_property
+    def _present(self) -> set[int]:
+        """The numbers of the rules that matched."""
+        if len(self._rules) <= _SMALL:
+            return set(self._rules.tolist())
+        return set(np.flatnonzero(np.diff(self._by_rule[1])).tolist())
+
+    def has_any(self, wanted: Wanted, names: Sequence[str]) -> bool:
+        """Whether a wanted base rule matched, or a correlation with one of these names fired."""
+        if not self._present.isdisjoint(wanted.numbers):
+            return True
+        return bool(self._firings) and any(name in self._firings for name in names)
+
+    def chosen(self, wanted: Wanted) -> Chosen:
+        """The rows in which a wanted base rule matched."""
+        if len(self._rules) <= _SMALL:
+            here = wanted.marks[self._rules]
+            rows, rules = self._rows[here], self._rules[here]
+        else:
+            places, starts = self._by_rule
+            found = [places[starts[rule] : starts[rule + 1]] for rule in wanted.numbers]
+            own = found[0] if len(found) == 1 else np.sort(np.concatenate([places[:0], *found]))
+            rows, rules = self._rows[own], self._rules[own]
+        return Chosen(_distinct(rows), (rows, rules))
+
+    def heard(self, chosen: Chosen, names: Sequence[str]) -> Heard:
+        """Everything that a correlation over ``names`` hears: rows of its own, and firings of others."""
+        rows: list[int] = chosen.rows.tolist()
+        times = self.times if len(rows) == len(self.batch) else picked(self.times, rows)
+        heard = Heard(rows, self.numbers[chosen.rows].tolist(), times, chosen, self._names)
+        if not self._firings:
+            return heard
         nested = [(name, firing) for name in names for firing in self._firings.get(name, ())]
-        return _merged(heard, nested) if nested else heard
+        return self._merged(heard, nested) if nested else heard
+
+    def _merged(self, heard: Heard, nested: Sequence[tuple[str, Firing]]) -> Heard:
+        """Put other correlations' firings where they happened: after the event that completed them."""
+        items = [
+            _Item(row, 0, held, at, None, None)
+            for row, held, at in zip(heard.rows, heard.held, heard.times, strict=True)
+        ]
+        items += [
+            _Item(firing.row, order, self._occurrences.add(firing.what), firing.time_us, (name,), firing)
+            for order, (name, firing) in enumerate(nested, start=1)
+        ]
+        items.sort(key=lambda item: (item.row, item.order))
+        return Heard(
+            [item.row for item in items],
+            [item.held for item in items],
+            [item.time_us for item in items],
+            heard.chosen,
+            heard.names,
+            [item.name for item in items],
+            {place: item.firing for place, item in enumerate(items) if item.firing and not item.firing.by_event},
+        )
 
 
-def _picked(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
-    """The values of a column in some rows, without a step in Python for each."""
-    return itemgetter(*rows)(column) if len(rows) > 1 else [column[row] for row in rows]
+def _firsts(rows: Ints) -> npt.NDArray[np.bool_]:
+    """Marks where each different number of an ascending array stands first."""
+    marks = np.empty(len(rows), dtype=np.bool_)
+    marks[:1] = True
+    np.not_equal(rows[1:], rows[:-1], out=marks[1:])
+    return marks
 
 
 def _distinct(rows: Ints) -> Ints:
     """The different numbers of an ascending array."""
-    if not rows.size:
-        return rows
-    return rows[np.concatenate(([True], rows[1:] != rows[:-1]))]
+    return rows if len(rows) < 2 else rows[_firsts(rows)]
 
 
 def _by_row(rows: Ints, rules: Ints, names: Sequence[str]) -> list[tuple[str, ...]]:
     """For each distinct row the names of the rules that matched in it."""
     numbers = rules.tolist()
-    starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1]))).tolist() if rows.size else []
+    starts = np.flatnonzero(_firsts(rows)).tolist()
     if len(starts) == len(numbers):
         single = {number: (names[number],) for number in set(numbers)}
         return [single[number] for number in numbers]
@@ -140,31 +247,10 @@ def _by_row(rows: Ints, rules: Ints, names: Sequence[str]) -> list[tuple[str, ..
     ]
 
 
-def _merged(heard: Heard, nested: Sequence[tuple[str, Firing]]) -> Heard:
-    """Put other correlations' firings where they happened: after the event that completed them."""
-    items = [
-        _Item(row, 0, held, at, None, None) for row, held, at in zip(heard.rows, heard.held, heard.times, strict=True)
-    ]
-    items += [
-        _Item(firing.row, order, firing.occurrence(), firing.time_us, (name,), firing)
-        for order, (name, firing) in enumerate(nested, start=1)
-    ]
-    items.sort(key=lambda item: (item.row, item.order))
-    return Heard(
-        [item.row for item in items],
-        [item.held for item in items],
-        [item.time_us for item in items],
-        heard.matched,
-        heard.names,
-        [item.name for item in items],
-        {place: item.firing for place, item in enumerate(items) if item.firing and not item.firing.by_event},
-    )
-
-
 class _Item(NamedTuple):
     row: int
     order: int
-    held: Held
+    held: int
     time_us: int
     name: tuple[str, ...] | None
     firing: Firing | None

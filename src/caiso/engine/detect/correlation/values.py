@@ -5,16 +5,25 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from caiso.engine.detect.condition import number_of, value_of
 from caiso.engine.detect.correlation.bounds import Limits
-from caiso.engine.detect.correlation.correlator import Correlator, KeyState, What
-from caiso.engine.detect.correlation.keys import event_key
-from caiso.engine.detect.correlation.stream import Heard, Stream
+from caiso.engine.detect.correlation.bulk import window_ends
+from caiso.engine.detect.correlation.correlator import Correlator, What
+from caiso.engine.detect.correlation.keys import event_key, picked
+from caiso.engine.detect.correlation.packed import Flags, Ints, Rows
+from caiso.engine.detect.correlation.state import KeyState
+from caiso.engine.detect.correlation.stream import Chosen, Heard, Stream
 from caiso.engine.detect.correlation.windows import around, distinct, reached
 from caiso.engine.detect.rule import Correlation, Rule
 
 _SLACK = 1e-6  # a running sum is rounded at every step: what comes this near is added up exactly
+_ROUNDING = 2.0**-51  # of the largest number, at every step of a running sum: twice what it can be
+_MANY = 50_000  # entries of windows, all together, that different values are counted among
 _LARGE = 1e6  # times the threshold: values whose rounding could hide a sum that reaches it are never run along
 
 
@@ -44,6 +53,14 @@ def _value(stream: Stream, row: int, fields: Sequence[str], *, numeric: bool) ->
     return number_of(value_of(event, fields[0])) if numeric else event_key(event, fields)
 
 
+def _numbers(values: Sequence[Any]) -> npt.NDArray[Any] | None:
+    """Numbers as a column; None where one is too large for that."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        return None
+
+
 class _Values(Correlator):
     numeric = False
 
@@ -57,6 +74,35 @@ class Distinct(_Values):
     def __init__(self, rule: Rule, logic: Correlation, limits: Limits) -> None:
         super().__init__(rule, logic, limits)
         self.least = self._threshold = int(logic.threshold)
+
+    def columns(self, stream: Stream, chosen: Chosen) -> tuple[npt.NDArray[Any], Flags | None] | None:
+        numbers, texts = stream.keys.numbered_at(self.logic.value_fields, chosen.rows.tolist())
+        codes = np.append(self.values.encode(texts), 0)[numbers]
+        return codes, (None if numbers.min(initial=0) >= 0 else numbers >= 0)
+
+    def encoded(self, whats: Sequence[Any], count: int) -> npt.NDArray[Any]:
+        return self.values.encode(whats)
+
+    def decoded(self, whats: npt.NDArray[Any]) -> list[Any]:
+        return self.values.decode(whats)
+
+    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+        at, span, more = rows.at, self.span_us, self._threshold - 1
+        if more < 1:
+            return fresh
+        ends = window_ends(at, fresh, span, in_order=in_order)
+        ends = ends[ends >= more]
+        ends = ends[at[ends] - at[ends - more] <= span]
+        first = np.searchsorted(at, at[ends] - span)
+        counts = ends + 1 - first
+        total = int(counts.sum())
+        if total > _MANY or not total:
+            return ends
+        edges = np.cumsum(counts)
+        places = np.arange(total) + np.repeat(first - (edges - counts), counts)
+        known = len(self.values.texts)
+        pairs = np.unique(np.repeat(np.arange(len(ends)) * known, counts) + rows.whats[places])
+        return ends[np.bincount(pairs // known, minlength=len(ends)) > more]
 
     def _advance(self, state: KeyState, time_us: int, what: What) -> bool:
         times, since = state.times, time_us - self.span_us
@@ -91,12 +137,33 @@ class Total(_Values):
     """``value_sum`` of at least a threshold."""
 
     numeric = True
+    dtype = np.float64
 
     def __init__(self, rule: Rule, logic: Correlation, limits: Limits) -> None:
         super().__init__(rule, logic, limits)
         scale = max(1.0, abs(logic.threshold))
         self._nearly = logic.threshold - _SLACK * scale
         self._large = _LARGE * scale
+
+    def columns(self, stream: Stream, chosen: Chosen) -> tuple[npt.NDArray[Any], Flags | None] | None:
+        column = picked(stream.batch.column(self.logic.value_fields[0]), chosen.rows.tolist())
+        if set(map(type, column)) <= {int, float}:
+            numbers = _numbers(column)
+            return None if numbers is None else (numbers, None)
+        found = [number_of(value) for value in column]
+        numbers = _numbers([number or 0.0 for number in found])
+        usable = np.array([number is not None for number in found], dtype=np.bool_)
+        return None if numbers is None else (numbers, usable)
+
+    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+        ends = window_ends(rows.at, fresh, self.span_us, in_order=in_order)
+        first = np.searchsorted(rows.at, rows.at[ends] - self.span_us)
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = np.concatenate(([0.0], np.cumsum(np.maximum(rows.whats, 0.0))))
+            rounding = sums[-1] * len(sums) * _ROUNDING
+            low = sums[ends + 1] - sums[first] < self._nearly - rounding
+        near: Ints = ends[~low]  # what is not a number is looked at, too
+        return near
 
     def _advance(self, state: KeyState, time_us: int, what: What) -> bool:
         times, values, since = state.times, state.whats, time_us - self.span_us

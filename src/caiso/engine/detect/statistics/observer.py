@@ -8,7 +8,7 @@ of keys, the one that was idle longest going first, and by what a method holds f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from caiso.engine.detect.correlation.bounds import Limits
 from caiso.engine.detect.correlation.keys import SEPARATOR, Keys
-from caiso.engine.detect.correlation.occurrence import Entry, Firing, Held, Sightings, opened
-from caiso.engine.detect.correlation.stream import Stream
+from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
+from caiso.engine.detect.correlation.stream import Stream, Wanted
 from caiso.engine.detect.rule import Rule, Statistic
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.settings import Settings
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
     key: str
     time_us: int
     row: int
-    held: Held
+    held: int
     sample: Any
 
 
@@ -46,7 +46,7 @@ class State(msgspec.Struct):
 
     newest: int
     quiet_until: int = -1
-    evidence: list[tuple[int, Any]] = []
+    evidence: list[tuple[int, int]] = []  # times, and numbers of occurrences
 
 
 S = TypeVar("S", bound=State)
@@ -79,25 +79,21 @@ class Observer(Generic[P, S]):
         self.states: OrderedDict[str, S] = OrderedDict()
         self.counters = ObserverCounters()
         self.most_keys = min(self.settings.keys, limits.max_keys)
-        self.base = np.zeros(0, dtype=np.bool_)
+        self.base = Wanted.among((), frozenset())  # set by ``listen``
+        self.occurrences = Occurrences()
 
-    def listen(self, names: Sequence[str]) -> None:
-        """Take the base rules of a rule set, in order of their numbers."""
-        wanted = frozenset(self.logic.rules)
-        self.base = np.array([name in wanted for name in names], dtype=np.bool_)
-
-    @property
-    def listens(self) -> npt.NDArray[np.bool_]:
-        """By number of the base rule: whether this statistic hears it."""
-        return self.base
+    def listen(self, names: Sequence[str], occurrences: Occurrences) -> None:
+        """Take the base rules of a rule set, in order of their numbers, and what evidence refers to."""
+        self.occurrences = occurrences
+        self.base = Wanted.among(names, frozenset(self.logic.rules))
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
-    def feed(self, stream: Stream, sightings: Sightings) -> list[Firing]:
+    def feed(self, stream: Stream) -> list[Firing]:
         """Take in everything of a batch that this statistic listens to."""
-        heard = stream.heard(self.base, self.logic.heard, sightings)
-        if not heard.rows:
+        if not stream.has_any(self.base, self.logic.heard):
             return []
+        heard = stream.heard(stream.chosen(self.base), self.logic.heard)
         keys = self._keys(stream.keys)
         columns = self.columns(stream)
         firings: list[Firing] = []
@@ -153,11 +149,13 @@ class Observer(Generic[P, S]):
         return state
 
     def _firing(self, state: S, seen: Seen, facts: Facts) -> Firing:
-        entries = [Entry(at, opened(held, at)) for at, held in state.evidence]
-        if not state.evidence or state.evidence[-1][1] is not seen.held:
-            entries.append(Entry(seen.time_us, opened(seen.held, seen.time_us)))
+        evidence = state.evidence
+        if not evidence or evidence[-1][1] != seen.held:
+            evidence.append((seen.time_us, seen.held))
+        times, held = zip(*evidence[-EVIDENCE:], strict=True)
         state.evidence = []
-        return Firing(seen.row, seen.key, tuple(entries[-EVIDENCE:]), self.logic.group_by, facts=facts)
+        what = self.occurrences.joined(held, times)
+        return Firing(seen.row, seen.key, max(times), what, self.logic.group_by, facts=facts)
 
     # -- what a method is ---------------------------------------------------------------------------------------
 
@@ -177,18 +175,27 @@ class Observer(Generic[P, S]):
         """Take one match in; what is out of the ordinary, as facts that a page can show, or None."""
         raise NotImplementedError
 
+    @property
+    def key_count(self) -> int:
+        """How many keys something is remembered for."""
+        return len(self.states)
+
+    def references(self) -> list[npt.NDArray[np.int64]]:
+        """The numbers of the occurrences that are still needed."""
+        held = (number for state in self.states.values() for _, number in state.evidence)
+        return [np.fromiter(held, dtype=np.int64)]
+
     # -- snapshots ----------------------------------------------------------------------------------------------
 
     def save(self) -> Plain:
         """All state as plain data, the key that was idle longest first."""
         return {"counters": asdict(self.counters), "keys": list(self.states.items()), "shared": self.shared()}
 
-    def load(self, saved: Plain, taken: Callable[[list[Any]], Held]) -> None:
-        """Take up what ``save`` gave; ``taken`` makes of a list what is held."""
+    def load(self, saved: Plain) -> None:
+        """Take up what ``save`` gave."""
         self.counters = ObserverCounters(**saved["counters"])
         for key, plain in saved["keys"]:
-            state = self.states[key] = msgspec.convert(plain, self.state_type)  # type: ignore[assignment]
-            state.evidence = [(at, taken(held)) for at, held in state.evidence]
+            self.states[key] = msgspec.convert(plain, self.state_type)  # type: ignore[assignment]
         self.take_shared(saved["shared"])
 
     def shared(self) -> Any:
