@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 
 from caiso.connect.telemetry.trial.jobs import DrillReport, FiredRow, TraceRow
+from caiso.engine.drill import load_drills
+from caiso.engine.drill.packs import DRILL_FOLDER
 from caiso.web.base.models import AuditRecord, Job, Setting, Unit, User
 from caiso.web.base.services import jobs
 from caiso.web.inventory.models import Asset
@@ -178,7 +180,8 @@ def test_job_plays_keeps_and_is_recorded(root: Unit, data: Path, login: Callable
     assert job is not None
     assert jobs.run(job, clock=lambda: NOW) == Job.State.DONE
     run.refresh_from_db()
-    assert (run.covered, run.error) == (3, "")
+    (outputs,) = (pack.value for pack in load_drills(DRILL_FOLDER)[0] if pack.value.id == "outputs")
+    assert (run.covered, run.error) == (len(outputs.traces), "")
     assert AuditRecord.objects.filter(verb="drill.start", actor=engineer).count() == 1
 
 

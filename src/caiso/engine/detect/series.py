@@ -188,19 +188,26 @@ def _seconds(value: object) -> float:
 
 
 def _copies(line: Line, name: str) -> list[tuple[float, dict[str, object]]]:
-    makers = {field: _maker(how, line.copies, f"{name}/{field}") for field, how in line.series.items()}
-    inside = {
-        field
-        for field in makers
-        if any(isinstance(part, str) and f"{{{field}}}" in part for part in line.event.values())
-    }
-    made = []
-    for number in range(line.copies):
+    events = varied(line.event, line.copies, line.series, name)
+    return [(line.at + line.every * number, event) for number, event in enumerate(events)]
+
+
+def varied(
+    event: Mapping[str, object], copies: int, series: Mapping[str, Variation], name: str
+) -> Iterator[dict[str, object]]:
+    """The copies of an event, each with its number and its values; the same for the same name."""
+    makers = {field: _maker(how, copies, f"{name}/{field}") for field, how in series.items()}
+    inside = {field for field in makers if any(_holds(part, f"{{{field}}}") for part in event.values())}
+    for number in range(copies):
         values = {field: make(number) for field, make in makers.items()}
-        event = {key: _filled(part, number, values) for key, part in line.event.items()}
-        event |= {field: value for field, value in values.items() if field not in inside}
-        made.append((line.at + line.every * number, event))
-    return made
+        made = {key: _filled(part, number, values) for key, part in event.items()}
+        yield made | {field: value for field, value in values.items() if field not in inside}
+
+
+def _holds(part: object, mark: str) -> bool:
+    if isinstance(part, list | dict):
+        return any(_holds(item, mark) for item in (part.values() if isinstance(part, dict) else part))
+    return isinstance(part, str) and mark in part
 
 
 def _filled(part: object, number: int, values: Mapping[str, object]) -> object:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from caiso.engine.detect.metadata import atlas_ids
+from caiso.engine.detect.series import Variation
 from caiso.engine.packs import (
     CONTENT,
     AtlasTechnique,
@@ -48,6 +49,9 @@ class Step:
     ] = ""
     repeat: Annotated[int, Between(1, 5_000)] = 1
     every: Annotated[float, Between(0, 86_400)] = 1.0
+    series: Annotated[
+        dict[str, Variation], Doc("How attributes vary from copy to copy; {name} in a text is filled in.")
+    ] = field(default_factory=dict)
     trace: Annotated[
         int, Between(0, 1_000), Doc("Steps with another number belong to another OpenTelemetry trace.")
     ] = 0

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from caiso.engine.detect.series import varied
 from caiso.engine.drill.packs import Step, Trace
 
 # A fixed moment, so that ids, windows and results are the same in every run.
@@ -21,13 +22,9 @@ def requests(trace: Trace, steps: Sequence[Step], *, side: str) -> dict[str, byt
     """{"traces": body, "logs": body} of one side of a trace; a signal without records is left out."""
     spans: list[dict[str, Any]] = []
     logs: list[dict[str, Any]] = []
-    for number, (step, copy, at_ns) in enumerate(_moments(steps)):
-        attributes = {
-            "gen_ai.conversation.id": f"drill-{trace.id}-{side}",
-            **trace.defaults,
-            **{key: _numbered(value, copy) for key, value in step.attributes.items()},
-        }
-        seed = f"{trace.id}/{side}"
+    seed = f"{trace.id}/{side}"
+    for number, (step, at_ns, own) in enumerate(_records(steps, seed)):
+        attributes = {"gen_ai.conversation.id": f"drill-{trace.id}-{side}", **trace.defaults, **own}
         ids = {"traceId": _hex(f"{seed}/{step.trace}", 32), "spanId": _hex(f"{seed}/{number}", 16)}
         if step.log:
             logs.append(
@@ -55,10 +52,11 @@ def requests(trace: Trace, steps: Sequence[Step], *, side: str) -> dict[str, byt
     }
 
 
-def _moments(steps: Sequence[Step]) -> Iterator[tuple[Step, int, int]]:
-    for step in steps:
-        for copy in range(step.repeat):
-            yield step, copy, BASE_NS + round((step.at + copy * step.every) * 1_000_000_000)
+def _records(steps: Sequence[Step], seed: str) -> Iterator[tuple[Step, int, dict[str, object]]]:
+    """Each step's copies with their time and attributes."""
+    for place, step in enumerate(steps):
+        for copy, own in enumerate(varied(step.attributes, step.repeat, step.series, f"{seed}/{place}")):
+            yield step, BASE_NS + round((step.at + copy * step.every) * 1_000_000_000), own
 
 
 def _request(service: str, outer: str, middle: str, inner: str, records: list[dict[str, Any]]) -> bytes:
@@ -89,16 +87,6 @@ def _value(value: object) -> dict[str, object]:
         return {"arrayValue": {"values": [_value(item) for item in value]}}
     # Senders put messages and arguments on spans as JSON text.
     return {"stringValue": value if isinstance(value, str) else orjson.dumps(value).decode()}
-
-
-def _numbered(value: object, copy: int) -> object:
-    if isinstance(value, str):
-        return value.replace("{n}", str(copy)) if "{n}" in value else value
-    if isinstance(value, list):
-        return [_numbered(item, copy) for item in value]
-    if isinstance(value, dict):
-        return {key: _numbered(item, copy) for key, item in value.items()}
-    return value
 
 
 def _hex(seed: str, length: int) -> str:

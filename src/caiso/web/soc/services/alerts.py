@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F, Q
@@ -17,7 +18,7 @@ from caiso.web.base.services import audit, facts
 from caiso.web.base.services.workplace import notify
 from caiso.web.inventory.models import Asset, AssetState
 from caiso.web.soc.models import Alert, DetectionRule, Signal, Source, Suppression
-from caiso.web.soc.services.risk import RiskScene, add_risk
+from caiso.web.soc.services.risk import ORDER, RiskScene, add_risk
 from caiso.web.soc.services.scoring import score_alert
 
 # A signal that comes this long after the alert's last one is news again, not a repetition.
@@ -143,14 +144,18 @@ def _may_alert(signal: EngineSignal, *, rule: DetectionRule, unit: Unit) -> bool
 def _alert_for(
     signal: EngineSignal, *, rule: DetectionRule, asset: Asset | None, source: Source | None, unit: Unit, now: datetime
 ) -> tuple[Alert, bool]:
-    """The alert that this signal belongs to: the open one of its group, else a new one."""
+    """The alert that this signal belongs to: the open one of its group, else one that tells of the same, else a new one.
+
+    Within a conversation a correlation and its parts tell of the same, and so do rules about one technique. Whichever
+    says more gives the alert its name: one attack, one alert.
+    """
     last = _moment(signal.time_us)
     open_ = (
         Alert.objects.filter(group_key=signal.group_key, last_event_at__gte=last - QUIET_PERIOD)
         .exclude(state=Alert.State.CLOSED)
         .order_by("-id")
         .first()
-    )
+    ) or _same_told(signal, since=last - QUIET_PERIOD)
     if open_ is not None:
         open_.signal_count += 1
         open_.first_event_at = min(open_.first_event_at, _moment(signal.first_time_us))
@@ -159,7 +164,8 @@ def _alert_for(
         open_.save(update_fields=["signal_count", "first_event_at", "last_event_at", "facts"])
         return open_, False
     entity, others = signal.entity, _other_rules(signal, last)
-    severity = signal.severity
+    part = _part_of(signal, since=min(_moment(signal.first_time_us), last - QUIET_PERIOD))
+    severity = signal.severity if part is None else max(part.severity, signal.severity, key=ORDER.index)
     if rule.content_only and not others and severity not in ("informational", "low"):
         severity = "low"  # words alone add risk; deeds, or another rule, make more of them
     score = score_alert(
@@ -169,15 +175,22 @@ def _alert_for(
         unmanaged=asset is not None and asset.state == AssetState.UNMANAGED,
         precision=rule_precision(rule),
     )
+    judged: dict[str, Any] = {
+        "group_key": signal.group_key,
+        "rule": rule,
+        "title": signal.rule_title,
+        "severity": severity,
+        "score": score.points,
+        "score_reasons": list(score.reasons),
+        "technique": signal.techniques[0] if signal.techniques else "",
+        "facts": dict(signal.facts),
+        "last_event_at": last,
+    }
+    if part is not None:
+        return _grown(part, signal, judged), True
     alert = Alert.objects.create(
-        group_key=signal.group_key,
-        rule=rule,
-        title=signal.rule_title,
-        severity=severity,
-        score=score.points,
-        score_reasons=list(score.reasons),
+        **judged,
         is_canary=signal.state == "canary",
-        technique=signal.techniques[0] if signal.techniques else "",
         techniques=list(signal.techniques),
         owasp=list(signal.owasp),
         unit=unit,
@@ -191,13 +204,51 @@ def _alert_for(
         service=entity.get("service", "")[:200],
         model=entity.get("model", "")[:200],
         entity=dict(entity),
-        facts=dict(signal.facts),
         signal_count=1,
         first_event_at=_moment(signal.first_time_us),
-        last_event_at=last,
         created_at=now,
     )
     return alert, True
+
+
+def _same_told(signal: EngineSignal, *, since: datetime) -> Alert | None:
+    """The open alert that says what the signal says, and no less."""
+    as_grave = ORDER[ORDER.index(signal.severity) :]
+    return _open_in_talk(signal, Q(rule__slug__in=signal.wholes), Q(severity__in=as_grave), since=since)
+
+
+def _part_of(signal: EngineSignal, *, since: datetime) -> Alert | None:
+    """The open alert that says a part of what the signal says."""
+    return _open_in_talk(signal, Q(rule__slug__in=signal.parts), Q(), since=since)
+
+
+def _open_in_talk(signal: EngineSignal, related: Q, alike: Q, *, since: datetime) -> Alert | None:
+    """The first open alert of the signal's conversation, or trace where there is none, that is related or of its technique."""
+    talk, trace = signal.entity.get("conversation", "")[:200], signal.entity.get("trace", "")[:64]
+    if not (talk or trace):
+        return None
+    if signal.techniques:
+        related |= alike & Q(technique=signal.techniques[0])
+    return (
+        Alert.objects.filter(Q(conversation_id=talk) if talk else Q(conversation_id="", trace_id=trace))
+        .filter(related, last_event_at__gte=since, is_canary=signal.state == "canary")
+        .exclude(Q(state=Alert.State.CLOSED) | Q(rule__kind="risk"))
+        .order_by("id")
+        .first()
+    )
+
+
+def _grown(alert: Alert, signal: EngineSignal, judged: Mapping[str, Any]) -> Alert:
+    """The alert of a part, now told as the whole; its signals keep the rules that raised them."""
+    for name, value in judged.items():
+        setattr(alert, name, value)
+    alert.techniques = list(dict.fromkeys((*signal.techniques, *alert.techniques)))
+    alert.owasp = list(dict.fromkeys((*signal.owasp, *alert.owasp)))
+    alert.entity = {**alert.entity, **signal.entity}
+    alert.signal_count += 1
+    alert.first_event_at = min(alert.first_event_at, _moment(signal.first_time_us))
+    alert.save()
+    return alert
 
 
 def _criticality(asset: Asset | None) -> str:
