@@ -4,9 +4,8 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-from django.db.models import QuerySet
 
 from caiso.web.base.models import Unit
 from caiso.web.inventory.models import Asset, AssetAlias, AssetKind
@@ -58,31 +57,49 @@ def _means_the_same_everywhere(kind: str, identity: str) -> bool:
     return kind == AssetKind.TOOL and "#" not in identity
 
 
+@dataclass(frozen=True)
+class Sought:
+    """An identity in a unit and below it, and among the parts of a system."""
+
+    identity: str
+    unit: Unit
+    system: Asset | None = None
+
+
 def known_assets(identities: Iterable[str], *, unit: Unit, system: Asset | None = None) -> dict[str, Asset]:
-    """{identity: the asset that has it, by its own or a merged identity} in the unit or below it.
+    """{identity: the asset that has it} for identities that are sought in one place; see ``known_for``."""
+    found = known_for([Sought(identity, unit, system) for identity in sorted(set(identities))])
+    return {sought.identity: asset for sought, asset in found.items()}
+
+
+def known_for(sought: Iterable[Sought]) -> dict[Sought, Asset]:
+    """The asset that has each identity, by its own or a merged one, in the unit or below it; what has none is left out.
 
     An asset of another unit is not taken: its people would see findings of a unit that is not theirs, and this unit
     would not see its own. The system's own part goes before one of the same unit, and that before one of a child.
     """
-    wanted = sorted(set(identities))
-    found: dict[str, Asset] = {}
-    for start in range(0, len(wanted), CHUNK):
-        part = wanted[start : start + CHUNK]
-        own = _in_reach(unit, system).filter(identity__in=part)
-        aliases = AssetAlias.objects.filter(identity__in=part, asset__in=_in_reach(unit, system))
-        rows = [(asset.identity, asset) for asset in own.select_related("unit")]
-        rows += [(alias.identity, alias.asset) for alias in aliases.select_related("asset__unit")]
-        for identity, asset in rows:
-            rival = found.get(identity)
-            if rival is None or _nearness(asset, unit, system) > _nearness(rival, unit, system):
-                found[identity] = asset
+    wanted = list(dict.fromkeys(sought))
+    candidates: dict[str, list[Asset]] = {}
+    names = sorted({one.identity for one in wanted})
+    for start in range(0, len(names), CHUNK):
+        part = names[start : start + CHUNK]
+        for asset in Asset.objects.filter(identity__in=part).select_related("unit"):
+            candidates.setdefault(asset.identity, []).append(asset)
+        for alias in AssetAlias.objects.filter(identity__in=part).select_related("asset__unit"):
+            candidates.setdefault(alias.identity, []).append(alias.asset)
+    found: dict[Sought, Asset] = {}
+    for one in wanted:
+        near = [asset for asset in candidates.get(one.identity, ()) if _is_in_reach(asset, one)]
+        if near:
+            found[one] = max(near, key=lambda asset: _nearness(asset, one))
     return found
 
 
-def _in_reach(unit: Unit, system: Asset | None) -> "QuerySet[Asset]":
-    below = Asset.objects.filter(unit__path__startswith=unit.path)
-    return below if system is None else below | Asset.objects.filter(system=system)
+def _is_in_reach(asset: Asset, sought: Sought) -> bool:
+    is_part = sought.system is not None and asset.system_id == sought.system.pk
+    return is_part or asset.unit.path.startswith(sought.unit.path)
 
 
-def _nearness(asset: Asset, unit: Unit, system: Asset | None) -> tuple[bool, bool, int]:
-    return (system is not None and asset.system_id == system.pk, asset.unit_id == unit.pk, -asset.pk)
+def _nearness(asset: Asset, sought: Sought) -> tuple[bool, bool, int]:
+    is_part = sought.system is not None and asset.system_id == sought.system.pk
+    return is_part, asset.unit_id == sought.unit.pk, -asset.pk

@@ -1,6 +1,6 @@
 """What telemetry shows of AI that is running: apps, models, agents, tools and MCP servers, as observations of assets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from django.db.models.functions import Greatest
 
 from caiso.engine.detect.batch import Batch
 from caiso.web.base.models import Unit
-from caiso.web.inventory.identity import known_assets
+from caiso.web.inventory.identity import Sought, known_for
 from caiso.web.inventory.models import Asset, AssetKind, AssetState, Observation, ObservationSource, Relation
 
 NAME_LIMIT = 300
@@ -106,30 +106,102 @@ def _sighting(kind: object, name: object, service: object, *, relation: object, 
 def record_traffic(found: Iterable[Sighting], *, unit: Unit, place: str, memory: TrafficMemory) -> list[Asset]:
     """Merge sightings into the inventory and return the assets that were new (they are `unmanaged`).
 
-    Runs inside the caller's transaction. What a person decided (state, owner, name) is never changed.
+    Runs inside the caller's transaction, which holds the database's lock: few statements, however many things are seen
+    for the first time. What a person decided (state, owner, name) is never changed.
     """
     fresh = [sighting for sighting in found if not memory.is_fresh(sighting)]
     if not fresh:
         return []
     by_service = systems_by_service({sighting.service for sighting in fresh})
-    added: list[Asset] = []
-    for sighting in sorted(fresh, key=lambda one: one.kind != AssetKind.AI_SYSTEM):
-        system = by_service.get(sighting.service.lower())
-        if sighting.kind == AssetKind.AI_SYSTEM and system is not None:
-            if system.telemetry_last_seen_at is None:
-                _prove(system, sighting, place)
-            _refresh(system.pk, sighting)
-            memory.remember(sighting)
-            continue
-        asset, is_new = _upsert(sighting, unit=system.unit if system else unit, system=system, place=place)
-        if sighting.kind == AssetKind.AI_SYSTEM:
-            by_service[sighting.service.lower()] = asset
-        elif system is not None:
-            _relate(system, asset, sighting)
-        if is_new:
-            added.append(asset)
+    apps = [sighting for sighting in fresh if sighting.kind == AssetKind.AI_SYSTEM]
+    known = [(by_service[app.service.lower()], app) for app in apps if app.service.lower() in by_service]
+    _see_again(known, place=place)
+    unknown = [_Wish(app, unit, None) for app in apps if app.service.lower() not in by_service]
+    systems, added = _merge(unknown, place=place)
+    by_service.update({wish.sighting.service.lower(): asset for wish, asset in systems})
+    wishes = [
+        _Wish(part, system.unit if system else unit, system)
+        for part in fresh
+        if part.kind != AssetKind.AI_SYSTEM
+        for system in [by_service.get(part.service.lower())]
+    ]
+    related: list[tuple[_Wish, Asset]] = []
+    # What lies deepest first: a thing of a unit below is also known to those above it.
+    for depth in sorted({len(wish.unit.path) for wish in wishes}, reverse=True):
+        parts, new = _merge([wish for wish in wishes if len(wish.unit.path) == depth], place=place)
+        added += new
+        related += parts
+    _relate(related)
+    for sighting in fresh:
         memory.remember(sighting)
     return added
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """A sighting that needs an asset, in a unit and, for a part, of a system."""
+
+    sighting: Sighting
+    unit: Unit
+    system: Asset | None
+
+
+def _merge(wishes: Sequence[_Wish], *, place: str) -> tuple[list[tuple[_Wish, Asset]], list[Asset]]:
+    """The asset of each, and those that had to be made."""
+    sought = [Sought(wish.sighting.identity, wish.unit, wish.system) for wish in wishes]
+    known = known_for(sought)
+    made: dict[tuple[str, int], tuple[Asset, Sighting]] = {}
+    found: list[tuple[_Wish, Asset]] = []
+    for wish, one in zip(wishes, sought, strict=True):
+        asset, last = known.get(one), _moment(wish.sighting.last_us)
+        if asset is None:
+            key = (wish.sighting.identity, wish.unit.pk)
+            asset, _ = made.setdefault(key, (_new_asset(wish), wish.sighting))
+            asset.first_seen_at = min(asset.first_seen_at, _moment(wish.sighting.first_us))
+            asset.last_seen_at = asset.telemetry_last_seen_at = max(asset.last_seen_at, last)
+        found.append((wish, asset))
+    new = Asset.objects.bulk_create([asset for asset, _ in made.values()], batch_size=200)
+    Observation.objects.bulk_create([_proof(*one, place=place) for one in made.values()], batch_size=500)
+    _see_again(
+        [(known[one], wish.sighting) for wish, one in zip(wishes, sought, strict=True) if one in known], place=place
+    )
+    return found, new
+
+
+def _new_asset(wish: _Wish) -> Asset:
+    sighting, last = wish.sighting, _moment(wish.sighting.last_us)
+    provider = sighting.detail if sighting.kind == AssetKind.HOSTED_MODEL else ""
+    return Asset(
+        identity=sighting.identity,
+        unit=wish.unit,
+        kind=sighting.kind,
+        name=sighting.name,
+        state=AssetState.UNMANAGED,
+        system=wish.system,
+        service_names=[sighting.service] if sighting.kind == AssetKind.AI_SYSTEM else [],
+        environment="",
+        first_seen_at=_moment(sighting.first_us),
+        last_seen_at=last,
+        telemetry_last_seen_at=last,
+        attributes={"provider": provider} if provider else {},
+        is_demo=wish.unit.is_demo,
+    )
+
+
+def _see_again(known: Iterable[tuple[Asset, Sighting]], *, place: str) -> None:
+    """Move the times of assets that are known; the first time that traffic shows one is its proof."""
+    latest: dict[int, tuple[Asset, Sighting]] = {}
+    for asset, sighting in known:
+        before = latest.get(asset.pk)
+        if before is None or before[1].last_us < sighting.last_us:
+            latest[asset.pk] = (asset, sighting)
+    unproved = [one for one in latest.values() if one[0].telemetry_last_seen_at is None]
+    Observation.objects.bulk_create([_proof(*one, place=place) for one in unproved], batch_size=500)
+    for pk, (_, sighting) in latest.items():
+        last = _moment(sighting.last_us)
+        Asset.objects.filter(pk=pk).update(
+            last_seen_at=Greatest(F("last_seen_at"), last), telemetry_last_seen_at=last, is_lost=False
+        )
 
 
 def _word(value: object) -> str:
@@ -165,40 +237,9 @@ def systems_by_service(services: set[str]) -> dict[str, Asset]:
     return found
 
 
-def _upsert(sighting: Sighting, *, unit: Unit, system: Asset | None, place: str) -> tuple[Asset, bool]:
-    last = _moment(sighting.last_us)
-    known = known_assets([sighting.identity], unit=unit, system=system).get(sighting.identity)
-    if known is not None:
-        if known.telemetry_last_seen_at is None:
-            _prove(known, sighting, place)
-        _refresh(known.pk, sighting)
-        return known, False
-    provider = sighting.detail if sighting.kind == AssetKind.HOSTED_MODEL else ""
-    asset, is_new = Asset.objects.get_or_create(
-        identity=sighting.identity,
-        unit=unit,
-        defaults={
-            "kind": sighting.kind,
-            "name": sighting.name,
-            "state": AssetState.UNMANAGED,
-            "system": system,
-            "service_names": [sighting.service] if sighting.kind == AssetKind.AI_SYSTEM else [],
-            "environment": "",
-            "first_seen_at": _moment(sighting.first_us),
-            "last_seen_at": last,
-            "telemetry_last_seen_at": last,
-            "attributes": {"provider": provider} if provider else {},
-            "is_demo": unit.is_demo,
-        },
-    )
-    if is_new:
-        _prove(asset, sighting, place)
-    return asset, is_new
-
-
-def _prove(asset: Asset, sighting: Sighting, place: str) -> None:
+def _proof(asset: Asset, sighting: Sighting, *, place: str) -> Observation:
     """The first time that traffic shows the asset is its proof; later times only move `telemetry_last_seen_at`."""
-    Observation.objects.create(
+    return Observation(
         asset=asset,
         source=ObservationSource.TRAFFIC,
         place=place,
@@ -209,21 +250,26 @@ def _prove(asset: Asset, sighting: Sighting, place: str) -> None:
     )
 
 
-def _refresh(pk: int, sighting: Sighting) -> None:
-    last = _moment(sighting.last_us)
-    Asset.objects.filter(pk=pk).update(
-        last_seen_at=Greatest(F("last_seen_at"), last), telemetry_last_seen_at=last, is_lost=False
-    )
-
-
-def _relate(system: Asset, part: Asset, sighting: Sighting) -> None:
-    last = _moment(sighting.last_us)
-    Relation.objects.update_or_create(
-        source=system,
-        target=part,
-        type=sighting.relation,
-        defaults={"last_seen_at": last},
-        create_defaults={"first_seen_at": _moment(sighting.first_us), "last_seen_at": last},
+def _relate(parts: Iterable[tuple[_Wish, Asset]]) -> None:
+    """Join each part with the system that was seen to use it."""
+    edges: dict[tuple[int, int, str], Relation] = {}
+    for wish, part in parts:
+        if wish.system is None:
+            continue
+        first, last = _moment(wish.sighting.first_us), _moment(wish.sighting.last_us)
+        edge = edges.setdefault(
+            (wish.system.pk, part.pk, wish.sighting.relation),
+            Relation(
+                source=wish.system, target=part, type=wish.sighting.relation, first_seen_at=first, last_seen_at=last
+            ),
+        )
+        edge.first_seen_at, edge.last_seen_at = min(edge.first_seen_at, first), max(edge.last_seen_at, last)
+    Relation.objects.bulk_create(
+        edges.values(),
+        batch_size=200,
+        update_conflicts=True,
+        unique_fields=["source", "target", "type"],
+        update_fields=["last_seen_at"],
     )
 
 
