@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, Mount]] = {
         "controls": Mount("caiso.cli.platform.controls", "List the controls with their state; check them again."),
         "frameworks": Mount("caiso.cli.frameworks", "List the frameworks, show their requirements."),
         "drill": Mount("caiso.cli.drill", "Play attacks with benign twins against the deployed rules."),
+        "sources": Mount("caiso.cli.platform.sources", "List the telemetry sources and what the rules miss from each."),
         "hunt": Mount("caiso.cli.platform.hunt", "Ask stored events, in SQL or with a saved hunt."),
         "organisation": Mount("caiso.cli.organisation", "Show who answers for what, and where nobody does."),
     },

@@ -30,10 +30,11 @@ def shipped_kinds() -> tuple[PackKind[Any], ...]:
     from caiso.engine.clocks import CLOCKS
     from caiso.engine.comply import CONTROLS, FRAMEWORKS
     from caiso.engine.coverage.organisation.loading import ORGANISATION
+    from caiso.engine.detect.requirements import REQUIREMENTS
     from caiso.engine.detect.taxonomy import TAXONOMIES
     from caiso.engine.drill import DRILLS
 
-    return (FRAMEWORKS, CONTROLS, CLOCKS, ORGANISATION, TAXONOMIES, DRILLS)
+    return (FRAMEWORKS, CONTROLS, CLOCKS, ORGANISATION, TAXONOMIES, DRILLS, REQUIREMENTS)
 
 
 def check_content(folders: Sequence[Path]) -> Iterator[Checked]:
@@ -49,8 +50,8 @@ def check_content(folders: Sequence[Path]) -> Iterator[Checked]:
 def _loaders() -> dict[str, Loader]:
     from caiso.engine.comply import FRAMEWORKS, control_kind
 
-    frameworks, clocks, organisation, taxonomies = (
-        kind for kind in shipped_kinds() if kind.name in ("framework", "clock", "organisation", "taxonomy")
+    frameworks, clocks, organisation, taxonomies, telemetry = (
+        kind for kind in shipped_kinds() if kind.name in ("framework", "clock", "organisation", "taxonomy", "telemetry")
     )
 
     def controls(folders: Sequence[Path]) -> tuple[int, Sequence[PackProblem]]:
@@ -66,6 +67,7 @@ def _loaders() -> dict[str, Loader]:
         "taxonomies": lambda folders: _counted(taxonomies, folders),
         "detections": _detections,
         "drills": _drills,
+        "telemetry": lambda folders: _counted(telemetry, folders),
     }
 
 

@@ -70,6 +70,7 @@ def foreign_objects(unit: Unit) -> dict[str, dict[str, object]]:
     return {
         "hunt_delete": {"pk": saved.pk},
         "saved_hunts": {"key": str(saved.pk)},
+        "GET /sources/{pk}/readiness": {"pk": source.pk},
         **{f"{method} /saved-hunts/{{pk}}{rest}": {"pk": saved.pk} for method, rest in _OF_SAVED},
         **{f"alert_{deed}": one for deed in ("record", "acknowledge", "close", "reopen", "escalate", "suppress")},
         **{f"incident_{deed}": case for deed in ("record", "note", "fact", "review")},

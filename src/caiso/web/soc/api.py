@@ -13,6 +13,7 @@ from caiso.web.base.register.api import register_endpoints
 from caiso.web.soc import queries
 from caiso.web.soc.api_drills import router as drills_router
 from caiso.web.soc.api_hunts import router as hunts_router
+from caiso.web.soc.api_sources import router as sources_router
 from caiso.web.soc.api_workbench import router as workbench_router
 from caiso.web.soc.models import Alert, Incident, IncidentClock
 from caiso.web.soc.registers import ALERTS, COVERAGE, DRILL_RUNS, ENTITIES, INCIDENTS, RULES, SOURCES
@@ -25,6 +26,7 @@ for register in (ALERTS, INCIDENTS, RULES, ENTITIES, SOURCES, COVERAGE, DRILL_RU
 router.add_router("", drills_router)
 router.add_router("", workbench_router)
 router.add_router("", hunts_router)
+router.add_router("", sources_router)
 
 Severity = Literal["informational", "low", "medium", "high", "critical"]
 Text = Annotated[str, Field(max_length=10_000)]

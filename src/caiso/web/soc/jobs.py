@@ -7,6 +7,7 @@ from caiso.web.soc.models import Source
 from caiso.web.soc.services import drills, hunts, retro
 from caiso.web.soc.services.budgets import is_any_over_budget, judge_rules
 from caiso.web.soc.services.clocks import compute_open_clocks, has_open_incidents
+from caiso.web.soc.services.readiness import compute_readiness
 from caiso.web.soc.services.rejects import RETRY_JOB, retry_rejects
 from caiso.web.soc.services.risk import forget_risk, has_risk
 
@@ -36,6 +37,12 @@ def hold_rules_to_budgets(context: JobContext) -> int:
 def forget_old_risk(context: JobContext) -> int:
     """Remove what entities did so long ago that it no longer matters."""
     return forget_risk(now=context.clock())
+
+
+@handles("soc.readiness")
+def count_readiness(context: JobContext) -> int:
+    """A field that stopped arriving leaves the score although nothing new comes."""
+    return compute_readiness(now=context.clock())
 
 
 @handles(drills.KIND)
@@ -73,5 +80,6 @@ def schedule_jobs() -> None:
     schedule("soc.clocks", timedelta(minutes=1), when=has_open_incidents)
     schedule("soc.rule_budgets", timedelta(minutes=5), when=is_any_over_budget)
     schedule("soc.forget_risk", timedelta(hours=6), when=has_risk)
+    schedule("soc.readiness", timedelta(hours=6), when=Source.objects.exists)
     schedule("soc.drill_all", timedelta(days=1))
     schedule("soc.hunt_answers", timedelta(hours=6), when=hunts.has_old_answers)

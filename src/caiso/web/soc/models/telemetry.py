@@ -18,6 +18,9 @@ class Source(models.Model):
     inferences = models.BigIntegerField(default=0)
     content_missing = models.BigIntegerField(default=0)
     rejects = models.BigIntegerField(default=0)
+    # Of the live rules, how many get every field that they need; computed now and then from the feeds.
+    rules_fed = models.PositiveIntegerField(default=0)
+    rules_live = models.PositiveIntegerField(default=0)
     # Kinds of data that are taken out of content before it is stored; names of `connect.telemetry.redaction`.
     redaction = models.JSONField(default=list, blank=True)
     is_demo = models.BooleanField(default=False)

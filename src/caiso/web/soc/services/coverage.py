@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -11,9 +11,8 @@ from caiso.web.base.services import facts
 from caiso.web.inventory.models import Asset, AssetKind, AssetState
 from caiso.web.soc.drills import Standing, standing_by_technique
 from caiso.web.soc.models import DetectionRule, DrillResult, Feed, TechniqueCoverage
-
-# A field that did not arrive for this long is no longer counted on.
-FIELD_MEMORY = timedelta(days=30)
+from caiso.web.soc.readiness import still_arriving
+from caiso.web.soc.services.readiness import compute_readiness
 
 
 @dataclass(frozen=True)
@@ -84,16 +83,16 @@ def compute_technique_coverage(*, now: datetime) -> int:
             "computed_at",
         ],
     )
+    compute_readiness(now=now)
     facts.touched("technique_coverage", now=now)
     return len(rows)
 
 
 def _arriving(systems: list[int], *, now: datetime) -> Mapping[int, frozenset[str]]:
-    oldest = (now - FIELD_MEMORY).isoformat()
     fields: dict[int, set[str]] = defaultdict(set)
     for asset_id, seen in Feed.objects.filter(asset__in=systems).values_list("asset_id", "fields_seen"):
         if asset_id is not None:
-            fields[asset_id].update(name for name, at in seen.items() if at >= oldest)
+            fields[asset_id].update(still_arriving(seen, now=now))
     return defaultdict(frozenset, {asset_id: frozenset(names) for asset_id, names in fields.items()})
 
 

@@ -14,11 +14,13 @@ from caiso.errors import DomainError
 from caiso.web.base.guard import PageRequest, page
 from caiso.web.base.record import Fact, Page, Tab, record_context
 from caiso.web.soc import queries, store
-from caiso.web.soc.models import Feed, Reject, Source
+from caiso.web.soc.models import Reject, Source
+from caiso.web.soc.readiness import FIELD_MEMORY, fed_rules, fields_of, live_rules, readiness
 from caiso.web.soc.services.privacy import set_redaction
 from caiso.web.soc.services.rejects import ask_for_retry
 
 SHOWN = 100
+GAINS = 25
 KIND_LABELS = {
     "key": ("Keys and tokens", "API keys, access tokens, JSON web tokens; their first and last four characters stay"),
     "private_key": ("Private keys", "PEM blocks"),
@@ -35,6 +37,9 @@ KIND_LABELS = {
 def source_record(request: PageRequest, pk: int) -> HttpResponse:
     """What a source sends, app by app, and what was refused."""
     source = get_object_or_404(queries.sources(request.viewer), pk=pk)
+    feeds = list(source.feeds.select_related("asset"))
+    ready, now = live_rules(), timezone.now()
+    standing = readiness(ready, fields_of(feeds, now=now))
     may_manage = request.viewer.may("soc.rules", source.unit.path)
     context = record_context(
         request,
@@ -43,16 +48,24 @@ def source_record(request: PageRequest, pk: int) -> HttpResponse:
             record=source,
             title=source.name,
             crumbs=(("Telemetry sources", reverse("sources_list")),),
-            facts=_source_facts(source),
+            facts=[*_source_facts(source), Fact("Readiness", f"{standing.fed} of {len(ready)} live rules")],
             tabs=(
-                Tab("feeds", "Apps", "soc/source_feeds.html", count=source.feeds.count()),
+                Tab("feeds", "Apps", "soc/source_feeds.html", count=len(feeds)),
+                Tab("readiness", "Readiness", "soc/source_readiness.html", count=len(ready) - standing.fed),
                 Tab("rejects", "Refused records", "soc/source_rejects.html", count=source.rejects),
                 Tab("privacy", "Privacy", "soc/source_privacy.html"),
             ),
             live="sources",
             extra={
                 "source": source,
-                "feeds": [_readiness(feed) for feed in source.feeds.select_related("asset")[:200]],
+                "feeds": [
+                    {"feed": feed, "fed": fed_rules(ready, fields_of([feed], now=now)), "rules": len(ready)}
+                    for feed in feeds[:200]
+                ],
+                "readiness": standing,
+                "gains": standing.gains[:GAINS],
+                "gains_cut": max(0, len(standing.gains) - GAINS),
+                "memory_days": FIELD_MEMORY.days,
                 "may_manage": may_manage,
                 "kinds": [(kind, *KIND_LABELS[kind], kind in source.redaction) for kind in KINDS],
                 **_rejects(source, request),
@@ -127,11 +140,3 @@ def _source_facts(source: Source) -> list[Fact]:
         Fact("First event", source.first_event_at, kind="moment"),
         Fact("Last event", source.last_event_at, kind="moment"),
     ]
-
-
-def _readiness(feed: Feed) -> dict[str, object]:
-    """How many of the live rules this app's fields can feed."""
-    arriving = set(feed.fields_seen)
-    live = list(queries.rules().filter(state="live"))
-    fed = [rule for rule in live if set(rule.needs) <= arriving]
-    return {"feed": feed, "fed": len(fed), "rules": len(live)}
