@@ -1,14 +1,16 @@
-"""Reads newline-delimited JSON: flat records, simple spans with ``attributes``, nested fields and whole OTLP/JSON lines."""
+"""Reads newline-delimited JSON: flat records, simple spans with ``attributes``, nested fields, whole OTLP/JSON lines, and logs of
+other products. A body that is one JSON list is read as if each of its items were a line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
-from caiso.connect.telemetry.decode import otlp_json
+from caiso.connect.telemetry.decode import otlp_json, shapes
+from caiso.connect.telemetry.decode.times import nanoseconds
+from caiso.connect.telemetry.meaning.names import Meaning, meaning_of
 from caiso.connect.telemetry.records import (
     Limits,
     RawRecord,
@@ -17,6 +19,7 @@ from caiso.connect.telemetry.records import (
     UnableToAccept,
     UnableToDecode,
 )
+from caiso.engine.detect.schema import FIELDS
 
 _EXCERPT = 2000
 _INT64 = 2**63
@@ -32,6 +35,7 @@ STRUCTURED = frozenset(
     }
 )  # fmt: skip
 _TIMES = ("time", "timestamp", "@timestamp", "start_time", "startTimeUnixNano", "timeUnixNano")
+_FAMILIES = ("gen_ai.", "aisoc.", "mcp.", "llm.", "openinference.", "traceloop.", "guardrail")
 _ENVELOPE = frozenset(
     (*_TIMES, "end_time", "trace_id", "span_id", "parent_span_id", "name", "body", "resource", "attributes", "attrs")
 )
@@ -52,13 +56,23 @@ def check(body: bytes, limits: Limits) -> tuple[int, list[Refusal]]:
 
 def decode(body: bytes, limits: Limits) -> Iterator[RawRecord | Refusal]:
     """Yield one record per line (more for an OTLP line); a refusal's index is its line number, from 1."""
-    for number, line in enumerate(body.split(b"\n"), 1):
+    for number, line in enumerate(_lines(body), 1):
         if not line.strip():
             continue
         try:
             yield from _line(line, limits)
         except (UnableToAccept, UnableToDecode) as refusal:
             yield Refusal(number, str(refusal), line[:_EXCERPT].decode("utf-8", "replace"))
+
+
+def _lines(body: bytes) -> Iterable[bytes]:
+    """The lines, or the items of a list that is the whole body: so LiteLLM's callback posts what it gathered."""
+    if not body.lstrip().startswith(b"["):
+        return body.split(b"\n")
+    try:
+        return [orjson.dumps(item) for item in orjson.loads(body)]
+    except orjson.JSONDecodeError:
+        return body.split(b"\n")  # each bad line is then named
 
 
 def _line(line: bytes, limits: Limits) -> Iterator[RawRecord]:
@@ -75,7 +89,8 @@ def _line(line: bytes, limits: Limits) -> Iterator[RawRecord]:
             # All or nothing: a line that is half refused could not be named by its number alone.
             yield from list(_otlp(signal, document, limits))
             return
-    yield _record(document, limits)
+    named = shapes.in_our_names(document)
+    yield _record(document if named is None else named, limits)
 
 
 def _otlp(signal: Signal, document: dict[str, Any], limits: Limits) -> Iterator[RawRecord]:
@@ -100,7 +115,11 @@ def _record(document: dict[str, Any], limits: Limits) -> RawRecord:
     resource: dict[str, object] = {}
     if isinstance(document.get("resource"), dict):
         _flatten(document["resource"], "", resource, limits, 0)
-    start = next((document[key] for key in _TIMES if document.get(key) is not None), None)
+    start_ns = nanoseconds(next((document[key] for key in _TIMES if document.get(key) is not None), None))
+    if document.get("body") is None and not any(is_known(name) for name in fields):
+        raise UnableToAccept(
+            f"field {next(iter(fields))[:80]!r} and the others mean nothing here, expected {shapes.NAMES}"
+        )
     return RawRecord(
         Signal.EVENTS,
         fields,
@@ -109,10 +128,15 @@ def _record(document: dict[str, Any], limits: Limits) -> RawRecord:
         trace_id=_short(document.get("trace_id"), "trace_id"),
         span_id=_short(document.get("span_id"), "span_id"),
         parent_span_id=_short(document.get("parent_span_id"), "parent_span_id"),
-        start_ns=nanoseconds(start),
+        start_ns=start_ns,
         end_ns=nanoseconds(document.get("end_time")),
         body=bounded(document.get("body"), limits, 0),
     )
+
+
+def is_known(name: str) -> bool:
+    """Whether a field's name means something to us; a record in which none does would be kept and never found."""
+    return name in FIELDS or name.startswith(_FAMILIES) or meaning_of(name) is not Meaning.PLAIN
 
 
 def _short(value: Any, what: str) -> str:
@@ -151,48 +175,3 @@ def bounded(value: object, limits: Limits, depth: int) -> object:
     if isinstance(value, list):
         return [bounded(item, limits, depth + 1) for item in value]
     return {key[: limits.key_chars]: bounded(item, limits, depth + 1) for key, item in value.items()}
-
-
-def nanoseconds(value: Any) -> int:
-    """Read a time: ISO 8601 text, or a number whose size tells seconds from milli-, micro- and nanoseconds."""
-    if value is None:
-        return 0
-    if isinstance(value, str):
-        number = _number(value)
-        if number is None:
-            return _iso(value)
-        value = number
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnableToAccept("time must be ISO 8601 text or a number since 1970")
-    for bound, factor in ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000)):
-        if 0 <= value < bound:
-            return int(value * factor)
-    if 0 <= value < 2**63:
-        return int(value)
-    raise UnableToAccept(f"time {str(value)[:40]} is out of range")
-
-
-def _number(value: str) -> float | int | None:
-    if len(value) > 40:
-        return None
-    try:
-        return int(value) if value.isascii() and value.isdigit() else float(value)
-    except ValueError:
-        return None
-
-
-def _iso(value: str) -> int:
-    try:
-        moment = datetime.fromisoformat(value[:64])
-    except ValueError as error:
-        raise UnableToAccept(f"time {value[:40]!r} is neither ISO 8601 nor a number") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    except OverflowError as error:
-        raise UnableToAccept(f"time {value[:40]!r} is out of range") from error
-    microseconds = (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-    if microseconds < 0:
-        raise UnableToAccept(f"time {value[:40]!r} is before 1970")
-    return microseconds * 1000

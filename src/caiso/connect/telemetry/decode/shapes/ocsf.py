@@ -1,0 +1,212 @@
+"""Events of the Open Cybersecurity Schema Framework: the classes that have a counterpart among our kinds of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told, whole
+from caiso.connect.telemetry.meaning import address
+from caiso.connect.telemetry.records import UnableToAccept
+
+_LAUNCH: Final = 1
+_FAILURE: Final = 2
+
+
+def is_one(document: dict[str, Any]) -> bool:
+    """Every OCSF event names its class."""
+    return "class_uid" in document and (
+        "metadata" in document or "category_uid" in document or "activity_id" in document
+    )
+
+
+def read(document: dict[str, Any]) -> dict[str, Any]:
+    """One event; raises ``UnableToAccept``, also for the classes that mean nothing to us."""
+    uid = whole(document, "class_uid")
+    reader = _CLASSES.get(uid or 0)
+    if reader is None:
+        known = ", ".join(str(one) for one in _CLASSES)
+        raise UnableToAccept(f"class_uid {uid} of OCSF has no counterpart here, expected one of {known}")
+    found = told(
+        time=moment(document, "time", "start_time", "time_dt"),
+        end_time=first(document, "end_time"),
+        trace_id=text(part(document, "metadata"), "correlation_uid", "trace_uid"),
+        name=f"ocsf {uid}",
+        client__address=text(part(document, "src_endpoint"), "ip", "hostname"),
+        user__id=_user(part(document, "actor")),
+        api_key__id=text(part(part(document, "actor"), "user"), "credential_uid"),
+        error__type=_error(document),
+        cloud__provider=_lower(text(part(document, "cloud"), "provider")),
+        cloud__account__id=text(part(part(document, "cloud"), "account"), "uid")
+        or text(part(part(part(document, "actor"), "user"), "account"), "uid"),
+        ocsf__class_uid=uid,
+        ocsf__activity=_activity(document),
+        ocsf__uid=text(part(document, "metadata"), "uid"),
+    )
+    return {**found, **reader(document)}
+
+
+def _api(document: dict[str, Any]) -> dict[str, Any]:
+    """API activity; with the profile for AI and a message in it, it is a call of a model."""
+    api, context = part(document, "api"), part(document, "message_context")
+    service = text(part(api, "service"), "name")
+    found = told(
+        event__kind="api",
+        service__name=service,
+        api__operation=text(api, "operation"),
+        api__service__name=service,
+        user_agent__original=text(part(document, "http_request"), "user_agent"),
+        ocsf__resources=_resources(document),
+    )
+    if "api.operation" not in found:
+        raise UnableToAccept("api.operation is missing, without it nobody knows what was called")
+    return {**found, **_model(document, context)} if context else found
+
+
+def _model(document: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    agent, application = part(document, "ai_agent"), context.get("application")
+    model = part(document, "ai_model") or part(agent, "ai_model")
+    return told(
+        event__kind="inference",
+        gen_ai__operation__name="chat",
+        service__name=text(application, "name") if isinstance(application, dict) else text(context, "application"),
+        gen_ai__request__model=text(model, "name", "uid"),
+        gen_ai__provider__name=_lower(text(model, "ai_provider")),
+        gen_ai__agent__name=text(agent, "name"),
+        gen_ai__agent__id=text(agent, "uid"),
+        gen_ai__conversation__id=text(context, "uid"),
+        gen_ai__usage__input_tokens=whole(context, "prompt_tokens"),
+        gen_ai__usage__output_tokens=whole(context, "completion_tokens"),
+        content__user=text(context, "prompt_text"),
+        content__output=text(context, "response_text"),
+    )
+
+
+def _http(document: dict[str, Any]) -> dict[str, Any]:
+    """HTTP activity, and activity on web resources."""
+    request, response = part(document, "http_request"), part(document, "http_response")
+    url = part(request, "url")
+    full = text(url, "url_string") or _first_resource(document)
+    parts = address.parts(full) if full else {}
+    host = (
+        text(url, "hostname", "domain")
+        or parts.get("server.address")
+        or text(part(document, "dst_endpoint"), "hostname", "ip")
+    )
+    path = text(url, "path") or parts.get("url.path")
+    if not (full or path):
+        raise UnableToAccept("http_request.url is missing, expected url_string or path in it")
+    return told(
+        event__kind="http",
+        service__name=host,
+        http__request__method=text(request, "http_method"),
+        url__full=full if full and "://" in full else None,
+        url__path=path,
+        url__query=text(url, "query_string") or parts.get("url.query") or text(request, "args"),
+        url__extension=parts.get("url.extension") or (address.parts(path).get("url.extension") if path else None),
+        server__address=host,
+        user_agent__original=text(request, "user_agent"),
+        http__request__header__referer=text(request, "referrer"),
+        http__response__status_code=whole(response, "code") or whole(document, "status_code"),
+        http__response__body__size=whole(response, "body_length", "length"),
+    )
+
+
+def _process(document: dict[str, Any]) -> dict[str, Any]:
+    """The start of a process is what an agent's command line is: something that ran; what else a process does is only kept."""
+    process = part(document, "process")
+    file = part(process, "file")
+    parent = part(process, "parent_process") or part(part(document, "actor"), "process")
+    started = whole(document, "activity_id") == _LAUNCH
+    line, path = text(process, "cmd_line"), text(file, "path") or text(process, "path")
+    if started and not (line or path or text(process, "name")):
+        raise UnableToAccept("process.cmd_line and process.file.path are missing, nothing says what ran")
+    return told(
+        event__kind="tool" if started else None,
+        aisoc__tool__impact="exec" if started else None,
+        process__command_line=line,
+        process__executable__path=path or text(file, "name") or text(process, "name"),
+        process__parent=text(part(parent, "file"), "path", "name") or text(parent, "name"),
+        user__id=_name(part(process, "user")) or _user(part(document, "actor")),
+        host__name=text(part(document, "device"), "hostname", "name"),
+    )
+
+
+def _login(document: dict[str, Any]) -> dict[str, Any]:
+    return told(
+        event__kind="authz",
+        action=_activity(document) or "authenticate",
+        user__id=_name(part(document, "user")) or _user(part(document, "actor")),
+        api__service__name=text(part(document, "service"), "name"),
+        server__address=text(part(document, "dst_endpoint"), "hostname", "ip"),
+        user_agent__original=text(part(document, "http_request"), "user_agent"),
+    )
+
+
+def _data(document: dict[str, Any]) -> dict[str, Any]:
+    """Access to a database, a bucket or a table."""
+    names = [text(part(document, kind), "name", "uid") for kind in ("database", "databucket", "table")]
+    dataset = "/".join(name for name in names if name)
+    if not dataset:
+        raise UnableToAccept("database, databucket and table are missing, nothing says which data it was")
+    activity = _activity(document)
+    writes = activity in ("update", "write", "create", "delete", "encrypt")
+    return told(
+        event__kind="data_access",
+        dataset__id=dataset,
+        action=activity,
+        writer=_user(part(document, "actor")) if writes else None,
+        db__query__text=text(part(document, "query_info"), "query_string"),
+        bytes=whole(part(document, "query_info"), "bytes"),
+    )
+
+
+_CLASSES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    1007: _process, 3002: _login, 4002: _http, 6001: _http, 6003: _api, 6005: _data,
+}  # fmt: skip
+_ACTIVITIES: Final = {
+    1007: ("launch", "terminate", "open", "inject", "set user id"),
+    3002: ("logon", "logoff", "authentication ticket", "service ticket request", "service ticket renew", "preauth"),
+    4002: ("connect", "delete", "get", "head", "options", "post", "put", "trace"),
+    6001: ("create", "read", "update", "delete", "search", "import", "export", "share"),
+    6003: ("create", "read", "update", "delete"),
+    6005: ("read", "update", "connect", "query", "write", "create", "delete", "list", "encrypt", "decrypt"),
+}
+
+
+def _activity(document: dict[str, Any]) -> str | None:
+    """The activity in lower case, by its name, else by its number."""
+    named = text(document, "activity_name")
+    place, names = whole(document, "activity_id"), _ACTIVITIES.get(whole(document, "class_uid") or 0, ())
+    return _lower(named) or (names[place - 1] if place and 0 < place <= len(names) else None)
+
+
+def _error(document: dict[str, Any]) -> str | None:
+    told_by_api = text(part(part(document, "api"), "response"), "error")
+    if told_by_api or whole(document, "status_id") == _FAILURE or _lower(text(document, "status")) == "failure":
+        return told_by_api or text(document, "status_code", "status_detail") or "failure"
+    return None
+
+
+def _user(actor: dict[str, Any]) -> str | None:
+    return _name(part(actor, "user")) or text(actor, "invoked_by", "app_name")
+
+
+def _name(user: dict[str, Any]) -> str | None:
+    return text(user, "name", "email_addr", "uid", "uid_alt")
+
+
+def _resources(document: dict[str, Any]) -> list[str] | None:
+    listed = document.get("resources")
+    found = [text(one, "name", "uid") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [name for name in found[:32] if name] or None
+
+
+def _first_resource(document: dict[str, Any]) -> str | None:
+    listed = document.get("web_resources")
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return text(found[0], "url_string") if found else None
+
+
+def _lower(value: str | None) -> str | None:
+    return value.lower() if value else None

