@@ -42,6 +42,7 @@ COMMANDS: dict[str, dict[str, Mount]] = {
         "organisation": Mount("caiso.cli.organisation", "Show who answers for what, and where nobody does."),
     },
     "Work on files": {
+        "replay": Mount("caiso.cli.platform.replay", "Give files of telemetry to the detector, each record once."),
         "scan": Mount("caiso.cli.scan", "Find the AI assets in a folder or repository."),
         "rules": Mount("caiso.cli.rules", "List, test and compile detection rules."),
         "clocks": Mount("caiso.cli.clocks", "Compute the regulatory deadlines of an incident's facts."),

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -18,7 +19,7 @@ from caiso.connect.telemetry.bulk import normalise_spans
 from caiso.connect.telemetry.bulk.normalise import Bulk, Sent
 from caiso.connect.telemetry.decode.spans import read_spans
 from caiso.connect.telemetry.meaning.messages import Segment
-from caiso.connect.telemetry.normalise import Normalised, normalise
+from caiso.connect.telemetry.normalise import Normalised, event_id, normalise
 from caiso.connect.telemetry.otlp import decode_request
 from caiso.connect.telemetry.parts import Reject
 from caiso.connect.telemetry.records import (
@@ -38,6 +39,7 @@ from caiso.connect.telemetry.wal import Frame
 log = logging.getLogger(__name__)
 
 Item = tuple[Frame, Envelope]
+_ARRIVES_US = 1_000_000  # after its own time, for a record that was not sent but lay in a file
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Draft:
         together: list[Item] = []
         for frame, envelope in items:
             plain = envelope.signal is Signal.TRACES and envelope.encoding is Encoding.PROTOBUF
-            if plain and envelope.only is None:
+            if plain and envelope.only is None and envelope.shift_us is None:
                 together.append((frame, envelope))
                 continue
             self._take_spans(together)
@@ -177,6 +179,8 @@ class Draft:
             self._reject(frame, envelope, item, index)
             return None
         try:
+            if envelope.shift_us is not None:
+                return _replayed(item, envelope, envelope.shift_us)
             return normalise(item, source_id=envelope.source_id, ingest_us=envelope.ingest_us)
         except UnableToAccept as error:
             self._reject(frame, envelope, Refusal(index, str(error), repr(item)[:2000]), index)
@@ -257,3 +261,19 @@ class Draft:
         self.duplicates += kept.count(False)
         segments = [segments for segments, new in zip(piece.segments, kept, strict=True) if new]
         return _Piece(piece.table.filter(pa.array(kept)), segments)
+
+
+def _replayed(item: RawRecord, envelope: Envelope, shift_us: int) -> Normalised:
+    """A record of a file: at its own time or moved, always under the id that its place in time gave it."""
+    own_id = event_id(item, envelope.source_id, {})
+    if item.start_ns:
+        item = msgspec.structs.replace(
+            item,
+            start_ns=max(1, item.start_ns + shift_us * 1000),
+            end_ns=max(0, item.end_ns + shift_us * 1000) if item.end_ns else 0,
+        )
+    ended_us = max(item.start_ns, item.end_ns) // 1000
+    arrived_us = min(envelope.ingest_us, ended_us + _ARRIVES_US) if ended_us else envelope.ingest_us
+    found = normalise(item, source_id=envelope.source_id, ingest_us=arrived_us)
+    found.event["event.id"] = own_id
+    return found

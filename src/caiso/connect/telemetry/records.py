@@ -122,6 +122,8 @@ class Envelope(msgspec.Struct, gc=False, array_like=True):
     ingest_us: int
     body: bytes
     only: list[int] | None = None  # places of the records that are meant, where a refused one is tried again
+    # Set where a file is replayed: its records move by so much, and count as having arrived at their own time.
+    shift_us: int | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

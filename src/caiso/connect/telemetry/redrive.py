@@ -65,5 +65,6 @@ def try_again(
         envelope = unpack_envelope(zlib.decompress(b64decode(segment.text)))
     except (ContentGone, UnableToReadContent, UnableToDecode, zlib.error, binascii.Error) as error:
         raise UnableToRetry(f"the request cannot be read: {error}") from error
-    again = Envelope(envelope.source_id, envelope.signal, envelope.encoding, now_us, envelope.body, sorted(set(places)))
+    only, shift = sorted(set(places)), envelope.shift_us
+    again = Envelope(envelope.source_id, envelope.signal, envelope.encoding, now_us, envelope.body, only, shift)
     writer.append([pack_envelope(again)])

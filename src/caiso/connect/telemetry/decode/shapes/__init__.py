@@ -12,6 +12,7 @@ from typing import Any, Final
 from caiso.connect.telemetry.decode.shapes import access, litellm, ocsf
 
 Record = dict[str, Any]
+REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are equal byte for byte
 NAMES: Final = (
     "OTLP, OCSF, LiteLLM's standard logging payload, nginx or Envoy access logs, or fields of the event schema"
 )
@@ -27,5 +28,6 @@ def in_our_names(document: Record) -> Record | None:
     """The record of a line whose shape we know, None for every other; raises ``UnableToAccept`` with the field's name."""
     for is_one, read in _SHAPES:
         if is_one(document):
-            return read(document)
+            found = read(document)
+            return {**found, REPEAT: document[REPEAT]} if REPEAT in document else found
     return None
