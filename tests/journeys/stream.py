@@ -67,7 +67,7 @@ class Sender:
     def _request(self, conversation: str, step: int, chance: random.Random, *, attack: bool) -> Request:
         export = ExportTraceServiceRequest()
         group = export.resource_spans.add()
-        _put(group.resource.attributes, {"service.name": "load", "deployment.environment.name": "test"})
+        _put(group.resource.attributes, {"service.name": f"load-{self.number}", "deployment.environment.name": "test"})
         scope = group.scope_spans.add()
         names = []
         tool, arguments, result = (ATTACK if attack else LULL)[step]
