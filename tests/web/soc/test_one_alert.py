@@ -1,4 +1,4 @@
-"""One attack, one alert: in a conversation, a correlation takes over the alert of its parts, and rules of one technique share one."""
+"""Within a conversation, rules about one technique share one alert; another technique is another alert."""
 
 import pytest
 
@@ -25,33 +25,22 @@ def told() -> list[tuple[str, str, int]]:
     return [(row.rule.slug, row.severity, row.signal_count) for row in Alert.objects.order_by("id")]
 
 
-def test_a_correlation_takes_over_the_alert_of_its_part(root: Unit, send: Send) -> None:
+def test_a_correlation_stands_beside_the_alert_of_its_part_when_it_is_about_another_technique(
+    root: Unit, send: Send
+) -> None:
     send(spans(PAGE))
     detect()
-    (before,) = Alert.objects.all()
-    assert (before.rule.slug, before.severity) == ("injected-instructions", "low")
+    assert told() == [("injected-instructions", "low", 1)]
     send(spans(PAGE, POST)[1:])
     detect()
-    (after,) = Alert.objects.all()
-    assert (after.pk, after.rule.slug, after.severity) == (before.pk, "injection-to-action", "critical")
-    assert set(before.techniques) < set(after.techniques)
-    assert set(Signal.objects.filter(alert=after).values_list("rule__slug", flat=True)) == {
-        "injected-instructions",
-        "injection-to-action",
-    }
-
-
-def test_a_part_that_comes_later_joins_the_whole(root: Unit, send: Send) -> None:
-    send(spans(PAGE, POST, PAGE))
-    detect()
-    assert told() == [("injection-to-action", "critical", 3)]
+    assert told() == [("injected-instructions", "low", 1), ("injection-to-action", "critical", 1)]
 
 
 def test_two_conversations_keep_an_alert_each(root: Unit, send: Send) -> None:
     send(spans(PAGE, conversation="one"))
     send(spans(PAGE, POST, conversation="two"))
     detect()
-    assert [slug for slug, _, _ in told()] == ["injected-instructions", "injection-to-action"]
+    assert [slug for slug, _, _ in told()] == ["injected-instructions", "injected-instructions", "injection-to-action"]
 
 
 def test_a_closed_alert_is_left_alone(root: Unit, send: Send) -> None:
@@ -81,4 +70,4 @@ def test_another_technique_is_another_alert(root: Unit, send: Send) -> None:
     }
     send(spans(PAGE, keys))
     detect()
-    assert [slug for slug, _, _ in told()][:2] == ["injection-to-action", "credential-file-read"]
+    assert {"injected-instructions", "credential-file-read"} <= {slug for slug, _, _ in told()}

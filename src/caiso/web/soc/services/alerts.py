@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Count, F, Q
@@ -20,6 +20,9 @@ from caiso.web.inventory.models import Asset, AssetState
 from caiso.web.soc.models import Alert, DetectionRule, Signal, Source, Suppression
 from caiso.web.soc.services.risk import ORDER, RiskScene, add_risk
 from caiso.web.soc.services.scoring import score_alert
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 # A signal that comes this long after the alert's last one is news again, not a repetition.
 QUIET_PERIOD = timedelta(hours=4)
@@ -146,8 +149,8 @@ def _alert_for(
 ) -> tuple[Alert, bool]:
     """The alert that this signal belongs to: the open one of its group, else one that tells of the same, else a new one.
 
-    Within a conversation a correlation and its parts tell of the same, and so do rules about one technique. Whichever
-    says more gives the alert its name: one attack, one alert.
+    Within a conversation, rules about one technique tell of the same; the gravest gives the alert its name. Another
+    technique is another alert: it is another answer, and another gap to close.
     """
     last = _moment(signal.time_us)
     open_ = (
@@ -214,32 +217,29 @@ def _alert_for(
 def _same_told(signal: EngineSignal, *, since: datetime) -> Alert | None:
     """The open alert that says what the signal says, and no less."""
     as_grave = ORDER[ORDER.index(signal.severity) :]
-    return _open_in_talk(signal, Q(rule__slug__in=signal.wholes), Q(severity__in=as_grave), since=since)
+    return _open_in_talk(signal, since=since).filter(severity__in=as_grave).first()
 
 
 def _part_of(signal: EngineSignal, *, since: datetime) -> Alert | None:
-    """The open alert that says a part of what the signal says."""
-    return _open_in_talk(signal, Q(rule__slug__in=signal.parts), Q(), since=since)
+    """The open alert that says less of what the signal says."""
+    return _open_in_talk(signal, since=since).first()
 
 
-def _open_in_talk(signal: EngineSignal, related: Q, alike: Q, *, since: datetime) -> Alert | None:
-    """The first open alert of the signal's conversation, or trace where there is none, that is related or of its technique."""
+def _open_in_talk(signal: EngineSignal, *, since: datetime) -> "QuerySet[Alert]":
+    """The open alerts about the signal's technique in its conversation, or its trace where there is none."""
     talk, trace = signal.entity.get("conversation", "")[:200], signal.entity.get("trace", "")[:64]
-    if not (talk or trace):
-        return None
-    if signal.techniques:
-        related |= alike & Q(technique=signal.techniques[0])
+    if not (talk or trace) or not signal.techniques:
+        return Alert.objects.none()
     return (
         Alert.objects.filter(Q(conversation_id=talk) if talk else Q(conversation_id="", trace_id=trace))
-        .filter(related, last_event_at__gte=since, is_canary=signal.state == "canary")
+        .filter(technique=signal.techniques[0], last_event_at__gte=since, is_canary=signal.state == "canary")
         .exclude(Q(state=Alert.State.CLOSED) | Q(rule__kind="risk"))
         .order_by("id")
-        .first()
     )
 
 
 def _grown(alert: Alert, signal: EngineSignal, judged: Mapping[str, Any]) -> Alert:
-    """The alert of a part, now told as the whole; its signals keep the rules that raised them."""
+    """The alert, now told by the graver rule; its signals keep the rules that raised them."""
     for name, value in judged.items():
         setattr(alert, name, value)
     alert.techniques = list(dict.fromkeys((*signal.techniques, *alert.techniques)))
