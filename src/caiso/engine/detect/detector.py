@@ -17,7 +17,6 @@ from caiso.engine.detect.correlation import (
     Firing,
     Limits,
     Occurrences,
-    Stream,
     correlator_for,
     key_part,
 )
@@ -29,7 +28,7 @@ from caiso.engine.detect.ruleset import Ruleset, parts_of
 from caiso.engine.detect.schema import SESSION_ALIAS
 from caiso.engine.detect.signal import Signal, bounded_facts, entity_of, signal_id
 from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, write_snapshot
-from caiso.engine.detect.statistics import Observer, observer_for
+from caiso.engine.detect.statistics import Observer, Sheet, observer_for
 
 MAX_SHOWN_EVENTS: Final = 200
 _DEFAULT_DEDUP: Final = (SESSION_ALIAS, "user.id", "gen_ai.agent.name", "service.name", "source.id")
@@ -105,7 +104,7 @@ class Detector:
         found: list[tuple[int, int, Signal]] = []
         if not self._correlators:
             return found
-        stream = Stream(batch, matches, self._names, self._clocks)
+        stream = Sheet(batch, matches, self._names, self._clocks)
         stream.note(self._occurrences, self._heard)
         if self._waiting:
             _ = stream.marks  # how time went on within the batch, before it is taken in as a whole

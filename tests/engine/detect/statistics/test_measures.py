@@ -19,7 +19,17 @@ from caiso.engine.detect.statistics.measures import (
     shapiro_w,
     trend,
 )
-from caiso.engine.detect.statistics.memory import Recent, Rows, Shares, Spread, Usual
+from caiso.engine.detect.statistics.memory import (
+    Latest,
+    Recent,
+    Rows,
+    Shares,
+    Spread,
+    Usual,
+    middle,
+    quantile,
+    robust,
+)
 from caiso.engine.detect.statistics.suffix import margins_in
 
 
@@ -101,6 +111,30 @@ def test_recent_numbers_keep_their_order_and_their_bound() -> None:
     assert recent.quantile(0.95) == 4.0
 
 
+def test_the_latest_numbers_keep_their_bound_and_their_summary_is_not_made_for_every_one() -> None:
+    one, several = Latest(100), Latest(100)
+    values = [float(value) for value in generator(8).normal(size=1000)]
+    made = []
+
+    def summary(ordered: np.ndarray) -> list[float]:
+        made.append(len(ordered))
+        return [middle(ordered), *robust(ordered), quantile(ordered, 0.95)]
+
+    for start in range(0, 1000, 7):
+        several.extend(values[start : start + 7])
+    for value in values:
+        one.add(value)
+        one.come_to(summary)
+    assert one.count == several.count == 1000
+    assert sorted(one.values) == sorted(values[-100:])
+    assert several.values == one.values
+    assert len(made) < 300
+    centre, again, spread, high = several.come_to(summary)
+    assert centre == again == pytest.approx(np.median(values[-100:]))
+    assert spread == pytest.approx(stats.median_abs_deviation(values[-100:], scale="normal"), rel=1e-4)
+    assert high == sorted(values[-100:])[94]
+
+
 def test_rows_overwrite_the_oldest() -> None:
     rows = Rows(2, 3)
     for number in range(5):
@@ -173,10 +207,14 @@ def test_a_suffix_of_random_tokens_stands_out_and_other_texts_do_not() -> None:
         "SGVsbG8sIHRoaXMgaXMgYSBsb25nIHRleHQgdGhhdCB3YXMgZW5jb2RlZCBpbiBiYXNlNjQgdG8gc2VlIHdoYXQgaGFwcGVucw==",
     )
     found = margins_in((attack, *ordinary, f"{ordinary[0] * 40} {attack}", "short", ""), 80)
+    assert found[0] is not None
     assert found[0].margin > 0.45
     assert 30 <= found[0].place <= 60
-    assert max(one.margin for one in found[1:6]) < 0.3
+    assert max(one.margin for one in found[1:6] if one is not None) < 0.3
+    assert found[6] is not None
     assert found[6].margin > 0.45
     assert found[6].place > 40 * len(ordinary[0])
-    assert found[7].margin == found[8].margin == -np.inf
+    assert found[7] is found[8] is None
     assert margins_in([attack], 80)[0] == found[0], "alone as among others"
+    high = margins_in((attack, *ordinary), 80, least=0.45)
+    assert high == [found[0], None, None, None, None, None]

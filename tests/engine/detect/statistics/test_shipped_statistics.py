@@ -16,6 +16,7 @@ from caiso.engine.detect.loader import load_rules, shipped_rules
 from caiso.engine.detect.rule import Rule, RuleTest
 from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
 from caiso.engine.detect.signal import Signal
+from caiso.engine.detect.snapshot import read_snapshot
 
 Event = dict[str, Any]
 
@@ -80,6 +81,45 @@ def test_a_mixed_stream_out_of_order_gives_the_same_however_it_is_cut() -> None:
         one_by_one += detector.process([event])
     assert one_by_one == whole
     assert in_pieces(events, 3) == whole
+
+
+def everyday(count: int) -> list[Event]:
+    """Calls of few clients, nothing out of the ordinary but the values: what every method takes its short way with."""
+    rng = random.Random(23)
+    events: list[Event] = []
+    for number in range(count):
+        event: Event = {
+            "event.id": f"d{number}", "time": 1_790_000_000_000_000 + number * 3_000_000 - rng.choice((0, 0, 0, 40, 9_000)) * 1_000_000,
+            "event.kind": rng.choice(("inference", "inference", "tool", "embedding")), "service.name": rng.choice(("shop", "desk")),
+            "gen_ai.request.model": rng.choice(("m1", "m2")), "gen_ai.tool.name": rng.choice(("search", "mail")),
+            "gen_ai.usage.output_tokens": rng.choice((None, "x", -1, 1.5, rng.randrange(900), rng.randrange(900), 5_000)),
+            "duration_us": rng.choice((rng.randrange(9_000_000), 60_000_000)),
+            "content.user": rng.choice(("Tell me the price of ", "Why is it that \0", "\u0130s it \u00fc ")) + "and why so? " * rng.randrange(9),
+        }  # fmt: skip
+        if rng.random() < 0.9:
+            event["user.id"] = f"u{rng.randrange(6)}"
+        events.append({name: value for name, value in event.items() if value is not None})
+    return events
+
+
+def remembered(detector: Detector) -> tuple[dict[str, Any], list[Any]]:
+    """What the evidence of the statistics refers to, and their states; correlations keep theirs as a batch's size suits."""
+    saved = read_snapshot(detector.snapshot())
+    return saved.occurrences, [saved.correlations[rule.id] for rule in statistics()]
+
+
+def test_what_is_remembered_of_ordinary_traffic_is_the_same_however_it_is_cut() -> None:
+    events = everyday(900)
+    whole, single = Detector(ruleset()), Detector(ruleset())
+    signals = whole.process(events)
+    assert [signal for event in events for signal in single.process([event])] == signals
+    assert remembered(single) == remembered(whole)
+    assert single.counters()["correlations"] == whole.counters()["correlations"]
+    assert all(
+        count["keys"]
+        for name, count in whole.counters()["correlations"].items()
+        if name in ("sponge-calls", "token-volume")
+    )
 
 
 def test_columns_and_rows_give_the_same() -> None:

@@ -2,5 +2,6 @@
 
 from caiso.engine.detect.statistics.build import METHODS, observer_for, read_statistic
 from caiso.engine.detect.statistics.observer import Observer
+from caiso.engine.detect.statistics.sheet import Sheet
 
-__all__ = ["METHODS", "Observer", "observer_for", "read_statistic"]
+__all__ = ["METHODS", "Observer", "Sheet", "observer_for", "read_statistic"]

@@ -14,9 +14,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
-from caiso.engine.detect.statistics.memory import Rows, Spread
+from caiso.engine.detect.statistics.memory import Rows, Spread, middle
 from caiso.engine.detect.statistics.values import Vector, hash64, hash_bytes, loaded, shingles, vector, words
 
 WINDOW: Final = 20
@@ -106,9 +105,12 @@ def _window_hashes(values: Vector) -> Hashes:
     """Hashes of the windows of the quantised values; flat windows say nothing and are left out."""
     low, high = _range(values)
     levels = np.clip((values - low) / ((high - low) / _LEVELS), 0, _LEVELS).astype(np.uint64)
-    windows = sliding_window_view(levels, WINDOW)[:_MOST_WINDOWS]
-    windows = windows[(windows != windows[:, :1]).any(axis=1)]
-    hashed = (windows + np.uint64(1)) @ _POWERS
+    count = min(levels.size - WINDOW + 1, _MOST_WINDOWS)
+    shifted, hashed = levels + np.uint64(1), np.zeros(count, dtype=np.uint64)
+    for place, power in enumerate(_POWERS):
+        hashed += shifted[place : place + count] * power
+    changes = np.concatenate(([0], np.cumsum(levels[1:] != levels[:-1])))
+    hashed = hashed[changes[WINDOW - 1 :][:count] != changes[:count]]
     hashed ^= hashed >> np.uint64(29)
     hashed *= np.uint64(0xBF58476D1CE4E5B9)
     hashed ^= hashed >> np.uint64(32)
@@ -173,7 +175,7 @@ class Past(msgspec.Struct):
         if spread is not None and spread.size == found.size and spread.count >= KNOWN_SPREAD:
             # A dimension that hardly ever varies must not decide alone: its spread counts for a quarter of the usual.
             scale = spread.scale()
-            scaled = changed / np.maximum(scale, middle(scale) / 4)
+            scaled = changed / np.maximum(scale, middle(np.sort(scale)) / 4)
             gaps = np.sqrt(np.einsum("ij,ij->i", scaled, scaled)) / (NEAR * np.sqrt(2 * found.size))
             other &= scaled.max(axis=1) > TINY
         else:
@@ -199,12 +201,6 @@ class Past(msgspec.Struct):
         gaps = np.where(kept[:, 0] == query.width, gaps, 10_000)
         place = int(gaps.argmin())
         return max(1, query.width // 10) / max(float(gaps[place]), 0.5), place
-
-
-def middle(values: npt.NDArray[np.float64]) -> float:
-    """The median of few numbers; NumPy's own takes longer to look at its arguments than at them."""
-    ordered = np.sort(values)
-    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def _bit_row(query: Query) -> npt.NDArray[np.uint32]:

@@ -3,23 +3,27 @@
 Prompts that begin or end with the same words form a campaign. It is reported when it is large, its prompts are all
 different, each account sends many, and two of three hold: most prompts ask for the reasoning behind the answer, their
 subjects hardly repeat, several accounts take part. A business that puts thousands of texts through one prompt has one
-account and one subject; an app with a template of its own has many users who ask little.
+account and one subject; an app with a template of its own has many users who ask little. Beginnings and ends that came
+once are only noted, and of a large campaign one prompt in eight is looked at closely: nearly all prompts cost little.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Annotated, ClassVar, Final
 
 import msgspec
 
-from caiso.engine.detect.correlation.stream import Stream
+from caiso.engine.detect.correlation.occurrence import Firing
+from caiso.engine.detect.correlation.stream import Heard
 from caiso.engine.detect.signal import Facts
-from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
+from caiso.engine.detect.statistics.observer import FORGOTTEN_US, Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import Fields, RuleName, Settings, Share
+from caiso.engine.detect.statistics.sheet import Pair, Sheet
 from caiso.engine.detect.statistics.values import hash64, span_text, words
 from caiso.engine.packs import Between
 
@@ -31,9 +35,12 @@ _LATEST: Final = 60  # prompts over which the novelty of subjects is measured
 _LONG_WORD: Final = 5
 _FRAME_CHARS: Final = 80  # at either end
 _SUBJECT_CHARS: Final = 400  # where subjects are looked for; prompts may be very long
-_DIGITS: Final = str.maketrans(dict.fromkeys("0123456789", "0"))
+_DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
+_ONCE: Final = 1_000  # frames that came once
 _SUBJECTS: Final = 25
 _SERIOUS: Final = 5  # prompts from which on a campaign is looked at closely
+_LARGE: Final = 250  # prompts from which on only one in ``_SOME`` is
+_SOME: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +84,16 @@ class Campaign(msgspec.Struct):
 
 
 class DistillationState(State):
-    """The campaigns against one model or service, the one used longest ago first."""
+    """The campaigns against one model or service, the one used longest ago first; ``once``: frames that came once, when."""
 
+    once: dict[int, int] = {}  # noqa: RUF012
     campaigns: dict[int, Campaign] = {}  # noqa: RUF012
 
 
 class Prompt(msgspec.Struct):
     """What is looked at of a prompt; only hashes of it are kept."""
 
-    frames: list[int]
+    frames: tuple[int, int]
     text: str
     reasoning: bool
     member: str
@@ -109,26 +117,46 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
     settings_type = DistillationSettings
     state_type = DistillationState
 
-    def columns(self, stream: Stream) -> Columns:
-        asking = frozenset(stream.rows_of(self.settings.asks))
-        return {**super().columns(stream), "": [row in asking for row in range(len(stream.batch))]}
-
-    def sample(self, columns: Columns, row: int) -> Prompt | None:
-        values = (columns[name][row] for name in self.settings.value)
-        text = next((value for value in values if isinstance(value, str) and value), None)
-        if text is None:
-            return None
-        frames = _frames(text)
-        if not frames:
-            return None
-        member = next((str(value)[:120] for name in self.settings.member if (value := columns[name][row])), "")
-        return Prompt(frames, text, bool(columns[""][row]), member)
+    def follow(self, stream: Sheet, heard: Heard, pairs: Sequence[Pair], keys: Sequence[str | None]) -> list[Firing]:
+        """A prompt unlike those before it is only noted by its frames; nearly all are."""
+        settings, states, slack = self.settings, self.states, self.slack_us
+        texts = heard.of(_first_of([stream.batch.column(name) for name in settings.value]))
+        members = [stream.batch.column(name) for name in settings.member]
+        asking = frozenset(stream.rows_of(settings.asks))
+        firings: list[Firing] = []
+        for row, pair, key, text, frames in zip(heard.rows, pairs, keys, texts, frames_of(texts), strict=True):
+            state = None if key is None or frames is None else states.get(key)
+            if state is not None and frames is not None and -slack <= (gap := pair[0] - state.newest) <= FORGOTTEN_US:
+                head, tail = frames
+                campaigns, once = state.campaigns, state.once
+                if head not in once and tail not in once and head not in campaigns and tail not in campaigns:
+                    states.move_to_end(key)  # type: ignore[arg-type]  # has a state
+                    if gap > 0:
+                        state.newest = pair[0]
+                    once[head] = once[tail] = pair[0]
+                    if len(once) > _ONCE:
+                        self._forget(once)
+                    continue
+            prompt = None
+            if frames is not None:
+                member = next((str(value)[:120] for column in members if (value := column[row])), "")
+                prompt = Prompt(frames, str(text), row in asking, member)
+            self.look(key, row, pair, prompt, firings)
+        return firings
 
     def observe(self, state: DistillationState, seen: Seen) -> Facts | None:
         found: Facts | None = None
         for frame in seen.sample.frames:
             campaign = state.campaigns.pop(frame, None)
-            if campaign is None or seen.time_us - campaign.begun > self.span_us:
+            if campaign is None:
+                begun = state.once.pop(frame, None)
+                if begun is None:
+                    state.once[frame] = seen.time_us
+                    if len(state.once) > _ONCE:
+                        self._forget(state.once)
+                    continue
+                campaign = Campaign(begun, count=1)
+            if seen.time_us - campaign.begun > self.span_us:
                 campaign = Campaign(seen.time_us)
             state.campaigns[frame] = campaign
             if len(state.campaigns) > _CAMPAIGNS:
@@ -136,6 +164,12 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
             self._join(campaign, seen.sample)
             found = found or self._judge(state, campaign, seen)
         return found
+
+    @staticmethod
+    def _forget(once: dict[int, int]) -> None:
+        """Of what came once the oldest quarter goes."""
+        for frame in list(islice(once, _ONCE // 4)):
+            del once[frame]
 
     @staticmethod
     def _make_room(state: DistillationState) -> None:
@@ -150,7 +184,8 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
         campaign.reasoning += prompt.reasoning
         if prompt.member in campaign.members or len(campaign.members) < _MEMBERS:
             campaign.members[prompt.member] = campaign.members.get(prompt.member, 0) + 1
-        if campaign.count < _SERIOUS:
+        # Of a large campaign some prompts are looked at closely, of one that was reported none any more.
+        if campaign.count < _SERIOUS or campaign.reported or (campaign.count > _LARGE and campaign.count % _SOME):
             return
         campaign.looked_at += 1
         if len(campaign.bodies) < _SEEN:
@@ -191,12 +226,37 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
         }
 
 
-def _frames(text: str) -> list[int]:
-    """The first words and the last, digits made equal; none of a prompt that is too short to have both."""
-    if len(text) < _FRAME_CHARS // 2:
-        return []
-    head = text[:_FRAME_CHARS].lower().split(None, _FRAME)[:_FRAME]
-    tail = text[-_FRAME_CHARS:].lower().rsplit(None, _FRAME)[-_FRAME:]
-    if len(head) < _FRAME or len(tail) < _FRAME:
-        return []
-    return [hash64(f"{place} {' '.join(part).translate(_DIGITS)}") for place, part in (("head", head), ("tail", tail))]
+def _first_of(columns: Sequence[Sequence[object]]) -> Sequence[object]:
+    """For each row the first value that is a text."""
+    if len(columns) == 1:
+        return columns[0]
+    return [
+        next((value for value in row if isinstance(value, str) and value), None) for row in zip(*columns, strict=True)
+    ]
+
+
+def frames_of(texts: Sequence[object]) -> Iterator[tuple[int, int] | None]:
+    """Hashes of the first words and the last of each text, digits made equal; None for one too short to have both."""
+    heads = _ends([text[:_FRAME_CHARS] if isinstance(text, str) else "" for text in texts])
+    tails = _ends([text[-_FRAME_CHARS:] if isinstance(text, str) else "" for text in texts])
+    crc, most = zlib.crc32, _FRAME
+    for head, tail in zip(heads, tails, strict=True):
+        if len(head) < _FRAME_CHARS // 2:
+            yield None
+            continue
+        first, last = head.split(None, most), tail.rsplit(None, most)
+        if len(first) < most or len(last) < most:
+            yield None
+            continue
+        # The rest beyond the words is cut off; heads and tails are hashed from different beginnings.
+        begin = head[: -len(first[most])] if len(first) > most else head
+        end = tail[len(last[0]) :] if len(last) > most else tail
+        yield crc(begin.strip()), crc(end.strip(), 1)
+
+
+def _ends(parts: Sequence[str]) -> list[bytes]:
+    """Small letters, every digit a 0; made of all texts in one go."""
+    joined = "\0".join(parts)
+    if joined.count("\0") != len(parts) - 1:
+        joined = "\0".join(part.replace("\0", " ") for part in parts)
+    return joined.lower().encode("utf-8", "replace").translate(_DIGITS).split(b"\0")

@@ -21,6 +21,7 @@ from caiso.engine.detect.statistics.adwin import Adwin
 from caiso.engine.detect.statistics.measures import ks, psi, psi_noise
 from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State
 from caiso.engine.detect.statistics.settings import Chance, FieldName, Settings, microseconds
+from caiso.engine.detect.statistics.sheet import Sheet
 from caiso.engine.detect.statistics.values import Vector, number, numbers_text, reduced, span_text, vector
 from caiso.engine.packs import Between
 
@@ -83,14 +84,17 @@ class Drift(Observer[DriftSettings, DriftState]):
     settings_type = DriftSettings
     state_type = DriftState
 
+    def columns(self, stream: Sheet) -> Columns:
+        return {**super().columns(stream), "": stream.parsed(self.settings.value, vector)}
+
     def sample(self, columns: Columns, row: int) -> Sample | None:
         value = columns[self.settings.value][row]
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, int | float):
             return number(value)
-        found = vector(value)
-        if found is not None:
+        found = columns[""][row]
+        if isinstance(found, np.ndarray):
             return None if self.settings.test == "adwin" else reduced(found)
         return value[:80] if isinstance(value, str) and value and self.settings.test == "psi" else None
 

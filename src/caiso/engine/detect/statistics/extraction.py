@@ -18,13 +18,13 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import msgspec
 import numpy as np
 
-from caiso.engine.detect.correlation.stream import Stream
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import KNOWN_SPREAD
 from caiso.engine.detect.statistics.measures import Floats, shapiro_w
 from caiso.engine.detect.statistics.memory import Rows, Spread
 from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import FieldName, Fields, Settings
+from caiso.engine.detect.statistics.sheet import Sheet
 from caiso.engine.detect.statistics.values import Vector, reduced, span_text, vector
 from caiso.engine.packs import Between
 
@@ -117,12 +117,13 @@ class Extraction(Observer[ExtractionSettings, ExtractionState]):
         self._others: dict[str, dict[str, Normality]] = {}  # peers -> client -> its W, the latest last
         self._spreads: dict[str, Spread] = {}
 
-    def columns(self, stream: Stream) -> Columns:
-        return {**super().columns(stream), "": stream.keys.of(self.settings.peers)}
+    def columns(self, stream: Sheet) -> Columns:
+        read = {self.settings.value: stream.parsed(self.settings.value, vector)}
+        return {**super().columns(stream), **read, "": stream.keys.of(self.settings.peers)}
 
     def sample(self, columns: Columns, row: int) -> Query | None:
-        found = vector(columns[self.settings.value][row])
-        if found is None:
+        found = columns[self.settings.value][row]
+        if not isinstance(found, np.ndarray):
             return None
         label = str(columns[self.settings.label][row] or "")[:80]
         return Query(label, found, str(columns[""][row] or ""))

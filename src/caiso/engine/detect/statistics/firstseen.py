@@ -7,15 +7,18 @@ later is reported once and then belongs to what is usual. A value that enough ot
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from caiso.engine.detect.correlation.keys import key_part
+from caiso.engine.detect.correlation.occurrence import Firing
+from caiso.engine.detect.correlation.stream import Heard
 from caiso.engine.detect.schema import is_content
 from caiso.engine.detect.signal import Facts
-from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
+from caiso.engine.detect.statistics.observer import FORGOTTEN_US, Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import Fields, Settings, microseconds
+from caiso.engine.detect.statistics.sheet import Pair, Sheet
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between, Length
 
@@ -59,11 +62,26 @@ class FirstSeen(Observer[FirstSeenSettings, FirstSeenState]):
         super().__init__(*given)
         self._users: OrderedDict[str, list[str]] = OrderedDict()
 
-    def sample(self, columns: Columns, row: int) -> str | None:
-        parts = [
-            key_part(name, value) if (value := columns[name][row]) is not None else None for name in self.settings.value
-        ]
-        return None if None in parts else " · ".join(part for part in parts if part)
+    def follow(self, stream: Sheet, heard: Heard, pairs: Sequence[Pair], keys: Sequence[str | None]) -> list[Firing]:
+        """What a key used before is only counted."""
+        if any(map(stream.is_absent, self.settings.value)):
+            return self.pass_over(keys)
+        firings: list[Firing] = []
+        states, slack = self.states, self.slack_us
+        values = heard.of(stream.once(("values", self.settings.value), lambda: _values(stream, self.settings.value)))
+        for row, pair, key, value in zip(heard.rows, pairs, keys, values, strict=True):
+            state = None if key is None or value is None else states.get(key)
+            if state is not None and value in state.known and -slack <= (gap := pair[0] - state.newest) <= FORGOTTEN_US:
+                states.move_to_end(key)  # type: ignore[arg-type]  # has a state
+                if gap > 0:
+                    state.newest = pair[0]
+                state.count += 1
+                state.unchanged += 1
+                del state.known[value]  # the one that was used longest ago stands first
+                state.known[value] = pair[0]
+            else:
+                self.look(key, row, pair, value, firings)
+        return firings
 
     def begin(self, seen: Seen) -> FirstSeenState:
         return FirstSeenState(newest=seen.time_us, begun=seen.time_us)
@@ -115,3 +133,11 @@ class FirstSeen(Observer[FirstSeenSettings, FirstSeenState]):
 
     def take_shared(self, plain: Any) -> None:
         self._users = OrderedDict((value, list(users)) for value, users in plain)
+
+
+def _values(stream: Sheet, names: tuple[str, ...]) -> Sequence[str | None]:
+    """The value of each row, of several fields their values together; None where one is missing."""
+    parts = [stream.keys.parts(name) for name in names]
+    if len(parts) == 1:
+        return parts[0]
+    return [None if None in row else " · ".join(part for part in row if part) for row in zip(*parts, strict=True)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from caiso.engine.detect.statistics.measures import chance_of_share
+from caiso.engine.detect.statistics.measures import MAD_TO_SIGMA, chance_of_share
 from caiso.engine.detect.statistics.values import Vector
 
 _FADES_AT: Final = 20_000
+_CHANGED: Final = 32
 _KNOWN: Final = 100  # samples of others after which their share is known
 
 
@@ -160,3 +162,57 @@ class Recent(msgspec.Struct):
     def quantile(self, share: float) -> float:
         """The value below which this share of the numbers lies; of few numbers never the largest."""
         return self.ordered[int(share * (len(self.ordered) - 1))]
+
+
+class Latest(msgspec.Struct):
+    """The last numbers, and what they come to: worked out when it is asked for and a part of them changed since."""
+
+    most: int
+    values: list[float] = []
+    place: int = 0
+    count: int = 0  # of all that ever came
+    looked: int = 0  # how many had come when the summary was made
+    summary: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        if len(self.values) < self.most:
+            self.values.append(value)
+        else:
+            self.values[self.place] = value
+            self.place = (self.place + 1) % self.most
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Add several, in order."""
+        self.count += len(values)
+        room = self.most - len(self.values)
+        self.values += values[:room]
+        for value in values[room:]:
+            self.values[self.place] = value
+            self.place = (self.place + 1) % self.most
+
+    def come_to(self, summarise: Callable[[npt.NDArray[np.float64]], list[float]]) -> list[float]:
+        """What ``summarise`` makes of the numbers in order of size; up to one in 32 of them may have changed since."""
+        if not self.summary or self.count - self.looked > len(self.values) // _CHANGED:
+            self.summary = summarise(np.sort(np.array(self.values)))
+            self.looked = self.count
+        return self.summary
+
+
+def quantile(ordered: npt.NDArray[np.float64], share: float) -> float:
+    """The value below which this share of the numbers lies; of few numbers never the largest."""
+    return float(ordered[int(share * (len(ordered) - 1))])
+
+
+def middle(ordered: npt.NDArray[np.float64]) -> float:
+    """The median of ordered numbers; NumPy's own takes longer to look at its arguments than at them."""
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def robust(ordered: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The median, and the standard deviation that the median absolute deviation from it stands for."""
+    centre = middle(ordered)
+    return centre, MAD_TO_SIGMA * middle(np.sort(np.abs(ordered - centre)))

@@ -19,10 +19,11 @@ import numpy.typing as npt
 from caiso.engine.detect.correlation.bounds import Limits
 from caiso.engine.detect.correlation.keys import SEPARATOR, Keys
 from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
-from caiso.engine.detect.correlation.stream import Stream, Wanted
+from caiso.engine.detect.correlation.stream import Heard, Wanted
 from caiso.engine.detect.rule import Rule, Statistic
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.settings import Settings
+from caiso.engine.detect.statistics.sheet import Pair, Sheet
 
 EVIDENCE: Final = 20  # events that a firing names
 FORGOTTEN_US: Final = 30 * 86_400_000_000  # a key that was silent for so long begins anew
@@ -78,6 +79,7 @@ class Observer(Generic[P, S]):
         self.span_us = self.settings.span_us
         self.states: OrderedDict[str, S] = OrderedDict()
         self.counters = ObserverCounters()
+        self.slack_us = limits.lateness_us + self.span_us
         self.most_keys = min(self.settings.keys, limits.max_keys)
         self.base = Wanted.among((), frozenset())  # set by ``listen``
         self.occurrences = Occurrences()
@@ -89,28 +91,46 @@ class Observer(Generic[P, S]):
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
-    def feed(self, stream: Stream) -> list[Firing]:
+    def feed(self, stream: Sheet) -> list[Firing]:
         """Take in everything of a batch that this statistic listens to."""
         if not stream.has_any(self.base, self.logic.heard):
             return []
-        heard = stream.heard(stream.chosen(self.base), self.logic.heard)
-        keys = self._keys(stream.keys)
+        heard, pairs = stream.hear(self.base, self.logic.heard)
+        keys = heard.of(self._keys(stream.keys))
+        if heard.moved:  # what no event completed has no value to look at
+            keys = [None if place in heard.moved else key for place, key in enumerate(keys)]
+        return self.follow(stream, heard, pairs, keys)
+
+    def follow(self, stream: Sheet, heard: Heard, pairs: Sequence[Pair], keys: Sequence[str | None]) -> list[Firing]:
+        """Go through what was heard, in order of arrival; ``pairs`` and ``keys`` are as long as ``heard.rows``.
+
+        A method that is asked about every event has a loop of its own here, which does the usual in few steps and
+        leaves the rest to ``look``.
+        """
         columns = self.columns(stream)
         firings: list[Firing] = []
-        sampled, take = self.sample, self._take
-        for place, (row, time_us, held) in enumerate(zip(heard.rows, heard.times, heard.held, strict=True)):
-            key = keys[row] if place not in heard.moved else None  # what no event completed has no value to look at
-            if key is None:
-                self.counters.ungrouped += 1
-                continue
-            sample = sampled(columns, row)
-            if sample is None:
-                self.counters.unusable += 1
-                continue
-            firing = take(Seen(key, time_us, row, held, sample))
+        sampled = self.sample
+        for row, pair, key in zip(heard.rows, pairs, keys, strict=True):
+            self.look(key, row, pair, None if key is None else sampled(columns, row), firings)
+        return firings
+
+    def look(self, key: str | None, row: int, pair: Pair, sample: Any, firings: list[Firing]) -> None:
+        """Take one match in; where it makes the statistic come true, that is added to ``firings``."""
+        if key is None:
+            self.counters.ungrouped += 1
+        elif sample is None:
+            self.counters.unusable += 1
+        else:
+            firing = self._take(Seen(key, pair[0], row, pair[1], sample))
             if firing is not None:
                 firings.append(firing)
-        return firings
+
+    def pass_over(self, keys: Sequence[str | None]) -> list[Firing]:
+        """Count matches none of which has the value that the method needs."""
+        ungrouped = list(keys).count(None)
+        self.counters.ungrouped += ungrouped
+        self.counters.unusable += len(keys) - ungrouped
+        return []
 
     def _keys(self, keys: Keys) -> Sequence[str | None]:
         """A key for every row; None where a field is missing that must be there."""
@@ -125,7 +145,7 @@ class Observer(Generic[P, S]):
         state = self.states.get(key)
         if state is None or time_us - state.newest > FORGOTTEN_US:
             state = self._begin(seen)
-        elif time_us < state.newest - self.limits.lateness_us - self.span_us:
+        elif time_us < state.newest - self.slack_us:
             self.counters.late += 1
             return None
         self.states.move_to_end(key)
@@ -159,7 +179,7 @@ class Observer(Generic[P, S]):
 
     # -- what a method is ---------------------------------------------------------------------------------------
 
-    def columns(self, stream: Stream) -> Columns:
+    def columns(self, stream: Sheet) -> Columns:
         """The columns that ``sample`` looks at."""
         return {name: stream.batch.column(name) for name in self.settings.value_fields}
 
@@ -211,8 +231,10 @@ def _keys(
 ) -> Sequence[str | None]:
     found = keys.of(group_by)
     if client:
-        named = [keys.parts(name) for name in client]
-        clients = [next((part for part in parts if part), None) for parts in zip(*named, strict=True)]
+        clients = keys.parts(client[0])
+        for name in client[1:]:
+            if None in clients:
+                clients = [one or other for one, other in zip(clients, keys.parts(name), strict=True)]
         found = _joined(found, clients) if group_by else clients
     for name in apart:
         found = _joined(found, [part or "" for part in keys.parts(name)])

@@ -14,11 +14,11 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from caiso.engine.detect.correlation.stream import Stream
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.memory import Shares, Usual
 from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import Chance, FieldName, Fields, Settings, Share
+from caiso.engine.detect.statistics.sheet import Sheet
 from caiso.engine.detect.statistics.values import number, span_text
 from caiso.engine.packs import Between, Length
 
@@ -78,7 +78,7 @@ class ShareOf(Observer[ShareSettings, ShareState]):
         super().__init__(*given)
         self._usual: dict[str, Usual] = {}
 
-    def columns(self, stream: Stream) -> Columns:
+    def columns(self, stream: Sheet) -> Columns:
         return {**super().columns(stream), "": stream.keys.of(self.settings.peers)}
 
     def sample(self, columns: Columns, row: int) -> Sample | None:

@@ -14,12 +14,12 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from caiso.engine.detect.correlation.stream import Stream
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import Past, Query, query_of
 from caiso.engine.detect.statistics.memory import Shares, Spread, Usual
 from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import Chance, Fields, Settings, Share
+from caiso.engine.detect.statistics.sheet import Sheet
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between
 
@@ -86,13 +86,14 @@ class Similarity(Observer[SimilaritySettings, SimilarityState]):
         super().__init__(*given)
         self._populations: dict[str, Population] = {}
 
-    def columns(self, stream: Stream) -> Columns:
-        return {**super().columns(stream), "": stream.keys.of(self.settings.peers)}
+    def columns(self, stream: Sheet) -> Columns:
+        read = {name: stream.parsed(name, query_of) for name in self.settings.value}
+        return {**read, "": stream.keys.of(self.settings.peers)}
 
     def sample(self, columns: Columns, row: int) -> Sample | None:
         for name in self.settings.value:
-            query = query_of(columns[name][row])
-            if query is not None:
+            query = columns[name][row]
+            if isinstance(query, Query):
                 return Sample(query, str(columns[""][row] or ""))
         return None
 

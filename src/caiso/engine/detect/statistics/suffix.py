@@ -3,7 +3,8 @@
 Perplexity filters (Alon and Kamfonas 2023, Jain et al. 2023) flag whatever is improbable as prose, code and other
 languages included. Here two kinds of text compete for each window of characters: strings of random tokens, as the
 optimiser of Zou et al. 2023 leaves them, against the most probable of prose, code, markup, encoded data and other
-languages, all as tables of which class of character follows which two. Readable suffixes (AutoDAN) are not seen.
+languages, all as tables of which class of character follows which two. Readable suffixes (AutoDAN) are not seen, and a text
+with less than four characters that are neither small letters nor space is not looked at.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ import base64
 import json
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from importlib import resources
+from itertools import accumulate
 from typing import Annotated, ClassVar, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from caiso.engine.detect.correlation.stream import Stream
+from caiso.engine.detect.correlation.occurrence import Firing
+from caiso.engine.detect.correlation.stream import Heard
 from caiso.engine.detect.signal import Facts
-from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
+from caiso.engine.detect.statistics.observer import Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import FieldName, Settings
+from caiso.engine.detect.statistics.sheet import Pair, Sheet
 from caiso.engine.packs import Between
 
 MODEL: Final = "content/statistics/suffix-model.json"
@@ -34,7 +38,12 @@ _HEAD: Final = 400  # characters of a long text that are looked at
 _TAIL: Final = 1200
 _STEP: Final = 10  # characters between the beginnings of two windows
 _EVEN: Final = np.uint64(0x00FF00FF00FF00FF)
-_TOGETHER: Final = 64  # texts at a time: what is looked at stays in the processor's cache
+_ODD: Final = np.uint64(8)
+_WIDEST: Final = 400  # characters of a window
+_TOGETHER: Final = 128  # texts at a time: what is looked at stays in the processor's cache
+_PER_BIT: Final = SCALE * math.log(2)
+_BUSY: Final = 4  # characters that are neither small letters nor space: text with fewer holds no random tokens
+_QUIET: Final = b"abcdefghijklmnopqrstuvwxyz \t\r\n"
 _LETTERS: Final = (
     "a",
     "b",
@@ -66,12 +75,16 @@ _FIRST_MARK: Final = _OTHER + 1
 CLASSES: Final = _FIRST_MARK + len(_MARKS)
 
 
+Ints = npt.NDArray[np.int64]
+_ALONE: Final[Ints] = np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SuffixSettings(Settings):
     """``margin`` is by how much, in bits for each character, random tokens explain a window of ``window`` better."""
 
     value: FieldName = "content.user"
-    window: Annotated[int, Between(30, 400)] = 80
+    window: Annotated[int, Between(30, _WIDEST)] = 80
     margin: Annotated[float, Between(0.01, 3)] = 0.45
     timespan: timedelta = timedelta(minutes=10)
 
@@ -88,22 +101,25 @@ class Suffix(Observer[SuffixSettings, SuffixState]):
     settings_type = SuffixSettings
     state_type = SuffixState
 
-    def columns(self, stream: Stream) -> Columns:
-        """The texts of a batch are looked at in one go: a call of NumPy costs more than a prompt."""
-        texts = stream.batch.column(self.settings.value)
-        rows = [row for row, text in enumerate(texts) if type(text) is str and len(text) > self.settings.window]
-        found: list[object] = [None] * len(texts)
-        for row, worst in zip(rows, margins_in([str(texts[row]) for row in rows], self.settings.window), strict=True):
-            found[row] = worst
-        return {"": found}
-
-    def sample(self, columns: Columns, row: int) -> Worst | None:
-        return columns[""][row]  # type: ignore[return-value]  # made above
+    def follow(self, stream: Sheet, heard: Heard, pairs: Sequence[Pair], keys: Sequence[str | None]) -> list[Firing]:
+        """The texts of a batch are looked at in one go; of what is below the limit nothing is remembered."""
+        settings, texts = self.settings, heard.of(stream.batch.column(self.settings.value))
+        long = [
+            place
+            for place, (key, text) in enumerate(zip(keys, texts, strict=True))
+            if key is not None and type(text) is str and len(text) > settings.window
+        ]
+        self.counters.ungrouped += (ungrouped := list(keys).count(None))
+        self.counters.unusable += len(keys) - ungrouped - len(long)
+        firings: list[Firing] = []
+        found = margins_in([str(texts[place]) for place in long], settings.window, least=settings.margin)
+        for place, worst in zip(long, found, strict=True):
+            if worst is not None:
+                self.look(keys[place], heard.rows[place], pairs[place], worst, firings)
+        return firings
 
     def observe(self, state: SuffixState, seen: Seen) -> Facts | None:
         settings, worst = self.settings, seen.sample
-        if worst.margin < settings.margin:
-            return None
         note(state, seen)
         return {
             "margin": f"{worst.margin:.2f} bits a character",
@@ -121,60 +137,99 @@ class Worst(NamedTuple):
     length: int
 
 
-def margins_in(texts: Sequence[str], window: int) -> list[Worst]:
-    """The worst window of each text; of a long one its beginning and its end, where suffixes and prefixes stand."""
-    found: list[Worst] = []
-    for start in range(0, len(texts), _TOGETHER):
-        found += _margins(texts[start : start + _TOGETHER], window)
+def margins_in(texts: Sequence[str], window: int, *, least: float = -np.inf) -> list[Worst | None]:
+    """The worst window of each text, of a long one in its beginning and its end, where suffixes and prefixes stand.
+
+    None where every window is below ``least``, or the text is shorter than one.
+    """
+    found: list[Worst | None] = [None] * len(texts)
+    shown = [text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}" for text in texts]
+    places = [place for place, text in enumerate(shown) if len(_bytes(text).translate(None, _QUIET)) >= _BUSY]
+    for place, margin, at in _margins(shown, places, window, least):
+        length = len(texts[place])
+        cut = length - len(shown[place])
+        found[place] = Worst(margin, at + cut if cut > 0 and at >= _HEAD else at, length)
     return found
 
 
-def _margins(texts: Sequence[str], window: int) -> list[Worst]:
-    shown = [text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}" for text in texts]
-    classes, kept = classes_of("".join(shown))
-    starts = np.cumsum([0, *(len(text) for text in shown)])
+def _margins(
+    texts: Sequence[str], places: Sequence[int], window: int, least: float
+) -> Iterator[tuple[int, float, int]]:
+    """(text, margin, place in it) of the worst window of those texts where it is not below ``least``."""
+    for plain in (True, False):  # a single letter beyond ASCII would slow down all that is looked at with it
+        chosen = [place for place in places if texts[place].isascii() is plain]
+        for start in range(0, len(chosen), _TOGETHER):
+            together = chosen[start : start + _TOGETHER]
+            for which, margin, at in _windows([texts[place] for place in together], window, least):
+                yield together[which], margin, at
+
+
+def _windows(texts: Sequence[str], window: int, least: float) -> Iterator[tuple[int, float, int]]:
+    starts = np.array(list(accumulate(map(len, texts), initial=0)))
+    classes, kept = classes_of("".join(texts), starts[1:-1])
     edges = np.searchsorted(kept, starts)
-    counts = np.maximum(np.diff(edges) - 2, 0)
-    worst = [Worst(-np.inf, 0, len(text)) for text in texts]
-    # Sums over blocks of a few characters, then over as many blocks as make a window.
-    blocks = -(-counts // _STEP)
-    owner = np.repeat(np.arange(len(shown)), blocks)
-    before = np.cumsum(blocks) - blocks
-    begins = edges[:-1][owner] + (np.arange(owner.size) - before[owner]) * _STEP
-    width = window // _STEP
-    if owner.size < width:
-        return worst
-    packed = _packed_model()[runs_of(classes)]
-    for back in (1, 2):  # what begins in one text and ends in the next
-        across = edges[1:-1] - back
-        packed[across[(across >= 0) & (across < packed.size)]] = 0
-    sums = np.concatenate(
-        [_lanes(np.add.reduceat(part, begins)) for part in (packed & _EVEN, packed >> 8 & _EVEN)], axis=1
-    )
-    totals = np.concatenate((np.zeros((1, sums.shape[1]), dtype=np.int64), np.cumsum(sums, axis=0, dtype=np.int64)))
-    first = np.arange(owner.size - width + 1)
-    first = first[owner[first] == owner[first + width - 1]]
-    if not first.size:
-        return worst
-    spans = totals[first + width] - totals[first]
-    chars = np.minimum(begins[first] + width * _STEP, (edges[:-1] + counts)[owner[first]]) - begins[first]
-    others = np.maximum.reduce([spans[:, kind] for kind in range(1, spans.shape[1])])
-    margins = (spans[:, 0] - others) / (chars * SCALE * math.log(2))
-    whose, heads = np.unique(owner[first], return_index=True)
-    for text, head, end in zip(whose.tolist(), heads.tolist(), [*heads[1:].tolist(), len(margins)], strict=True):
+    begin, sizes = edges[:-1], np.maximum(np.diff(edges) - 2, 0)
+    # Sums over blocks of a few characters; each text has one more, from its last block on to where the next text begins.
+    blocks, width = -(-sizes // _STEP) + 1, window // _STEP
+    whose, firsts = _groups(blocks)
+    if classes.size < 3 or whose.size < width:
+        return
+    places = np.minimum(np.arange(whose.size) * _STEP + (begin - firsts * _STEP)[whose], (begin + sizes)[whose])
+    gains = _gains(_sums(classes, places), width)
+    # The last window of a text may lack a part of a block.
+    found = np.flatnonzero(gains >= least * _PER_BIT * ((width - 1) * _STEP + 1))
+    found = found[found + width < (firsts + blocks)[whose[found]]]
+    margins = gains[found] / ((places[found + width] - places[found]) * _PER_BIT)
+    found, margins = found[margins >= least], margins[margins >= least]
+    if not found.size:
+        return
+    texts_found, heads = np.unique(whose[found], return_index=True)
+    for text, head, end in zip(texts_found.tolist(), heads.tolist(), [*heads[1:].tolist(), len(found)], strict=True):
         place = head + int(margins[head:end].argmax())
-        at = int(kept[begins[first[place]]] - starts[text])
-        length = len(texts[text])
-        if len(shown[text]) < length and at >= _HEAD:
-            at += length - len(shown[text])
-        worst[text] = Worst(float(margins[place]), at, length)
-    return worst
+        yield text, float(margins[place]), int(kept[places[found[place]]] - starts[text])
+
+
+def _sums(classes: npt.NDArray[np.uint8], places: Ints) -> list[npt.NDArray[np.uint64]]:
+    """Sums over the blocks that begin at ``places``: of four kinds of text, and of the four others."""
+    packed = np.empty(classes.size + 1, dtype=np.uint64)
+    _packed_model().take(runs_of(classes).astype(np.intp), out=packed[:-3], mode="clip")
+    packed[-3:] = 0
+    return [np.add.reduceat(part, places) for part in (packed & _EVEN, packed >> _ODD & _EVEN)]
+
+
+def _gains(sums: Sequence[npt.NDArray[np.uint64]], width: int) -> npt.NDArray[np.int32]:
+    """By how much random tokens explain each ``width`` blocks in a row better than the best of the others.
+
+    Running sums overflow from one lane into the next, but their differences do not.
+    """
+    totals = np.zeros((2, sums[0].size + 1), dtype=np.uint64)
+    for part, total in zip(sums, totals, strict=True):
+        np.cumsum(part, out=total[1:])
+    even, odd = (totals[:, width:] - totals[:, :-width]).view(np.uint16).reshape(2, -1, 4)
+    gains = even[:, 0].astype(np.int32)
+    even[:, 0] = 0
+    best = np.maximum(even, odd)
+    gains -= np.maximum(np.maximum(best[:, 0], best[:, 1]), np.maximum(best[:, 2], best[:, 3]))
+    return gains
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _groups(counts: Ints) -> tuple[Ints, Ints]:
+    """Of so many members of each group: the group of every member, and the first member of every group."""
+    return np.repeat(np.arange(counts.size), counts), np.cumsum(counts) - counts
 
 
 def runs_of(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Each three characters in a row as one number, a place in the tables."""
     wide = classes.astype(np.int32)
-    return (wide[:-2] * CLASSES + wide[1:-1]) * CLASSES + wide[2:]
+    runs = wide[:-2] * CLASSES
+    runs += wide[1:-1]
+    runs *= CLASSES
+    runs += wide[2:]
+    return runs
 
 
 def model() -> npt.NDArray[np.int8]:
@@ -187,22 +242,19 @@ def model() -> npt.NDArray[np.int8]:
 @cache
 def _packed_model() -> npt.NDArray[np.uint64]:
     """The tables with the eight logarithms of a run in one number, so that one addition adds them all."""
-    tables = model()
-    if tables.shape[1] != 8:
-        raise ValueError(f"{MODEL} holds {tables.shape[1]} kinds of text, not 8.")
-    # An equal shift of all kinds leaves their differences as they are; none is below zero then.
-    return np.ascontiguousarray((tables.astype(np.int16) + 128).astype(np.uint8)).view(np.uint64)[:, 0]
-
-
-def _lanes(packed: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint16]:
-    """Four sums that were made together, apart."""
-    return packed.view(np.uint16).reshape(-1, 4)
+    tables = model().astype(np.int16)
+    tables -= tables.min()  # an equal shift of all kinds leaves their differences as they are
+    if tables.shape[1] != 8 or int(tables.max()) * _WIDEST > np.iinfo(np.uint16).max:
+        raise ValueError(
+            f"{MODEL} holds {tables.shape[1]} kinds of text up to {tables.max()}, for which there is no room."
+        )
+    return np.ascontiguousarray(tables.astype(np.uint8)).view(np.uint64)[:, 0]
 
 
 @cache
 def _ascii_classes() -> npt.NDArray[np.uint8]:
-    table = np.full(129, _OTHER, dtype=np.uint8)
-    table[128] = _LETTER
+    table = np.full(256, _OTHER, dtype=np.uint8)
+    table[128:] = _LETTER
     for place, letters in enumerate(_LETTERS):
         for letter in letters:
             table[ord(letter)] = place
@@ -216,17 +268,24 @@ def _ascii_classes() -> npt.NDArray[np.uint8]:
     return table
 
 
-def classes_of(text: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The class of each character, repeated punctuation and space only once, and where each of these stands."""
-    codes = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
-    found = _ascii_classes()[np.minimum(codes, 128)]
-    beyond = np.flatnonzero(codes >= 128)
-    if beyond.size:
+def classes_of(text: str, starts: Ints = _ALONE) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The class of each character, repeated punctuation and space only once, and where each of these stands.
+
+    At ``starts`` another text begins.
+    """
+    if text.isascii():
+        found = np.frombuffer(_bytes(text).translate(_ascii_classes().tobytes()), dtype=np.uint8)
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
+        found = _ascii_classes()[np.minimum(codes, 128)]
         # Beyond ASCII nearly everything that people write is letters; what is punctuation or a symbol there is few blocks.
+        beyond = np.flatnonzero(codes >= 128)
         other = codes[beyond]
         symbols = (other >= 0x2000) & (other < 0x2C00) | (other >= 0x1F000) | (other < 0xC0)
         found[beyond[symbols]] = _OTHER
     # A line of dashes, an indent and a shout say no more than their first character.
-    again = (found[1:] == found[:-1]) & ((found[1:] >= _FIRST_MARK) | (found[1:] == _SPACE))
-    kept = np.flatnonzero(np.concatenate(([True], ~again))) if found.size else np.zeros(0, dtype=np.int64)
+    new = np.ones(found.size, dtype=np.bool_)
+    new[1:] = (found[1:] != found[:-1]) | ((found[1:] < _FIRST_MARK) & (found[1:] != _SPACE))
+    new[starts[starts < new.size]] = True
+    kept = np.flatnonzero(new)
     return found[kept], kept

@@ -7,7 +7,7 @@ median. A key without history is judged by the intervals of all other keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
@@ -15,12 +15,15 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from caiso.engine.detect.correlation.keys import key_part
+from caiso.engine.detect.correlation.occurrence import Firing
+from caiso.engine.detect.correlation.stream import Heard
 from caiso.engine.detect.signal import Facts
-from caiso.engine.detect.statistics.measures import median, robust_spread
-from caiso.engine.detect.statistics.memory import Recent
-from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
+from caiso.engine.detect.statistics.measures import Floats
+from caiso.engine.detect.statistics.memory import Latest, quantile, robust
+from caiso.engine.detect.statistics.observer import EVIDENCE, Columns, Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import FieldName, Positive, Settings, microseconds
-from caiso.engine.detect.statistics.values import hash64, number, numbers_text, span_text
+from caiso.engine.detect.statistics.sheet import Pair, Sheet
+from caiso.engine.detect.statistics.values import hash64, numbers_text, span_text
 from caiso.engine.packs import Between, Length
 
 _PEERS = 1_000
@@ -57,7 +60,7 @@ class VolumeSettings(Settings):
 class VolumeState(State):
     """One key's open interval and what the ones before held."""
 
-    history: Recent | None = None
+    history: Latest | None = None
     interval: int = 0
     total: float = 0.0
     different: set[int] = set()  # noqa: RUF012
@@ -76,23 +79,52 @@ class Volume(Observer[VolumeSettings, VolumeState]):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._every = microseconds(self.settings.every)
-        self._peers = Recent(_PEERS)
+        self._peers = Latest(_PEERS)
 
-    def sample(self, columns: Columns, row: int) -> float | int | None:
-        field, measure = self.settings.value, self.settings.measure
-        if measure == "count" or field is None:
-            return 1.0
+    def sample(self, columns: Columns, row: int) -> int | None:
+        """Of ``distinct``, which value it is."""
+        field = self.settings.value or ""
         value = columns[field][row]
-        if measure == "sum":
-            found = number(value)
-            return found if found is not None and found >= 0 else None
         part = None if value is None else key_part(field, value)
         return None if part is None else hash64(part)
 
     def begin(self, seen: Seen) -> VolumeState:
-        state = VolumeState(newest=seen.time_us, history=Recent(self.settings.memory))
+        state = VolumeState(newest=seen.time_us, history=Latest(self.settings.memory))
         self._open(state, seen.time_us // self._every)
         return state
+
+    def follow(self, stream: Sheet, heard: Heard, pairs: Sequence[Pair], keys: Sequence[str | None]) -> list[Firing]:
+        """An event within the open interval, below the limit, is added and kept as evidence."""
+        settings, every = self.settings, self._every
+        if settings.measure == "distinct":
+            return super().follow(stream, heard, pairs, keys)
+        samples: Sequence[float | None] = [1.0] * len(pairs)
+        if settings.measure == "sum" and settings.value is not None:
+            if stream.is_absent(settings.value):
+                return self.pass_over(keys)
+            samples = heard.of(stream.amounts(settings.value))
+        firings: list[Firing] = []
+        states, slack = self.states, self.slack_us
+        for row, pair, key, sample in zip(heard.rows, pairs, keys, samples, strict=True):
+            if key is not None and sample is not None and sample >= 0:
+                state, time_us = states.get(key), pair[0]
+                if (
+                    state is not None
+                    and time_us // every == state.interval
+                    and time_us >= state.newest - slack
+                    and (state.fired or state.limit is None or state.total + sample <= state.limit)
+                ):
+                    states.move_to_end(key)
+                    if time_us > state.newest:
+                        state.newest = time_us
+                    state.total += sample
+                    evidence = state.evidence
+                    evidence.append(pair)
+                    if len(evidence) > EVIDENCE:
+                        del evidence[0]
+                    continue
+            self.look(key, row, pair, None if sample is None or sample < 0 else sample, firings)
+        return firings
 
     def observe(self, state: VolumeState, seen: Seen) -> Facts | None:
         interval = seen.time_us // self._every
@@ -139,12 +171,10 @@ class Volume(Observer[VolumeSettings, VolumeState]):
         if len(history) < settings.intervals:
             state.limit, state.usual, state.whose = settings.ceiling, "not known yet", "a fixed limit"
             return
-        low, high = history.quantile(0.05), history.quantile(0.95)
-        centre = median(history.ordered)
-        spread = robust_spread(history.ordered, centre)
+        low, high, centre, spread = history.come_to(_summary)
         state.limit = max(settings.least, settings.factor * high, centre + settings.deviations * spread)
-        if not own and state.history.arrived:  # what little is known of it: once told, the same is no news the next day
-            state.limit = max(state.limit, _LIKE_BEFORE * state.history.ordered[-1])
+        if not own and state.history.values:  # what little is known of it: once told, the same is no news the next day
+            state.limit = max(state.limit, _LIKE_BEFORE * max(state.history.values))
         state.usual = numbers_text(low) if low == high else f"{numbers_text(low)} to {numbers_text(high)}"
         state.whose = f"{whose}, {len(history)} intervals"
 
@@ -152,4 +182,8 @@ class Volume(Observer[VolumeSettings, VolumeState]):
         return self._peers
 
     def take_shared(self, plain: Any) -> None:
-        self._peers = msgspec.convert(plain, Recent)
+        self._peers = msgspec.convert(plain, Latest)
+
+
+def _summary(ordered: Floats) -> list[float]:
+    return [quantile(ordered, 0.05), quantile(ordered, 0.95), *robust(ordered)]
