@@ -1,0 +1,83 @@
+"""The engine in a process of its own answers as the one in this process does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from caiso.connect.telemetry.matching import Apart, EngineLost, Here
+from caiso.connect.telemetry.table import EventBatch
+from caiso.engine.detect.loader import read_rules
+from caiso.engine.detect.ruleset import compile_ruleset
+
+RULES = b"""
+title: loud
+name: loud
+logsource: {product: ai}
+detection: {s: {user.id|startswith: mallory}, condition: s}
+---
+title: quiet
+name: quiet
+logsource: {product: ai}
+detection: {s: {event.kind: inference}, condition: s}
+---
+title: counted
+name: counted
+correlation: {type: event_count, rules: [quiet], group-by: [user.id], timespan: 1m, condition: {gte: 2000}}
+---
+title: measured
+name: measured
+statistic: {method: volume, rules: [quiet], client: [user.id], least: 2000}
+"""
+
+
+def batch(size: int, *, start: int = 0) -> EventBatch:
+    events = [
+        {
+            "event.id": f"e{number}", "time": 1_790_000_000_000_000 + number, "event.kind": "inference",
+            "user.id": "mallory" if number % 50 == 7 else "u", "source.id": "s",
+        }
+        for number in range(start, start + size)
+    ]  # fmt: skip
+    return EventBatch.of_events(events, {})
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Apart]:
+    rules, problems = read_rules(RULES, path=Path("made.yaml"))
+    assert problems == ()
+    engine = Apart(rules, None, cache=tmp_path)
+    yield engine
+    engine.close()
+
+
+def test_costs_come_from_the_child_and_begin_anew(apart: Apart) -> None:
+    assert apart.costs() == ({}, 0), "nothing was matched yet"
+    found = []
+    for start in (0, 200):
+        apart.begin(batch(200, start=start))
+        found += apart.finish()
+    assert [signal.rule_id for signal in found] == ["loud"] * 8
+    measured, events = apart.costs()
+    assert events == 400
+    assert set(measured) == {"loud", "quiet", "counted", "measured"}
+    assert all(microseconds >= 0 for microseconds in measured.values())
+    assert sum(measured.values()) > 0
+    assert apart.costs() == ({}, 0), "what was told once is not told again"
+
+
+def test_costs_and_memory_may_be_asked_for_in_turn(apart: Apart) -> None:
+    here = Here(compile_ruleset(read_rules(RULES, path=Path("made.yaml"))[0], isolate=False), None)
+    for engine in (apart, here):
+        engine.begin(batch(120))
+        engine.finish()
+        assert engine.costs()[1] == 120
+    assert apart.snapshot() == here.snapshot()
+
+
+def test_costs_of_a_child_that_is_gone_are_not_made_up(apart: Apart) -> None:
+    apart.close()
+    with pytest.raises(EngineLost):
+        apart.costs()
