@@ -145,3 +145,27 @@ def test_offsets_point_at_the_match_in_characters() -> None:
     ruleset = compile_ruleset(one_rule({"a": {"content.user|contains": "größe"}, "condition": "a"}), isolate=False)
     event = {"content.user": "日本 GRÖßE ok"}
     assert Matcher(ruleset).spans(0, event) == (("content.user", 3, 8),)
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "2001:db8::/32"])
+def test_an_address_is_in_a_network_however_it_is_written_and_however_often_it_comes(network: str) -> None:
+    document = {
+        "title": "inside", "name": "inside", "logsource": {"product": "ai"},
+        "detection": {"s": {"client.address|cidr": network}, "condition": "s"},
+    }  # fmt: skip
+    rules, problems = read_rules(json.dumps(document).encode(), path=HERE)
+    assert problems == ()
+    inside, outside = ("10.2.3.4", "192.0.2.1") if "." in network else ("2001:db8::9", "2001:db9::9")
+    written = [
+        inside,
+        outside,
+        f" {inside}\n",
+        inside + 80 * " ",
+        outside + 80 * " ",
+        inside + 80 * "1",
+        "no address",
+        "",
+    ]
+    events = [{"client.address": value} for value in written * 2]
+    found = [row % len(written) for row, _ in matches(Matcher(compile_ruleset(rules, isolate=False)), events)]
+    assert found == [0, 2, 3] * 2

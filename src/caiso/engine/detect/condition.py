@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from caiso.engine.detect.pattern import Pattern
@@ -17,6 +18,8 @@ Event = Mapping[str, object]
 Holds = Callable[[frozenset[int], Event], bool]
 
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
+_ADDRESS_CHARS: Final = 64
+_ADDRESSES: Final = 16_384  # remembered with the network that they were held against
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,7 @@ class InNetwork:
     network: str
 
     def holds(self, event: Event) -> bool:
-        network = ipaddress.ip_network(self.network)
-        return any(_address_in(text, network) for text in texts_of(value_of(event, self.field)))
+        return any(_address_in(text, self.network) for text in texts_of(value_of(event, self.field)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +179,20 @@ def _numbers(value: object) -> Iterable[float]:
             yield number
 
 
-def _address_in(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _address_in(text: str, network: str) -> bool:
+    # The same addresses come again and again; what is too long for one is not worth remembering.
+    return _known_address_in(text, network) if len(text) <= _ADDRESS_CHARS else _read_address_in(text, network)
+
+
+def _read_address_in(text: str, network: str) -> bool:
+    inside = ipaddress.ip_network(network)
     try:
-        return ipaddress.ip_address(text.strip()) in network
+        return ipaddress.ip_address(text.strip()) in inside
     except ValueError:
         return False
+
+
+_known_address_in = lru_cache(maxsize=_ADDRESSES)(_read_address_in)
 
 
 def leaves(condition: Condition) -> Iterable[Leaf]:

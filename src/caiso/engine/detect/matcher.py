@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from caiso.engine.detect.batch import Batch
+from caiso.engine.detect.batch import Batch, different
 from caiso.engine.detect.condition import value_of
 from caiso.engine.detect.dense import Confirm, View
 from caiso.engine.detect.ruleset import FieldIndex, Ruleset, Spread
@@ -72,7 +72,7 @@ class Matcher:
                 codes.append(_metadata_hits(batch.encoded(name), entry, total))
         if not codes:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        distinct = np.unique(np.concatenate(codes))
+        distinct = different(np.concatenate(codes))
         return np.divmod(distinct, total)
 
     def _candidates(self, rows: Ints, atoms: Ints, count: int) -> tuple[Ints, Ints]:
@@ -81,7 +81,7 @@ class Matcher:
         size = max(len(rules.base), 1)
         gate_total = max(rules.rule_of_gate.size, 1)
         gate_rows, gates = rules.gates_of_atom.expand(rows, atoms)
-        passed = np.unique(gate_rows * gate_total + gates)
+        passed = different(gate_rows * gate_total + gates)
         gate_rows, gates = np.divmod(passed, gate_total)
         pairs, hits = np.unique(gate_rows * size + rules.rule_of_gate[gates], return_counts=True)
         pairs = pairs[hits == rules.gates_needed[pairs % size]]

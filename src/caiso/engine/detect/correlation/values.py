@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from caiso.engine.detect.batch import different
 from caiso.engine.detect.condition import number_of, value_of
 from caiso.engine.detect.correlation.bounds import Limits
 from caiso.engine.detect.correlation.bulk import window_ends
@@ -101,7 +102,7 @@ class Distinct(_Values):
         edges = np.cumsum(counts)
         places = np.arange(total) + np.repeat(first - (edges - counts), counts)
         known = len(self.values.texts)
-        pairs = np.unique(np.repeat(np.arange(len(ends)) * known, counts) + rows.whats[places])
+        pairs = different(np.repeat(np.arange(len(ends)) * known, counts) + rows.whats[places])
         return ends[np.bincount(pairs // known, minlength=len(ends)) > more]
 
     def _advance(self, state: KeyState, time_us: int, what: What) -> bool:
