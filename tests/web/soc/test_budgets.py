@@ -98,7 +98,7 @@ def test_a_rule_that_costs_too_much_takes_a_step_back(root: Unit) -> None:
     assert dear.cost_us == pytest.approx(700.0), "with the quiet rule that runs only for it"
     assert [one.slug for one in judge_rules(now=NOW)] == ["counted"]
     dear.refresh_from_db()
-    assert "costs 700.0 µs an event over 20,009 events, budget 150 µs" in dear.demoted_for
+    assert "costs 700.0 µs an event over 20,009 events, budget 120 µs" in dear.demoted_for
 
 
 def test_costs_of_a_mended_rule_are_soon_forgotten(root: Unit) -> None:
