@@ -22,7 +22,7 @@ from tests.journeys.model_stub import HOSTILE, model_stub
 ROOT = Path(__file__).parents[2]
 CONTROL = "prompt-injection-triaged"
 CONVERSATION = "journey-1"
-RULES = {"lethal-trifecta", "injection-to-action", "injected-instructions"}
+RULES = {"injection-to-action", "injected-instructions", "entity-risk"}
 pytestmark = pytest.mark.browser
 
 
@@ -81,12 +81,14 @@ def test_the_attack_becomes_alerts_that_say_who_and_where(attacked: Platform) ->
     found = caiso(attacked.data, "alerts")
     assert sorted(alert["rule"] for alert in found) == sorted(RULES)
     for alert in found:
+        if alert["rule"] == "entity-risk":
+            continue  # it is about a user or an agent, in all of their conversations
         assert (alert["conversation_id"], alert["user_id"]) == (CONVERSATION, sample_app.USER)
         assert (alert["asset"], alert["technique"] in alert["techniques"]) == (sample_app.SERVICE, True)
         assert len(alert["trace_id"]) == 32
         sent = datetime.now(UTC) - datetime.fromisoformat(alert["first_event_at"])
         assert timedelta(0) < sent < timedelta(minutes=5)
-    assert alerts(attacked)["lethal-trifecta"]["severity"] == "critical"
+    assert alerts(attacked)["injection-to-action"]["severity"] == "critical"
 
 
 def test_app_model_agent_and_tools_become_unmanaged_assets(attacked: Platform) -> None:
@@ -120,12 +122,12 @@ def test_analyst_takes_the_alert_and_the_deadline_runs_and_the_control_follows(a
     home = attacked.ready["url"]
     wait_for(lambda: control_state(attacked) == "failing", seconds=40)
     show_control(page, home, "Failing")
-    read_hostile_text(page, home, alerts(attacked)["lethal-trifecta"]["title"])
+    read_hostile_text(page, home, alerts(attacked)["injection-to-action"]["title"])
     page.get_by_role("button", name="Take alert").click()
     expect(page.get_by_text("The alert is yours.")).to_be_visible()
     page.get_by_role("button", name="Escalate").click()
     expect(page.get_by_text(re.compile(r"Opened INC-\d+\."))).to_be_visible()
-    assert alerts(attacked)["lethal-trifecta"]["state"] == "escalated"
+    assert alerts(attacked)["injection-to-action"]["state"] == "escalated"
     page.get_by_role("link", name=re.compile(r"^INC-\d+")).first.click()
     aware = determine_facts(page)
     expect(page.locator("#clock-gdpr-33-authority")).to_contain_text("Running")

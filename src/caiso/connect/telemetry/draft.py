@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from caiso.connect.telemetry.bulk import normalise_spans
+from caiso.connect.telemetry.bulk.arrays import Ints
 from caiso.connect.telemetry.bulk.normalise import Bulk, Sent
 from caiso.connect.telemetry.decode.spans import read_spans
 from caiso.connect.telemetry.meaning.messages import Segment
@@ -40,6 +41,11 @@ log = logging.getLogger(__name__)
 
 Item = tuple[Frame, Envelope]
 _ARRIVES_US = 1_000_000  # after its own time, for a record that was not sent but lay in a file
+
+
+def _time_of(item: tuple[int, Normalised]) -> int:
+    time: object = item[1].event["time"]
+    return time if isinstance(time, int) else 0
 
 
 @dataclass(slots=True)
@@ -126,7 +132,7 @@ class Draft:
             return
         self._settle()
         slowly = self._leftovers(items, bulk, spans.requests.tolist()) if len(bulk.slow) else []
-        self._pieces.append(self._new_only(self._woven(bulk, slowly)))
+        self._pieces.append(self._new_only(self._woven(bulk, slowly, spans.requests)))
 
     def _leftovers(self, items: Sequence[Item], bulk: Bulk, requests: list[int]) -> list[tuple[int, Normalised]]:
         """The spans that the fast way left out, with their places; those that are refused are noted."""
@@ -145,7 +151,7 @@ class Draft:
 
     def _take_each(self, frame: Frame, envelope: Envelope) -> None:
         repeats: dict[str, int] = {}
-        for _, found in self._each(frame, envelope):
+        for _, found in sorted(self._each(frame, envelope), key=_time_of):
             event_id = str(found.event["event.id"])
             if envelope.signal is not Signal.TRACES:
                 count = repeats[event_id] = repeats.get(event_id, 0) + 1
@@ -239,18 +245,24 @@ class Draft:
         )
         self.rejects.append((reject, repr(event)[:2000]))
 
-    def _woven(self, bulk: Bulk, slowly: Sequence[tuple[int, Normalised]]) -> _Piece:
-        """The events of both ways, in the order of their spans."""
-        if not slowly:
-            return _Piece(bulk.table, bulk.segments)
-        own, segments, kept = self._storable(
-            [found.event for _, found in slowly], [found.segments for _, found in slowly]
-        )
-        table = pa.concat_tables([bulk.table, own])
-        places = np.concatenate([bulk.rows, np.array([slowly[index][0] for index in kept], dtype=np.int64)])
-        order = np.argsort(places, kind="stable")
-        everything = [*bulk.segments, *segments]
-        return _Piece(table.take(pa.array(order)), [everything[number] for number in order.tolist()])
+    def _woven(self, bulk: Bulk, slowly: Sequence[tuple[int, Normalised]], requests: Ints) -> _Piece:
+        """The events of both ways: request after request, and within one in order of time.
+
+        A request groups its spans by instrumentation: all that a model said would come before all that tools did in
+        between, and what is asked to have happened before would seem not to have.
+        """
+        table, segments, places = bulk.table, bulk.segments, bulk.rows
+        if slowly:
+            own, more, kept = self._storable(
+                [found.event for _, found in slowly], [found.segments for _, found in slowly]
+            )
+            table, segments = pa.concat_tables([table, own]), [*segments, *more]
+            places = np.concatenate([places, np.array([slowly[index][0] for index in kept], dtype=np.int64)])
+        times = table.column("time").to_numpy()
+        order = np.lexsort((places, times, requests[places]))
+        if (order[:-1] < order[1:]).all():
+            return _Piece(table, segments)
+        return _Piece(table.take(pa.array(order)), [segments[number] for number in order.tolist()])
 
     def _new_only(self, piece: _Piece) -> _Piece:
         """Leave out the events that were accepted before: a client that missed our answer sent them again."""
