@@ -24,7 +24,7 @@ from caiso.engine.detect.correlation.clocks import SourceClocks
 from caiso.engine.detect.costs import Costs
 from caiso.engine.detect.matcher import Ints, Matcher
 from caiso.engine.detect.rule import Correlation, Rule, Statistic
-from caiso.engine.detect.ruleset import Ruleset, parts_of
+from caiso.engine.detect.ruleset import Ruleset
 from caiso.engine.detect.schema import SESSION_ALIAS
 from caiso.engine.detect.signal import Signal, bounded_facts, entity_of, signal_id
 from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, write_snapshot
@@ -60,11 +60,6 @@ class Detector:
         self._occurrences = Occurrences()
         self._names = [rule.id for rule in ruleset.base]
         self._loud = np.array([rule.emits for rule in ruleset.base], dtype=np.bool_)
-        self._parts = parts_of(ruleset.rules)
-        self._wholes = {
-            name: tuple(whole for whole, parts in self._parts.items() if name in parts)
-            for name in dict.fromkeys(part for parts in self._parts.values() for part in parts)
-        }
         self._correlators: dict[str, Joining] = {}
         for rule in ruleset.correlations:
             correlator = self._correlators[rule.id] = _joining(rule, limits)
@@ -154,7 +149,6 @@ class Detector:
             entity=entity_of(event),
             matches=self._matcher.spans(number, event),
             group_key=group_key(rule, event),
-            wholes=self._wholes.get(rule.id, ()),
         )
 
     def _correlated(self, rule: Rule, firing: Firing, batch: Batch, numbers: Sequence[int]) -> Signal:
@@ -184,8 +178,6 @@ class Detector:
             matches=tuple(dict.fromkeys(spans)),
             group_key=key,
             facts=bounded_facts(firing.facts),
-            parts=self._parts.get(rule.id, ()),
-            wholes=self._wholes.get(rule.id, ()),
         )
 
     def counters(self) -> dict[str, Any]:

@@ -96,25 +96,6 @@ class Ruleset:
     place_of_atom: dict[int, tuple[str, int]]  # text atom -> field, number in the field's scanner
 
 
-def parts_of(rules: Iterable[Rule]) -> dict[str, tuple[str, ...]]:
-    """{correlation: the rules that raise signals among those it is made of, directly or through others}."""
-    known = {rule.id: rule for rule in rules}
-    parts: dict[str, tuple[str, ...]] = {}
-    for rule in known.values():
-        waiting, seen = list(_joined(rule)), set[str]()
-        while waiting:
-            name = waiting.pop()
-            if name not in seen and name in known:
-                seen.add(name)
-                waiting += _joined(known[name])
-        parts[rule.id] = tuple(sorted(name for name in seen if known[name].emits))
-    return {name: found for name, found in parts.items() if found}
-
-
-def _joined(rule: Rule) -> tuple[str, ...]:
-    return rule.logic.rules if isinstance(rule.logic, Correlation) else ()
-
-
 def compile_ruleset(
     rules: Iterable[Rule],
     cache: Path | None = None,

@@ -44,8 +44,6 @@ class Signal:
     matches: tuple[tuple[str, int, int], ...]
     group_key: str
     facts: Facts = field(default_factory=dict)
-    parts: tuple[str, ...] = ()  # rules whose signals this one is made of
-    wholes: tuple[str, ...] = ()  # rules that are made of signals of this one
 
 
 def bounded_facts(facts: Facts) -> dict[str, str | int | float]:
