@@ -105,7 +105,7 @@ def _alerts_were_really_raised() -> None:
     assert len(fired) >= 20
     assert {
         "prompt-override", "secret-in-output", "same-payload-many-users", "llmjacking", "runaway-loop", "phishing-link",
-        "covert-memory-order", "tool-rug-pull", "lethal-trifecta", "refusals-then-success", "content-missing",
+        "covert-memory-order", "tool-rug-pull", "injection-to-action", "refusals-then-success", "content-missing",
     } <= fired  # fmt: skip
     assert Alert.objects.count() >= 50
     assert set(Alert.objects.values_list("verdict", flat=True)) == {"", "true", "benign", "false"}
