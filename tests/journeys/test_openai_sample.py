@@ -139,7 +139,7 @@ def test_analyst_takes_the_alert_and_the_deadline_runs_and_the_control_follows(a
     assert timedelta(hours=72) <= deadline - aware <= timedelta(hours=73)
     expect(page.locator("#clock-gdpr-33-authority")).to_contain_text(deadline.strftime("%-d %b %Y %H:%M"))
     assert control_state(attacked) == "failing"  # the other alert is still nobody's
-    open_alert(page, home, alerts(attacked)["injected-instructions"]["title"])
+    open_alert(page, home, alerts(attacked)["entity-risk"]["title"])
     page.get_by_role("button", name="Take alert").click()
     wait_for(lambda: control_state(attacked) == "effective", seconds=40)
     show_control(page, home, "Effective")
