@@ -62,6 +62,7 @@ class Sender:
                 if not self._deliver(request):
                     self.unanswered = request
                     return
+                self.stop.wait(0.02)  # steady, not as fast as it goes: the calm run must take in the same again
             count += 1
 
     def _request(self, conversation: str, step: int, chance: random.Random, *, attack: bool) -> Request:
