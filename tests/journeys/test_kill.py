@@ -132,14 +132,9 @@ def survive(seed: Seed, folder: Path, *, kills: int) -> None:
     assert set(found["events"]) == set(expected["events"])
     assert Counter(uid for uid, _, _ in found["signals"]).most_common(1)[0][1] == 1
     assert sorted(found["signals"]) == sorted(expected["signals"]), "alerts differ from the calm run"
-    # How often an entity's alert was added to depends on which additions came in one batch; that it is there does not.
-    assert _told(found["alerts"]) == _told(expected["alerts"])
+    assert sorted(found["alerts"]) == sorted(expected["alerts"])
     assert sum(rule == "lethal-trifecta" for rule, _, _ in found["alerts"]) > 3, "too little was sent to prove anything"
     assert sum(sender.repeats for sender in senders) > 0, "no request ever failed: the kills did not hit"
-
-
-def _told(alerts: list[list[Any]]) -> list[list[Any]]:
-    return sorted([rule, talk, 0 if rule == "entity-risk" else count] for rule, talk, count in alerts)
 
 
 def report(senders: list[Sender], found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ from caiso.web.soc.services.scoring import score_alert
 
 RISK_RULE = "entity-risk"
 SHOWN_CONTRIBUTIONS = 30
-SAME_STORY = 0.6  # of an entity's signals stand in an open alert about another: that alert tells it
+SAME_STORY = 0.6  # of the signals of two entities, the fewer, are the same: one alert tells of both
 KEPT = timedelta(days=90)
 ORDER = ("informational", "low", "medium", "high", "critical")
 COLUMNS = {"user": "subject_user", "agent": "agent", "api_key": "api_key", "model": "model", "service": "service"}
@@ -79,7 +79,17 @@ class _Tally:
     kind: str
     value: str
     unit: Unit
-    signals: list[tuple[EngineSignal, Signal]] = field(default_factory=list)
+    signals: list[tuple[int, EngineSignal, Signal]] = field(default_factory=list)  # with their place in the batch
+
+
+@dataclass(frozen=True)
+class _Crossed:
+    """An entity that became an alert, by the signal at a place of the batch: ``upto`` is what that signal added."""
+
+    place: int
+    entity: RiskEntity
+    crossing: Crossing
+    upto: RiskAddition
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,11 @@ class RiskScene:
 
 
 def add_risk(signals: Sequence[tuple[EngineSignal, Signal]], *, scene: RiskScene) -> list[Alert]:
-    """Add what these signals weigh to the entities that they name; returns the alerts that are new."""
+    """Add what these signals weigh to the entities that they name; returns the alerts that are new.
+
+    Signals are taken in their order of arrival, and alerts are told in the order in which they came about, so that it
+    does not matter how the stream was cut into batches.
+    """
     tallies = _tallies(signals)
     if not tallies:
         return []
@@ -102,28 +116,27 @@ def add_risk(signals: Sequence[tuple[EngineSignal, Signal]], *, scene: RiskScene
     precisions = _precisions(signals)
     entities: list[RiskEntity] = []
     additions: list[RiskAddition] = []
-    crossed: list[tuple[RiskEntity, Crossing]] = []
+    crossed: list[_Crossed] = []
     for key, tally in tallies.items():
         entity = known.get(key) or _new(key, tally)
-        made, crossing = _take(entity, tally, past.get(key, []), scene=scene, precisions=precisions)
+        made, news = _take(entity, tally, past.get(key, []), scene=scene, precisions=precisions)
         entities.append(entity)
         additions += made
-        if crossing is not None:
-            crossed.append((entity, crossing))
+        crossed += news
     _write(entities, additions)
-    crossed.sort(key=lambda item: KINDS.index(item[0].kind))
-    told = [_alert(entity, crossing, scene=scene) for entity, crossing in crossed]
+    crossed.sort(key=lambda one: (one.place, KINDS.index(one.entity.kind)))
+    told = [_alert(one, scene=scene) for one in crossed]
     return [alert for alert in told if alert is not None]
 
 
 def _tallies(signals: Sequence[tuple[EngineSignal, Signal]]) -> dict[str, _Tally]:
     found: dict[str, _Tally] = {}
-    for signal, row in signals:
+    for place, (signal, row) in enumerate(signals):
         for kind in KINDS:
             value = signal.entity.get(kind, "")[:256]
             if value:
                 key = entity_key(row.unit, kind, value)
-                found.setdefault(key, _Tally(kind, value, row.unit)).signals.append((signal, row))
+                found.setdefault(key, _Tally(kind, value, row.unit)).signals.append((place, signal, row))
     return found
 
 
@@ -133,7 +146,7 @@ def entity_key(unit: Unit, kind: str, value: str) -> str:
 
 
 def _new(key: str, tally: _Tally) -> RiskEntity:
-    first = min(row.at for _, row in tally.signals)
+    first = min(row.at for _, _, row in tally.signals)
     return RiskEntity(
         key=key,
         kind=tally.kind,
@@ -176,8 +189,8 @@ def _precisions(signals: Sequence[tuple[EngineSignal, Signal]]) -> dict[str, flo
 
 def _take(
     entity: RiskEntity, tally: _Tally, past: list[Addition], *, scene: RiskScene, precisions: Mapping[str, float]
-) -> tuple[list[RiskAddition], Crossing | None]:
-    """Add a batch's signals to one entity, oldest first; the last crossing says what an alert must tell."""
+) -> tuple[list[RiskAddition], list[_Crossed]]:
+    """Add a batch's signals to one entity, in order of arrival; each crossing says what an alert must tell."""
     standing = Standing(
         entity.risk,
         _micros(entity.at),
@@ -187,8 +200,8 @@ def _take(
     )
     settings = scene.settings
     made: list[RiskAddition] = []
-    last: Crossing | None = None
-    for signal, row in sorted(tally.signals, key=lambda item: (item[0].time_us, item[0].id)):
+    crossed: list[_Crossed] = []
+    for place, signal, row in tally.signals:
         entity.signals += 1
         entity.first_at, entity.last_at = min(entity.first_at, row.at), max(entity.last_at, row.at)
         within = [one for one in past if signal.time_us - DAY_US <= one.at_us <= signal.time_us]
@@ -201,18 +214,20 @@ def _take(
         points = points_of(signal.severity, confidence=confidence, precision=precision, repeats=repeats)
         addition = Addition(signal.time_us, signal.rule_id, points, tactics_of(signal.techniques))
         past.append(addition)
-        last = standing.add(addition, [*within, addition], entity.kind, settings) or last
+        crossing = standing.add(addition, [*within, addition], entity.kind, settings)
         why = f"{signal.severity} severity, confidence {confidence:.0%}, precision {precision:.0%}"
         if repeats:
             why += f", fired {counted(repeats, 'time', 'times')} within a day before"
         made.append(RiskAddition(entity=entity, signal=row, rule=rule, at=row.at, points=points, why=why))
+        if crossing is not None:
+            crossed.append(_Crossed(place, entity, crossing, made[-1]))
         if standing.risk > entity.peak:
             entity.peak, entity.peak_at = standing.risk, _moment(standing.at_us)
     entity.risk, entity.at = standing.risk, _moment(standing.at_us)
     entity.told, entity.tactics_met = standing.told, standing.met
     entity.told_at = _moment(standing.told_at_us) if standing.told_at_us else None
     entity.rank = rank_of(entity.risk, standing.at_us, settings)
-    return made, last
+    return made, crossed
 
 
 def _write(entities: Sequence[RiskEntity], additions: Sequence[RiskAddition]) -> None:
@@ -227,10 +242,10 @@ def _write(entities: Sequence[RiskEntity], additions: Sequence[RiskAddition]) ->
 # Alerts about entities
 
 
-def _alert(entity: RiskEntity, crossing: Crossing, *, scene: RiskScene) -> Alert | None:
+def _alert(crossed: _Crossed, *, scene: RiskScene) -> Alert | None:
     """A new alert, or None where an open one already tells of this entity and was brought up to date."""
-    settings = scene.settings
-    contributions = contributions_of(entity, settings=settings)
+    settings, entity, crossing = scene.settings, crossed.entity, crossed.crossing
+    contributions = contributions_of(entity, upto=crossed.upto, at=_moment(crossing.at_us), settings=settings)
     facts = _facts(entity, crossing, contributions, settings)
     severity = _severity(contributions, entity, crossing, settings)
     open_ = _open_alert(entity, contributions, now=scene.now)
@@ -243,18 +258,19 @@ def _alert(entity: RiskEntity, crossing: Crossing, *, scene: RiskScene) -> Alert
         open_.entity = {entity.kind: entity.value, **open_.entity}
         column = COLUMNS[entity.kind]
         setattr(open_, column, getattr(open_, column) or entity.value[:200])
-        open_.last_event_at = max(open_.last_event_at, entity.at)
+        open_.last_event_at = max(open_.last_event_at, _moment(crossing.at_us))
         open_.save(
             update_fields=["severity", "facts", "contributions", "signal_count", "entity", "last_event_at", column]
         )
         return None
-    return _create(entity, crossing, facts, contributions, severity=severity, scene=scene)
+    return _create(crossed, facts, contributions, severity=severity, scene=scene)
 
 
 def _open_alert(entity: RiskEntity, contributions: list[dict[str, Any]], *, now: datetime) -> Alert | None:
     """The open alert that tells of this already: the entity's own, else one made of nearly the same signals.
 
-    One attack names a user, an agent, a key, a service and a model; it is one alert, not five.
+    One attack names a user, an agent, a key, a service and a model; it is one alert, not five. What all users share, as
+    a service and its model, carries the signals of others besides; so the fewer signals of the two are compared.
     """
     rows = Alert.objects.filter(rule__kind="risk", unit=entity.unit_id).exclude(state=Alert.State.CLOSED)
     own = rows.filter(group_key=_group_key(entity)).order_by("-id").first()
@@ -263,23 +279,27 @@ def _open_alert(entity: RiskEntity, contributions: list[dict[str, Any]], *, now:
     signals = {one["signal"] for one in contributions}
     for alert in rows.filter(created_at__gte=now - timedelta(days=1)).order_by("-id")[:50]:
         told = {one["signal"] for one in alert.contributions}
-        if len(signals & told) >= SAME_STORY * len(signals):
+        if len(signals & told) >= max(1.0, SAME_STORY * min(len(signals), len(told))):
             return alert
     return None
 
 
 def _create(
-    entity: RiskEntity,
-    crossing: Crossing,
+    crossed: _Crossed,
     facts: Mapping[str, Any],
     contributions: list[dict[str, Any]],
     *,
     severity: str,
     scene: RiskScene,
 ) -> Alert:
-    rule = _risk_rule()
+    rule, entity, crossing = _risk_rule(), crossed.entity, crossed.crossing
     techniques = list(dict.fromkeys(name for one in contributions for name in one["techniques"]))[:20]
-    latest = entity.additions.select_related("signal__alert__asset").order_by("-at", "-id").first()
+    latest = (
+        entity.additions.filter(pk__lte=crossed.upto.pk)
+        .select_related("signal__alert__asset")
+        .order_by("-at", "-id")
+        .first()
+    )
     asset = scene.systems.get(entity.value.lower()) if entity.kind == RiskEntity.Kind.SERVICE else None
     if asset is None and latest is not None and latest.signal.alert is not None:
         asset = latest.signal.alert.asset
@@ -311,16 +331,19 @@ def _create(
         contributions=contributions[:SHOWN_CONTRIBUTIONS],
         signal_count=len(contributions),
         first_event_at=min((datetime.fromisoformat(one["at"]) for one in contributions), default=entity.first_at),
-        last_event_at=entity.at,
+        last_event_at=_moment(crossing.at_us),
         created_at=scene.now,
         **{COLUMNS[entity.kind]: entity.value[:200]},
     )
 
 
-def contributions_of(entity: RiskEntity, *, settings: RiskSettings) -> list[dict[str, Any]]:
-    """What each signal of the last half-lives added and what is left of it, the largest first."""
-    since = entity.at - timedelta(hours=5 * settings.half_life_hours)
-    rows = entity.additions.filter(at__gte=since).select_related("rule", "signal").order_by("-at", "-id")[:200]
+def contributions_of(
+    entity: RiskEntity, *, upto: RiskAddition, at: datetime, settings: RiskSettings
+) -> list[dict[str, Any]]:
+    """What each signal of the last half-lives, up to one, had added and what was left of it, the largest first."""
+    since = at - timedelta(hours=5 * settings.half_life_hours)
+    kept = entity.additions.filter(at__gte=since, pk__lte=upto.pk)
+    rows = kept.select_related("rule", "signal").order_by("-at", "-id")[:200]
     found = [
         {
             "rule": row.rule.slug,
@@ -329,7 +352,7 @@ def contributions_of(entity: RiskEntity, *, settings: RiskSettings) -> list[dict
             "techniques": row.rule.techniques,
             "at": row.at.isoformat(),
             "points": round(row.points, 1),
-            "left": round(faded(row.points, _micros(entity.at) - _micros(row.at), settings), 1),
+            "left": round(faded(row.points, _micros(at) - _micros(row.at), settings), 1),
             "why": row.why,
             "signal": row.signal.uid,
             "alert": row.signal.alert_id,
@@ -343,7 +366,7 @@ def _facts(
     entity: RiskEntity, crossing: Crossing, contributions: list[dict[str, Any]], settings: RiskSettings
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        "risk": round(entity.risk),
+        "risk": round(crossing.risk),
         "threshold": round(settings.thresholds.get(entity.kind, 100.0)),
         "half-life": f"{settings.half_life_hours:g} h",
         "signals": len(contributions),
@@ -359,7 +382,7 @@ def _severity(
 ) -> str:
     """The worst of what added to it, never below medium; several tactics, or twice the threshold, are high."""
     worst = max((ORDER.index(one["severity"]) for one in contributions), default=2)
-    least = 3 if crossing.tactics or entity.risk >= 2 * settings.thresholds.get(entity.kind, 100.0) else 2
+    least = 3 if crossing.tactics or crossing.risk >= 2 * settings.thresholds.get(entity.kind, 100.0) else 2
     return ORDER[max(worst, least)]
 
 
