@@ -10,22 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from caiso.engine.detect.signal import Facts
-from caiso.engine.detect.statistics.closeness import Past, Query, query_of
-from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
-from caiso.engine.detect.statistics.settings import Fields, Settings
-from caiso.engine.detect.statistics.sheet import Sheet
-from caiso.engine.detect.statistics.similarity import Population, Sample, population_of
+from caiso.engine.detect.statistics.closeness import Past, Query
+from caiso.engine.detect.statistics.observer import Seen, State, note
+from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, Population
+from caiso.engine.detect.statistics.settings import Fields
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between
 
 
 @dataclass(frozen=True, kw_only=True)
-class MembershipSettings(Settings):
+class MembershipSettings(AmongPeersSettings):
     """``records`` with ``repeats`` queries each, or one record with ``burst`` queries."""
 
     value: Fields = ("input.features", "input.fingerprint")
@@ -62,33 +61,18 @@ class MembershipState(State):
     serial: int = 0
 
 
-class Membership(Observer[MembershipSettings, MembershipState]):
+class Membership(AmongPeers[MembershipSettings, MembershipState]):
     """How many queries a client asks about single records."""
 
     settings_type = MembershipSettings
     state_type = MembershipState
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self._populations: dict[str, Population] = {}
-
-    def columns(self, stream: Sheet) -> Columns:
-        read = {name: stream.parsed(name, query_of) for name in self.settings.value}
-        return {**read, "": stream.keys.of(self.settings.peers)}
-
-    def sample(self, columns: Columns, row: int) -> Sample | None:
-        for name in self.settings.value:
-            query = columns[name][row]
-            if isinstance(query, Query):
-                return Sample(query, str(columns[""][row] or ""))
-        return None
 
     def begin(self, seen: Seen) -> MembershipState:
         return MembershipState(newest=seen.time_us, past=Past(self.settings.remembered))
 
     def observe(self, state: MembershipState, seen: Seen) -> Facts | None:
         settings, query = self.settings, seen.sample.query
-        population = population_of(self._populations, seen.sample.peers)
+        population = self.population(seen.sample.peers)
         serial, exact = self._record(state, query, population)
         if exact and not settings.exact:
             return None
@@ -145,9 +129,3 @@ class Membership(Observer[MembershipSettings, MembershipState]):
         state.of_exact[query.exact] = serial
         if len(state.of_exact) > 4 * self.settings.remembered:
             del state.of_exact[next(iter(state.of_exact))]
-
-    def shared(self) -> Any:
-        return self._populations
-
-    def take_shared(self, plain: Any) -> None:
-        self._populations = msgspec.convert(plain, dict[str, Population])

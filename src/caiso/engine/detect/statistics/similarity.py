@@ -7,27 +7,22 @@ inputs change slowly does not look like an attack once it is known. Noise inputs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
-
-import msgspec
+from typing import Annotated, ClassVar
 
 from caiso.engine.detect.signal import Facts
-from caiso.engine.detect.statistics.closeness import Past, Query, query_of
-from caiso.engine.detect.statistics.memory import Shares, Spread, Usual
-from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
-from caiso.engine.detect.statistics.settings import Chance, Fields, Settings, Share
-from caiso.engine.detect.statistics.sheet import Sheet
+from caiso.engine.detect.statistics.closeness import Past
+from caiso.engine.detect.statistics.memory import Shares, Usual
+from caiso.engine.detect.statistics.observer import Seen, State, note
+from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings
+from caiso.engine.detect.statistics.settings import Chance, Fields, Share
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between
 
-_MOST_PEERS = 500
-
 
 @dataclass(frozen=True, kw_only=True)
-class SimilaritySettings(Settings):
+class SimilaritySettings(AmongPeersSettings):
     """The first of the ``value`` fields that an event has is compared."""
 
     value: Fields = ("input.features", "input.fingerprint")
@@ -54,48 +49,11 @@ class SimilarityState(State):
     repeated: int = 0
 
 
-class Sample(msgspec.Struct):
-    """The query and whose peer the client is."""
-
-    query: Query
-    peers: str
-
-
-class Population(msgspec.Struct):
-    """What is usual for a model: how its inputs vary, and how often one is near another."""
-
-    usual: Usual
-    spread: Spread | None = None
-
-    def vary(self, query: Query) -> None:
-        """Take in a query that was near no other."""
-        if query.vector is None:
-            return
-        if self.spread is None or self.spread.size != query.vector.size:
-            self.spread = Spread(query.vector.size)
-        self.spread.add(query.vector)
-
-
-class Similarity(Observer[SimilaritySettings, SimilarityState]):
+class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
     """The share of a client's queries that are near an earlier one."""
 
     settings_type = SimilaritySettings
     state_type = SimilarityState
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self._populations: dict[str, Population] = {}
-
-    def columns(self, stream: Sheet) -> Columns:
-        read = {name: stream.parsed(name, query_of) for name in self.settings.value}
-        return {**read, "": stream.keys.of(self.settings.peers)}
-
-    def sample(self, columns: Columns, row: int) -> Sample | None:
-        for name in self.settings.value:
-            query = columns[name][row]
-            if isinstance(query, Query):
-                return Sample(query, str(columns[""][row] or ""))
-        return None
 
     def begin(self, seen: Seen) -> SimilarityState:
         return SimilarityState(newest=seen.time_us, past=Past(self.settings.remembered), window=Shares(), own=Usual())
@@ -109,7 +67,7 @@ class Similarity(Observer[SimilaritySettings, SimilarityState]):
         if past.repeats(query):
             state.repeated += 1
             return None
-        population = population_of(self._populations, seen.sample.peers)
+        population = self.population(seen.sample.peers)
         nearness, _ = past.nearest(query, population.spread)
         past.keep(query)
         near = nearness >= 1
@@ -134,19 +92,3 @@ class Similarity(Observer[SimilaritySettings, SimilarityState]):
             "within": span_text(max(window.times) - min(window.times)),
             "exact repetitions": state.repeated,
         }
-
-    def shared(self) -> Mapping[str, Population]:
-        return self._populations
-
-    def take_shared(self, plain: Any) -> None:
-        self._populations = msgspec.convert(plain, dict[str, Population])
-
-
-def population_of(populations: dict[str, Population], peers: str) -> Population:
-    """What is known of the peers; the one that was met first goes when there are too many."""
-    found = populations.get(peers)
-    if found is None:
-        if len(populations) >= _MOST_PEERS:
-            del populations[next(iter(populations))]
-        found = populations[peers] = Population(Usual())
-    return found
