@@ -15,7 +15,7 @@ from caiso.connect.telemetry.records import Encoding, Envelope, RawRecord, Signa
 from caiso.connect.telemetry.table import to_events, to_table
 from caiso.connect.telemetry.wal import Position, WalReader, WalWriter, segment_numbers
 from tests.connect.telemetry.killable import Database, ThirdAttack, drain, restart
-from tests.connect.telemetry.samples import NOW_US, logs, otel_messages, span, traces
+from tests.connect.telemetry.samples import NOW_US, json_traces, logs, otel_messages, span, traces
 
 HOUR_US = 3_600_000_000
 
@@ -418,6 +418,22 @@ def test_damage_inside_the_log_is_reported_and_the_rest_goes_on(bench: Bench) ->
     batch = bench.batch()
     assert [event["span_id"][-1] for event in batch.events] == ["1", "3"]  # type: ignore[index]
     assert ["write-ahead log" in reject.reason for reject in batch.rejects] == [True]
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PROTOBUF, Encoding.JSON])
+def test_the_events_of_a_request_come_in_order_of_time(bench: Bench, encoding: Encoding) -> None:
+    """A request groups its spans by scope: first all of the model's, then all of the tools'."""
+    spans = [
+        span(
+            {"gen_ai.operation.name": name},
+            start_ns=(NOW_US + second * 1_000_000) * 1000,
+            span_id=second.to_bytes(8, "big"),
+        )
+        for name, second in (("chat", 10), ("chat", 30), ("execute_tool", 20), ("execute_tool", 40))
+    ]
+    body = traces(spans).SerializeToString() if encoding is Encoding.PROTOBUF else json_traces(spans)
+    bench.send(body, encoding=encoding)
+    assert [event["event.kind"] for event in bench.batch().events] == ["inference", "tool", "inference", "tool"]
 
 
 def test_order_of_calls_is_held(tmp_path: Path) -> None:
