@@ -67,8 +67,9 @@ def again(product: Platform) -> Platform:
     return start(product.data, "--no-demo", "--port", port)
 
 
-def disturbed(data: Path, token: str, *, kills: int, chance: random.Random) -> list[Sender]:
-    """Send under load while processes are killed; returns the senders with what was acknowledged."""
+def disturbed(data: Path, token: str, *, kills: int, chance: random.Random) -> tuple[list[Sender], list[str]]:
+    """Send under load while processes are killed; returns the senders with what was acknowledged, and the victims."""
+    killed = []
     product = start(data, "--no-demo")
     try:
         senders = [Sender(number, token, product.ready["url"]) for number in range(1, SENDERS + 1)]
@@ -82,6 +83,7 @@ def disturbed(data: Path, token: str, *, kills: int, chance: random.Random) -> l
                 wait_for(lambda before=before: parts(data) - before, seconds=120)
             time.sleep(chance.uniform(0.0, 2.0))
             kill(product, victim)
+            killed.append(victim)
             sys.stderr.write(f"kill {number + 1}: {victim}\n")
             if victim == "all":
                 product = again(product)
@@ -96,7 +98,7 @@ def disturbed(data: Path, token: str, *, kills: int, chance: random.Random) -> l
         if product.process.poll() is None:
             product.process.terminate()
             product.process.wait(timeout=20)
-    return senders
+    return senders, killed
 
 
 def undisturbed(data: Path, token: str, senders: list[Sender], *, also: set[str]) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def survive(seed: Seed, folder: Path, *, kills: int) -> None:
     sys.stderr.write(f"seed {number}\n")
     token = seed.token
     data, calm = seed.copy(folder / "killed"), seed.copy(folder / "calm")
-    senders = disturbed(data, token, kills=kills, chance=random.Random(number))  # noqa: S311 - moments of death
+    senders, killed = disturbed(data, token, kills=kills, chance=random.Random(number))  # noqa: S311 - moments of death
     found = stored(data)
     sent = Counter(span for sender in senders for request in sender.acknowledged for span in request.spans)
     extra = set(found["spans"]) - set(sent)
@@ -134,7 +136,8 @@ def survive(seed: Seed, folder: Path, *, kills: int) -> None:
     assert sorted(found["signals"]) == sorted(expected["signals"]), "alerts differ from the calm run"
     assert sorted(found["alerts"]) == sorted(expected["alerts"])
     assert sum(rule == "lethal-trifecta" for rule, _, _ in found["alerts"]) > 3, "too little was sent to prove anything"
-    assert sum(sender.repeats for sender in senders) > 0, "no request ever failed: the kills did not hit"
+    if "all" in killed:  # else the supervisor keeps the socket open, and a request may wait for the next web process
+        assert sum(sender.repeats for sender in senders) > 0, "no request ever failed: the kills did not hit"
 
 
 def report(senders: list[Sender], found: dict[str, Any], expected: dict[str, Any]) -> None:
