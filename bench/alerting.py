@@ -21,7 +21,8 @@ import sys
 import tempfile
 import time
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,9 @@ def burst(sender: Sender, data: Path, *, requests: int) -> dict[str, Any]:
     }
 
 
-def measure(*, quick: bool) -> dict[str, Any]:
+@contextmanager
+def running() -> Iterator[tuple[Path, Sender, int]]:
+    """An installation of its own that has compiled its rules: its data, a sender to it, and the supervisor's pid."""
     with tempfile.TemporaryDirectory(prefix="caiso-bench-") as folder:
         data, port = Path(folder) / "data", free_port()
         command = [sys.executable, "-m", "caiso.cli.main", "up", "--no-demo", "--data", str(data), "--port", str(port)]
@@ -163,13 +166,18 @@ def measure(*, quick: bool) -> dict[str, Any]:
                 token = json.loads(caiso("token", "create", "bench", "--scope", "ingest", "--json", data=data))["token"]
                 sender = Sender(port, token)
                 sender.send(attack(0, "first"), "application/json")
-                _until(lambda: bool(latencies(data, "first")))  # the detector has compiled its rules
-                seconds = 10 if quick else 60
-                steady_figures = [steady(sender, data, rate=rate, seconds=seconds) for rate in RATES]
-                burst_figures = burst(sender, data, requests=120 if quick else 1200)
+                _until(lambda: bool(latencies(data, "first")))
+                yield data, sender, product.pid
             finally:
                 product.terminate()
                 product.wait(30)
+
+
+def measure(*, quick: bool) -> dict[str, Any]:
+    with running() as (data, sender, _):
+        seconds = 10 if quick else 60
+        steady_figures = [steady(sender, data, rate=rate, seconds=seconds) for rate in RATES]
+        burst_figures = burst(sender, data, requests=120 if quick else 1200)
     return {"steady": steady_figures, "burst": burst_figures, "load_1m": os.getloadavg()[0]}
 
 

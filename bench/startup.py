@@ -24,7 +24,8 @@ from typing import Any
 
 SETTLE_S = 20.0
 GOAL_S, GOAL_MB = 3.0, 400
-NAMES = ("web", "worker", "detector")
+# The word of a command line that tells a process, and what it is called here.
+NAMES = {"web": "web", "worker": "worker", "detector": "detector", "caiso.connect.telemetry.matching": "matcher"}
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ def up(data: Path) -> Start:
     try:
         _wait_until_told(process)
         seconds = time.perf_counter() - begun
-        family = _family(process.pid)
+        found = family(process.pid)
         # The worker and the detector start later, beside the pages; nobody waits for them.
-        processor = sum(_processor_s(pid) for name, pid in family if name in ("supervisor", "web"))
+        processor = sum(_processor_s(pid) for name, pid in found if name in ("supervisor", "web"))
         time.sleep(SETTLE_S)
-        megabytes = {name: _proportional_mb(pid) for name, pid in _family(process.pid)}
+        megabytes = {name: proportional_mb(pid) for name, pid in family(process.pid)}
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
@@ -72,8 +73,8 @@ def _wait_until_told(process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("caiso up ended before it was ready; see its log")
 
 
-def _family(pid: int) -> list[tuple[str, int]]:
-    """The supervisor and everything below it, by name."""
+def family(pid: int) -> list[tuple[str, int]]:
+    """The supervisor and everything below it: name and pid."""
     below: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _read(entry / "stat")):
@@ -82,12 +83,13 @@ def _family(pid: int) -> list[tuple[str, int]]:
     while waiting:
         child = waiting.pop()
         words = _read(Path(f"/proc/{child}/cmdline")).split("\0")
-        found.append((next((word for word in words if word in NAMES), "other"), child))
+        found.append((next((NAMES[word] for word in words if word in NAMES), "other"), child))
         waiting += below.get(child, ())
     return found
 
 
-def _proportional_mb(pid: int) -> float:
+def proportional_mb(pid: int) -> float:
+    """Memory of a process in MB, what it shares divided among those that share it."""
     lines = _read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 

@@ -32,6 +32,7 @@ detection:
         (b"content.user|contains", b"content.user|contians", 6, "Unknown modifier 'contians'"),
         (b"content.user|contains", b"content.usr|contains", 6, 'field "content.usr" is not in the event schema'),
         (b"condition: s", b"condition: s and t", 1, "'t' not defined"),
+        (b"contains: foo", b"contains: fo\x00o", 6, "unacceptable character #x0000"),
         (b"contains: foo", b"re: 'a(b'", 6, "missing )"),
         (b"contains: foo", b"re: '(a)\\1'", 6, "groupref is not supported"),
         (b"contains: foo", b"re: '(?=a)'", 6, "look-around around nothing"),

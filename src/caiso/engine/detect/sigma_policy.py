@@ -6,11 +6,14 @@ import re
 from typing import Any
 
 try:
+    import re2
     from sigma.policy import SigmaPolicy
-    from sigma.policy.regex_engine import PythonRegexEngine, RE2RegexEngine
+    from sigma.policy.regex_engine import PythonRegexEngine
 except ImportError:  # pySigma before 2.0
     POLICY: dict[str, Any] = {}
 else:
+    # RE2 takes no flags beside the pattern.
+    _INLINE = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 
     class _CheckedLater(PythonRegexEngine):
         """RE2 for what pySigma runs itself; Python's re for what it only parses: look-around in a rule's values."""
@@ -18,10 +21,12 @@ else:
         def compile(self, pattern: str, flags: int = 0) -> Any:
             if any(mark in pattern for mark in ("(?<", "(?=", "(?!", "\\")):
                 return re.compile(pattern, flags)
-            safe = RE2RegexEngine()
+            options = re2.Options()
+            options.log_errors = False  # whoever wrote the pattern is told; the server's log need not be
+            inline = "".join(letter for flag, letter in _INLINE if flags & flag)
             try:
-                return safe.compile(pattern, flags)
-            except safe.error:
+                return re2.compile(f"(?{inline}){pattern}" if inline else pattern, options)
+            except re2.error:
                 return re.compile(pattern, flags)  # whose error pySigma expects from this engine
 
     POLICY = {"policy": SigmaPolicy(regex_engine=_CheckedLater())}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import yaml
 from yaml import events
+from yaml.reader import Reader
 
 from caiso.engine.packs.problems import quoted
 
@@ -76,8 +77,10 @@ def compose(source: bytes, limits: Limits = Limits()) -> Node:
         mark = error.problem_mark or error.context_mark
         message = f"not valid YAML: {error.problem or error.context}"
         raise UnableToCompose([*composer.faults, (mark.line + 1 if mark else 0, message)]) from error
-    except yaml.YAMLError as error:
-        raise UnableToCompose([*composer.faults, (0, f"not valid YAML: {str(error).splitlines()[0]}")]) from error
+    except yaml.YAMLError as error:  # a character that YAML does not allow; the parser says which and not where
+        strange = Reader.NON_PRINTABLE.search(text)
+        line = text.count("\n", 0, strange.start()) + 1 if strange else 0
+        raise UnableToCompose([*composer.faults, (line, f"not valid YAML: {str(error).splitlines()[0]}")]) from error
     if composer.faults:
         raise UnableToCompose(composer.faults)
     return root
