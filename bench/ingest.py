@@ -19,6 +19,7 @@ import random
 import resource
 import socket
 import statistics
+import struct
 import sys
 import tempfile
 import threading
@@ -55,6 +56,32 @@ def request_body(number: int, spans: int, chance: random.Random) -> bytes:
         span.name = "execute_tool search" if tool else "chat model"
         _put(span.attributes, _tool(chance) if tool else _chat(chance))
     return request.SerializeToString()
+
+
+class Template:
+    """A request that can be sent again and again as if it were new: other ids, the time of now, the same texts."""
+
+    def __init__(self, body: bytes) -> None:
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        self._body = bytearray(body)
+        self._places: list[tuple[int, int, int, int]] = []
+        for span in ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans:
+            trace = body.index(span.trace_id)
+            start = body.index(b"\x39" + struct.pack("<Q", span.start_time_unix_nano), trace) + 1
+            end = body.index(b"\x41" + struct.pack("<Q", span.end_time_unix_nano), start) + 1
+            self._places.append((trace, body.index(span.span_id, trace), start, end))
+
+    def fresh(self, chance: random.Random) -> bytes:
+        """The body for one request."""
+        body, now = self._body, time.time_ns()
+        ids = chance.randbytes(24 * len(self._places))
+        begun, done = struct.pack("<Q", now), struct.pack("<Q", now + 900_000_000)
+        for number, (trace, span, start, end) in enumerate(self._places):
+            body[trace : trace + 16] = ids[24 * number : 24 * number + 16]
+            body[span : span + 8] = ids[24 * number + 16 : 24 * number + 24]
+            body[start : start + 8], body[end : end + 8] = begun, done
+        return bytes(body)
 
 
 def _text(chance: random.Random, size: int) -> str:

@@ -1,4 +1,4 @@
-"""Matching at 50, 200 and 1000 rules: our matcher beside one Python function per rule and one SQL query per rule.
+"""Matching at 50, 200 and 1000 rules: our matcher beside one Python function per rule, one SQL query per rule and agent-firedrill.
 
 Rules and texts are generated from a seed; CPU time of one thread; medians. All engines must find the same pairs.
 """
@@ -204,6 +204,21 @@ def sql(workload: Workload) -> Run:
     return run
 
 
+def firedrill(workload: Workload) -> Run:
+    """The evaluator of agent-firedrill on the same documents."""
+    from firedrill.events import Event as Flat
+    from firedrill.sigma import RuleSet, parse_documents
+
+    rules, _ = parse_documents(workload.documents, "made")
+    ruleset = RuleSet(rules, [])
+
+    def run(events: Sequence[Event]) -> Pairs:
+        flat = [Flat(time=event["time"], fields={**event, "span_id": event["event.id"]}) for event in events]
+        return {(alert.span_ids[0], alert.rule_id) for alert in ruleset.evaluate(flat)}
+
+    return run
+
+
 def measured(run: Run, events: Sequence[Event], repeats: int) -> tuple[float, float, float]:
     """Events per CPU second: median, least, most."""
     rates = []
@@ -245,6 +260,7 @@ def bench(*, quick: bool) -> dict[str, Any]:
             ("caiso, RE2", ours(loaded, "re2"), min(count, 4000)),
             ("one Python function per rule", functions(workload), slow_count),
             ("pySigma, SQLite", sql(workload), slow_count),
+            ("agent-firedrill", firedrill(workload), slow_count),
         ]
         expected = engines[0][1](events)
         for name, run, used in engines:

@@ -192,10 +192,18 @@ class Correlator:
         before = len(state.times)
         state.cut(newest - self.keep_us)
         if len(state.times) > self.limits.max_entries:
+            if state.start >= 0:
+                self._leave(state)
             del state.times[:1], state.whats[:1], state.held[:1]
-            state.start = -1
             self.counters.evicted_entries += 1
         return before - len(state.times)
+
+    def _leave(self, state: KeyState) -> None:
+        """The oldest entry is about to go: correct ``start`` and ``tally``, or have them made anew.
+
+        Where a key's window is full this happens with each event, so what depends on the window's size is too slow here.
+        """
+        state.start = -1
 
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         """The places of the entries that make the correlation true, now that one stands at ``position``."""

@@ -47,6 +47,9 @@ class _Stages(Correlator):
             bits |= self._stage.get(name, 0)
         return bits
 
+    def _leave(self, state: KeyState) -> None:
+        """What a stage's latest entry was is kept though it goes: the check that follows looks at what is there."""
+
 
 class Together(_Stages):
     """``temporal``: every rule (or as many as the condition asks, or one of several sets), in any order."""

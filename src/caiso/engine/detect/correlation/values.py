@@ -127,6 +127,15 @@ class Distinct(_Values):
         state.start = start
         return len(counts) >= self._threshold
 
+    def _leave(self, state: KeyState) -> None:
+        if state.start == 0:
+            counts, gone = state.tally, state.whats[0]
+            counts[gone] -= 1
+            if not counts[gone]:
+                del counts[gone]
+        else:
+            state.start -= 1
+
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         if len(state.times) < self._threshold:
             return None
@@ -181,6 +190,12 @@ class Total(_Values):
                 start += 1
         state.start, state.tally = (-1 if large else start), total
         return bool(total >= self._nearly)
+
+    def _leave(self, state: KeyState) -> None:
+        if state.start == 0:
+            state.tally -= state.whats[0]
+        else:
+            state.start -= 1
 
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         near = around(state.times, position, self.span_us)
