@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from base64 import b64encode
 from datetime import date
 from pathlib import Path
@@ -14,6 +16,9 @@ from caiso.connect.telemetry.pump import Batch, Pump, PumpSettings, UnableToCont
 from caiso.connect.telemetry.records import Encoding, Envelope, RawRecord, Signal, pack_envelope
 from caiso.connect.telemetry.table import to_events, to_table
 from caiso.connect.telemetry.wal import Position, WalReader, WalWriter, segment_numbers
+from caiso.engine.detect.detector import Detector
+from caiso.engine.detect.loader import load_rules, shipped_rules
+from caiso.engine.detect.ruleset import compile_ruleset
 from tests.connect.telemetry.killable import Database, ThirdAttack, drain, restart
 from tests.connect.telemetry.samples import NOW_US, json_traces, logs, otel_messages, span, traces
 
@@ -512,3 +517,22 @@ def test_numbers_go_on_when_retention_has_emptied_the_list(bench: Bench) -> None
     assert batch is not None
     assert batch.part is not None
     assert batch.part.number == 4
+
+
+def test_a_batch_is_gone_as_soon_as_nobody_holds_it(bench: Bench) -> None:
+    """In a circle it would wait for the collector, which seldom comes by, and megabytes of text with it."""
+    rules, _ = load_rules(shipped_rules())
+    engine = Detector(compile_ruleset(rules, backend="re2"))
+    bench.chat(1, 2)
+    gc.collect()
+    gc.disable()
+    try:
+        batch = bench.batch()
+        events, whole = weakref.ref(batch.events), weakref.ref(batch)
+        assert batch.events.events()
+        engine.process(batch.events)
+        bench.commit(batch)
+        del batch
+        assert (whole(), events()) == (None, None)
+    finally:
+        gc.enable()

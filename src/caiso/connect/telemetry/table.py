@@ -187,6 +187,7 @@ class EventBatch(Columns):
         return found.indices.to_numpy().astype(np.int64), found.dictionary.to_pylist()
 
     def _sources_of(self, texts: Mapping[str, Sequence[str | None]]) -> dict[str, Callable[[], Sequence[object]]]:
+        """None of these refers to the batch itself: megabytes of text would wait for the collector of cycles."""
         sources: dict[str, Callable[[], Sequence[object]]] = {}
         table = self.table
         loose: set[str] = set()
@@ -201,36 +202,9 @@ class EventBatch(Columns):
             if table.column(name).null_count < table.num_rows:
                 sources[name] = table.column(name).to_pylist
         self._loose_names = loose
-        sources.update({name: partial(self._loose, name) for name in loose})
+        sources.update({name: partial(_loose, table, self._parsed, name) for name in loose})
         sources.update({name: partial(_given, values) for name, values in texts.items()})
         return sources
-
-    def _loose(self, name: str) -> Sequence[object]:
-        """A field from all the places where it may stand."""
-        found: list[object] = [None] * len(self)
-        for written, place in ((RESOURCE, 0), (OTHERS, 1)):
-            if place:
-                self._from_maps(name, found)
-            column = self.table.column(written)
-            if column.null_count == len(column):
-                continue
-            for row, text in enumerate(column.to_pylist()):
-                if text is not None and (value := self._parsed[text].get(name)) is not None:
-                    found[row] = value
-        if name in COLUMN_TYPES:
-            for row, value in enumerate(self.table.column(name).to_pylist()):
-                if value is not None:
-                    found[row] = value
-        return found
-
-    def _from_maps(self, name: str, found: list[object]) -> None:
-        for column in (ATTRIBUTES, INTEGERS):
-            rows, keys, values = _flat(self.table.column(column))
-            here = pc.equal(keys, name)
-            if pc.any(here).as_py():
-                chosen = here.to_numpy(zero_copy_only=False)
-                for row, value in zip(rows[chosen].tolist(), values.filter(here).to_pylist(), strict=True):
-                    found[row] = value
 
     def fields_by_group(self, groups: Ints, count: int) -> list[set[str]]:
         """For each group of rows the fields that some event of it has; ``groups`` numbers the rows."""
@@ -274,6 +248,35 @@ class EventBatch(Columns):
 
 def _given(values: Sequence[object]) -> Sequence[object]:
     return values
+
+
+def _loose(table: pa.Table, parsed: Mapping[str, Event], name: str) -> Sequence[object]:
+    """A field from all the places where it may stand."""
+    found: list[object] = [None] * table.num_rows
+    for written, place in ((RESOURCE, 0), (OTHERS, 1)):
+        if place:
+            _from_maps(table, name, found)
+        column = table.column(written)
+        if column.null_count == len(column):
+            continue
+        for row, text in enumerate(column.to_pylist()):
+            if text is not None and (value := parsed[text].get(name)) is not None:
+                found[row] = value
+    if name in COLUMN_TYPES:
+        for row, value in enumerate(table.column(name).to_pylist()):
+            if value is not None:
+                found[row] = value
+    return found
+
+
+def _from_maps(table: pa.Table, name: str, found: list[object]) -> None:
+    for column in (ATTRIBUTES, INTEGERS):
+        rows, keys, values = _flat(table.column(column))
+        here = pc.equal(keys, name)
+        if pc.any(here).as_py():
+            chosen = here.to_numpy(zero_copy_only=False)
+            for row, value in zip(rows[chosen].tolist(), values.filter(here).to_pylist(), strict=True):
+                found[row] = value
 
 
 def _flat(column: pa.ChunkedArray) -> tuple[Ints, pa.Array, pa.Array]:
