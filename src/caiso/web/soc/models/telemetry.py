@@ -103,6 +103,7 @@ class EventPart(models.Model):
     last_us = models.BigIntegerField()
     fence = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
+    words = models.CharField(max_length=40, blank=True)  # names how it was indexed for searches; empty: not yet
 
     class Meta:
         ordering: ClassVar = ["number"]
