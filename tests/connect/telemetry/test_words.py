@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -74,16 +76,24 @@ def test_whatever_a_search_finds_without_the_index_it_finds_with_it(tmp_path: Pa
         for number, text in enumerate(ODD, start=1)
     ]  # fmt: skip
     with EventReader(root) as reader:
-        texts = {part: [text for some in reader.searched_texts(part.path) for text in some] for part in infos}
+        texts = [text for info in infos for some in reader.searched_texts(info.path) for text in some]
     asked = {"nowhere", "app.count=3", "3", "{", "=", ", "}
-    for text in (text for some in texts.values() for text in some):
-        for _ in range(12):
+    for text in chance.sample(texts, 40):
+        for _ in range(3):
             begin = chance.randrange(len(text))
             asked.add(text[begin : begin + chance.randrange(1, 12)])
-    before = {text: found(root, infos, text) for text in sorted(asked)}
+
+    def finds() -> dict[str, list[object]]:
+        with EventReader(root) as reader:
+            return {
+                text: [event["event.id"] for event in reader.page(infos, EventFilter(text=text)).events]
+                for text in sorted(asked)
+            }
+
+    before = finds()
     assert index(root, *infos).broken == {}
-    assert {text: found(root, infos, text) for text in sorted(asked)} == before
-    assert sum(bool(ids) for ids in before.values()) > 200
+    assert finds() == before
+    assert sum(map(bool, before.values())) > 60
 
 
 @pytest.mark.parametrize("damage", [b"", b"caiso words", b"something else\n" * 200, head(10), head(10) + b"\x00" * 127])
@@ -149,6 +159,21 @@ def test_parts_that_went_or_broke_are_told_apart(tmp_path: Path) -> None:
     assert report.indexed == [whole.path]
     assert list(report.broken) == [broken.path]
     assert not beside(root / gone.path).exists()
+
+
+def test_a_folder_that_goes_while_its_part_is_indexed_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "events"
+    infos = [write(root, number, {"user.id": "amara"}) for number in (1, 2)]
+    texts = EventReader.searched_texts
+
+    def gone(reader: EventReader, path: str) -> Iterator[list[str]]:
+        yield from texts(reader, path)
+        shutil.rmtree(root / f"hour={HOUR}")
+
+    monkeypatch.setattr(EventReader, "searched_texts", gone)
+    assert index(root, *infos) == WordsReport([], {})
 
 
 def test_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:

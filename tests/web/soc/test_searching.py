@@ -6,7 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from caiso.connect.telemetry import parts
 from caiso.connect.telemetry.table import to_table
@@ -15,7 +17,7 @@ from caiso.web.base.access import Viewer
 from caiso.web.base.models import Unit, User
 from caiso.web.soc import store
 from caiso.web.soc.models import EventPart, Feed, Source
-from caiso.web.soc.services.searching import index_parts
+from caiso.web.soc.services.searching import has_parts_to_index, index_parts
 from caiso.web.soc.services.storage import keep_part
 from tests.web.conftest import NOW
 
@@ -51,6 +53,19 @@ def test_settled_parts_are_indexed_once(data: Path, caplog: pytest.LogCaptureFix
     assert index_parts(now=NOW) == 0
     EventPart.objects.filter(number=1).update(words="of another version")
     assert index_parts(now=NOW) == 1
+
+
+def test_whether_parts_wait_is_read_off_an_index(data: Path) -> None:
+    assert not has_parts_to_index()
+    keep(data / "events", 1, "amara")
+    with CaptureQueriesContext(connection) as asked:
+        assert has_parts_to_index()
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
+            plan = "\n".join(str(row[3]) for row in cursor.fetchall())
+        assert "part_to_index" in plan
+        assert "SCAN" not in plan
 
 
 def test_newest_parts_come_first_and_no_run_takes_too_many(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

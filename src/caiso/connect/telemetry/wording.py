@@ -90,7 +90,10 @@ def index_words(job: WordsJob, tell: Tell = lambda done, total, note: None) -> W
             except duckdb.Error as error:
                 broken[path] = str(error)[:300]
                 continue
-            words.write(root / path)
+            try:
+                words.write(root / path)
+            except FileNotFoundError:  # its folder went with it
+                continue
             if not (root / path).exists():  # it went in this very moment, and what lies beside it goes too
                 beside(root / path).unlink(missing_ok=True)
                 continue

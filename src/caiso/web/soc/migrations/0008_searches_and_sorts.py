@@ -35,4 +35,8 @@ class Migration(migrations.Migration):
             model_name="alert",
             index=models.Index(fields=["severity", "unit"], name="alert_by_severity"),
         ),
+        migrations.AddIndex(
+            model_name="eventpart",
+            index=models.Index(fields=["words", "created_at"], name="part_to_index"),
+        ),
     ]

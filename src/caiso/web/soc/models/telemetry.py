@@ -107,7 +107,10 @@ class EventPart(models.Model):
 
     class Meta:
         ordering: ClassVar = ["number"]
-        indexes: ClassVar = [models.Index(fields=["first_us", "last_us"])]
+        indexes: ClassVar = [
+            models.Index(fields=["first_us", "last_us"]),
+            models.Index(fields=["words", "created_at"], name="part_to_index"),
+        ]
 
     def __str__(self) -> str:
         return self.path
