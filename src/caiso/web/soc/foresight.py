@@ -1,15 +1,15 @@
 """What is and what would have been: an entity's risk over time, and the alerts that other settings would have made."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Count, Q, Sum
 
-from caiso.engine.detect.risk import DEFAULT_THRESHOLD, Addition, RiskSettings, crossings, faded, tactics_of
+from caiso.engine.detect.risk import DAY_US, DEFAULT_THRESHOLD, Addition, RiskSettings, crossings, faded, tactics_of
 from caiso.web.base.access import Viewer, visible
-from caiso.web.soc.models import Alert, RiskAddition, RiskEntity, UtcDay, UtcHour
+from caiso.web.soc.models import Alert, DetectionRule, RiskAddition, RiskEntity, UtcDay, UtcHour
 
 SHIFT = timedelta(hours=8)
 DAYS = 14
@@ -36,14 +36,19 @@ class Outlook:
 
 def outlooks(viewer: Viewer, settings: RiskSettings, *, budget: int, now: datetime) -> list[Outlook]:
     """What thresholds around these would have cost in the last days, on the signals that there were."""
-    histories = _histories(viewer, settings, now=now)
+    histories = [
+        (kind, additions, sum(one.points for one in additions), _most_rules_in_a_day(additions) >= settings.tactics)
+        for kind, additions in _histories(viewer, settings, now=now)
+    ]
     others = alerts_of_rules(viewer, now=now)
     found = []
     for scale in SCALES:
         scaled = replace(settings, thresholds={kind: limit * scale for kind, limit in settings.thresholds.items()})
         crossed: set[int] = set()  # one signal that completes it for several entities is one alert
         entities = 0
-        for kind, additions in histories:
+        for kind, additions, points, may_join in histories:
+            if not may_join and points < scaled.thresholds.get(kind, DEFAULT_THRESHOLD) - 0.001:
+                continue  # neither enough risk nor enough tactics at any time
             moments = crossings(additions, kind, scaled)
             entities += bool(moments)
             crossed.update(moment.at_us for moment in moments)
@@ -79,11 +84,35 @@ def _histories(viewer: Viewer, settings: RiskSettings, *, now: datetime) -> list
     added = rows.order_by().values("entity").annotate(points_added=Sum("points"), rules=Count("rule", distinct=True))
     about = added.filter(Q(points_added__gte=least) | Q(rules__gte=settings.tactics)).values("entity")
     found: dict[tuple[int, str], list[Addition]] = defaultdict(list)
-    columns = ("entity", "entity__kind", "at", "rule__slug", "points", "rule__techniques")
-    listed = rows.filter(entity__in=about).order_by("at", "id").values_list(*columns)
-    for entity, kind, at, rule, points, techniques in listed[:MOST_ADDITIONS]:
-        found[entity, kind].append(Addition(round(at.timestamp() * 1e6), rule, points, tactics_of(techniques)))
+    # What belongs to a rule once, not with each of its additions.
+    rules = {
+        pk: (slug, tactics_of(techniques))
+        for pk, slug, techniques in DetectionRule.objects.values_list("pk", "slug", "techniques")
+    }
+    listed = rows.filter(entity__in=about).order_by("at", "id")
+    for entity, kind, at, rule, points in listed.values_list("entity", "entity__kind", "at", "rule", "points")[
+        :MOST_ADDITIONS
+    ]:
+        slug, tactics = rules[rule]
+        found[entity, kind].append(Addition(round(at.timestamp() * 1e6), slug, points, tactics))
     return [(kind, additions) for (_, kind), additions in found.items()]
+
+
+def _most_rules_in_a_day(additions: Sequence[Addition]) -> int:
+    """The most rules that added within one day; of one entity, by time."""
+    within: deque[Addition] = deque()
+    counts: Counter[str] = Counter()
+    most = 0
+    for addition in additions:
+        within.append(addition)
+        counts[addition.rule] += 1
+        while within[0].at_us < addition.at_us - DAY_US:
+            gone = within.popleft().rule
+            counts[gone] -= 1
+            if not counts[gone]:
+                del counts[gone]
+        most = max(most, len(counts))
+    return most
 
 
 def _shift(time_us: float) -> int:
