@@ -1,8 +1,9 @@
 """Measures the server time of the main pages on a store a hundred times the demo's, by requests one after the other.
 
 Makes the store itself (100,000 alerts, 10,000 assets, 1,000 incidents, a million events), starts the web process alone,
-signs in as an officer of the root unit and asks each page again and again. The time is that of the whole answer at the
-client: server, middleware, template and loopback.
+signs in as an officer of the root unit and asks each page again and again. The goal is held against the processor time of
+the server, which other work on the machine hardly changes; the time on the clock is that of the whole answer at the client:
+server, middleware, template and loopback.
 
     python -m bench.pages --quick
 """
@@ -106,10 +107,10 @@ def measure(port: int, pid: int, pages: list[Asked], *, times: int) -> list[dict
                 "path": asked.path,
                 "p50_ms": round(statistics.median(spans), 1),
                 "p95_ms": round(p95, 1),
-                "processor_ms": round(statistics.fmean(used), 1),
+                "processor_p50_ms": round(statistics.median(used), 1),
                 "processor_p95_ms": round(busy, 1),
                 "kilobytes": round(taken[0][1] / 1000),
-                "within_goal": p95 < GOAL_MS,
+                "within_goal": busy < GOAL_MS,
             }
         )
     return rows
@@ -162,7 +163,14 @@ def run(data: Path, sizes: Sizes, times: int) -> dict[str, Any]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
-    return {"rows": rows, "files": files, "store": filled.counts, "requests_per_page": times, "goal_p95_ms": GOAL_MS}
+    return {
+        "rows": rows,
+        "files": files,
+        "store": filled.counts,
+        "requests_per_page": times,
+        "goal_processor_p95_ms": GOAL_MS,
+        "load": list(os.getloadavg()),
+    }
 
 
 def main() -> None:

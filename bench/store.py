@@ -10,12 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bench.volume import fill_volume
+
 if TYPE_CHECKING:
     from django.db.models import Model
 
     from caiso.web.base.models import Person, Unit, User
     from caiso.web.inventory.models import Asset
-    from caiso.web.soc.models import Alert, DetectionRule, Incident, Source
+    from caiso.web.soc.models import Alert, DetectionRule, Incident, Signal, Source
 
 T = TypeVar("T")
 BATCH = 2_000
@@ -83,11 +85,12 @@ def fill(data: Path, sizes: Sizes) -> Filled:
     systems, assets = _assets(world, sizes)
     incidents = _incidents(world, systems, sizes.incidents)
     alerts = _alerts(world, systems, incidents, sizes)
-    _signals(world, alerts)
+    signals = _signals(world, alerts)
     _coverage(world, systems)
     _events(data, world, sizes)
     _trail(world, alerts, sizes.audit)
     _tasks(world, sizes.tasks)
+    fill_volume(world, alerts, signals, _officer(), _write)
     from django.db import connection
 
     from caiso.web.compliance.services.evaluation import evaluate_controls
@@ -240,10 +243,10 @@ def _alerts(world: World, systems: list[Asset], incidents: list[Incident], sizes
     return _write(alert(number) for number in range(sizes.alerts))
 
 
-def _signals(world: World, alerts: list[Alert]) -> None:
+def _signals(world: World, alerts: list[Alert]) -> list[Signal]:
     from caiso.web.soc.models import Signal
 
-    _write(
+    return _write(
         Signal(
             uid=f"{number:032x}", alert=alert, rule_id=alert.rule_id, unit_id=alert.unit_id, state="live",
             at=alert.last_event_at, first_at=alert.first_event_at, event_ids=[f"event-{number}"], part=1,
@@ -270,6 +273,7 @@ def _events(data: Path, world: World, sizes: Sizes) -> None:
     from caiso.connect.telemetry import parts
     from caiso.connect.telemetry.table import to_table
     from caiso.web.soc.models import Feed
+    from caiso.web.soc.services.searching import index_parts
     from caiso.web.soc.services.storage import keep_part
 
     root = data / "events"
@@ -282,6 +286,7 @@ def _events(data: Path, world: World, sizes: Sizes) -> None:
         hour = parts.hour_of(int(begin.timestamp() * 1_000_000))
         info = parts.write_part(root, part + 1, to_table(events), hour=hour, ranges=[])
         keep_part(info, fence=1, now=begin)
+    index_parts(now=world.now)  # as the worker does within ten minutes
     _write(
         Feed(source=source, service=f"service-{n}", unit=source.unit, events=100, last_event_at=world.now)
         for source in world.sources for n in range(5)
@@ -337,7 +342,7 @@ def _tasks(world: World, count: int) -> None:
 def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incidents: list[Incident]) -> dict[str, str]:
     from caiso.web.compliance.models import Control, Framework
     from caiso.web.organisation.models import Duty, Role
-    from caiso.web.soc.models import DetectionRule, Source
+    from caiso.web.soc.models import DetectionRule, DrillRun, HuntRun, RiskEntity, Source, TechniqueCoverage
 
     fresh = max((alert for alert in alerts if alert.state == "new"), key=lambda alert: alert.created_at)
     busy = next(one for one in incidents if one.closed_at is None)
@@ -351,6 +356,12 @@ def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incid
         "alerts, search for what all have": "/alerts/?q=user",
         "alerts, search for two letters": "/alerts/?q=ag",
         "alerts, search for nothing there": "/alerts/?q=nowhere",
+        "alerts, search for two words": "/alerts/?q=tool+12",
+        "alerts, search for one letter": "/alerts/?q=a",
+        "alerts by title": "/alerts/?sort=-title",
+        "alerts by signals, middle page": f"/alerts/?sort=-signals&page={len(alerts) // 100}",
+        "alerts of a verdict": "/alerts/?verdict=false",
+        "alerts of a verdict, search": "/alerts/?verdict=false&q=user",
         "alert": f"/alerts/{fresh.pk}/",
         "alert, similar": f"/alerts/{fresh.pk}/?tab=similar",
         "incidents": "/incidents/",
@@ -360,6 +371,10 @@ def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incid
         "AI systems": "/ai-systems/",
         "AI system": f"/assets/{systems[0].pk}/",
         "asset": f"/assets/{assets[-1].pk}/",
+        "asset, relate": f"/assets/{assets[-1].pk}/relate/",
+        "entity risk": "/entities/",
+        "entity": f"/entities/{RiskEntity.objects.all()[0].pk}/",
+        "risk settings": "/risk/settings/",
         "scans": "/scans/",
         "controls": "/controls/",
         "control": f"/controls/{Control.objects.get(slug='prompt-injection-triaged').pk}/",
@@ -367,6 +382,8 @@ def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incid
         "frameworks": "/frameworks/",
         "framework": f"/frameworks/{Framework.objects.order_by('pk')[0].pk}/",
         "events": "/events/",
+        "events, search for a user in all": "/events/?q=user-77&period=0",
+        "events of nobody": "/events/?user=nobody&period=0",
         "events, search in a day": "/events/?q=nowhere&period=24",
         "events, search in a week": "/events/?q=nowhere&period=168",
         "conversation, by id alone": f"/events/conversation/?id={fresh.conversation_id}",
@@ -375,6 +392,13 @@ def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incid
         "sources": "/sources/",
         "source": f"/sources/{Source.objects.order_by('pk')[0].pk}/",
         "technique coverage": "/technique-coverage/",
+        "coverage of a technique": f"/technique-coverage/{TechniqueCoverage.objects.all()[0].pk}/",
+        "drills": "/drills/",
+        "drill": f"/drills/{DrillRun.objects.all()[0].pk}/",
+        "hunt": "/hunt/",
+        "hunt, answer": f"/hunt/runs/{HuntRun.objects.all()[0].pk}/",
+        "saved hunts": "/saved-hunts/",
+        "workbench": "/workbench/",
         "coverage": "/organisation/",
         "chart": "/organisation/chart/",
         "duties": "/duties/",
@@ -383,7 +407,11 @@ def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incid
         "role": f"/roles/{Role.objects.order_by('pk')[0].pk}/",
         "people": "/people/",
         "my tasks": "/tasks/",
+        "notifications": "/notifications/",
+        "jobs": "/jobs/",
+        "operations": "/operations/",
         "audit trail": "/audit/",
+        "audit trail by person, middle page": "/audit/?sort=actor_label&page=1000",
         "audit trail, search": "/audit/?q=person+77",
         "global search": "/search/?q=agent",
         "global search for a user": "/search/?q=user-77",
@@ -402,8 +430,12 @@ def _paths_of_a_unit() -> dict[str, str]:
         "posture": "/",
         "alerts": "/alerts/",
         "alerts, search": "/alerts/?q=user",
+        "alerts by title": "/alerts/?sort=-title",
         "assets": "/assets/",
+        "drills": "/drills/",
+        "entity risk": "/entities/",
         "events": "/events/",
+        "events, search in a week": "/events/?q=nowhere&period=168",
         "global search": "/search/?q=agent",
     }
 

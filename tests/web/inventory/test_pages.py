@@ -216,3 +216,34 @@ def test_ten_thousand_assets_cost_no_more_questions(
         client.get(address)
         with django_assert_max_num_queries(45):  # type: ignore[attr-defined]  # a context manager
             assert client.get(address).status_code == 200
+
+
+def test_a_few_of_many_assets_are_offered_to_relate_and_any_in_sight_can_be_taken(
+    client: Client, login: Callable[..., User], bank: Unit, shop: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(login("caiso", bank))
+    monkeypatch.setattr("caiso.web.inventory.forms.OFFERED", 3)
+    made = [make_tool(f"Tool {number}", bank) for number in range(6)]
+    foreign = make_tool("Tool of the shop", shop)
+    page = reverse("asset_relate", args=[made[0].pk])
+
+    def offered(query: str = "") -> list[str]:
+        return [
+            label for value, label in client.get(page, {"q": query}).context["form"].fields["target"].choices if value
+        ]
+
+    assert offered() == ["Tool 1 (Tool)", "Tool 2 (Tool)", "Tool 3 (Tool)"]
+    assert "search above for others" in client.get(page).content.decode()
+    assert offered("OOL 5") == ["Tool 5 (Tool)"]
+    assert offered("of the shop") == offered("nowhere") == offered("<b>") == []
+    client.post(page, {"type": "uses", "target": made[5].pk})
+    assert Relation.objects.get(source=made[0]).target == made[5]
+    for odd in (foreign.pk, made[0].pk, "\u00b2", "9" * 40, "x", ""):
+        assert client.post(page, {"type": "uses", "target": odd}).status_code == 422, odd
+    assert Relation.objects.filter(source=made[0]).count() == 1
+
+
+def make_tool(name: str, unit: Unit) -> Asset:
+    return Asset.objects.create(
+        kind="tool", name=name, identity=f"tool:{name}", unit=unit, first_seen_at=NOW, last_seen_at=NOW
+    )

@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from caiso.connect.telemetry import threads, words
 from caiso.connect.telemetry.keys import make_folder, sync_folder
 from caiso.connect.telemetry.table import ATTRIBUTES, INTEGERS, RESOURCE, TEXT_COLUMNS, of_today
-from caiso.connect.telemetry.threads import THREAD_COLUMNS, beside, write_threads
+from caiso.connect.telemetry.threads import THREAD_COLUMNS, write_threads
 from caiso.connect.telemetry.wal import Position
 from caiso.errors import DomainError
 
@@ -241,7 +242,7 @@ def list_parts(root: Path, *, after: int) -> list[PartInfo]:
 
 
 def clean(root: Path, *, known: Iterable[str]) -> list[str]:
-    """Delete half-written files, and compacted ones that no database row names; returns what went."""
+    """Delete half-written files, compacted ones that no database row names and what lay beside parts; returns what went."""
     named = set(known)
     gone: list[str] = []
     for file in root.glob("hour=*/*"):
@@ -249,6 +250,9 @@ def clean(root: Path, *, known: Iterable[str]) -> list[str]:
         if file.name.endswith(".tmp") or (_COMPACT.fullmatch(file.name) and path not in named):
             file.unlink()
             gone.append(path)
+    for file in root.glob("hour=*/*"):
+        if file.suffix in (threads.ENDING, words.ENDING) and not file.with_suffix(".parquet").exists():
+            file.unlink()  # what lay beside a part that went
     return gone
 
 
@@ -292,11 +296,13 @@ def remove(root: Path, paths: Iterable[str]) -> int:
         file = root / path
         if file.resolve().parent.parent != root.resolve():
             raise UnableToReadPart(f"{path!r} is not the path of a part")
-        beside(file).unlink(missing_ok=True)
         if file.exists():
             file.unlink()
             folders.add(file.parent)
             count += 1
+        # After the part: who indexes it meanwhile looks whether it is still there when the index is.
+        for other in (threads.beside(file), words.beside(file)):
+            other.unlink(missing_ok=True)
     for folder in folders:
         if not any(folder.iterdir()):
             folder.rmdir()

@@ -15,17 +15,9 @@ from typing import Any, Final
 import duckdb
 
 from caiso.connect.telemetry.parts import PartInfo
-from caiso.connect.telemetry.table import (
-    ATTRIBUTES,
-    INT_COLUMNS,
-    INTEGERS,
-    OTHERS,
-    RESOURCE,
-    TEXT_COLUMNS,
-    Event,
-    to_event,
-)
+from caiso.connect.telemetry.table import INT_COLUMNS, TEXT_COLUMNS, Event, to_event
 from caiso.connect.telemetry.threads import THREAD_COLUMNS, may_hold
+from caiso.connect.telemetry.words import SEARCHED, Wanted, lowered
 from caiso.errors import DomainError
 
 MAX_PAGE: Final = 1000
@@ -40,10 +32,8 @@ SORTS: Final = (*INT_COLUMNS, "event.kind", "service.name", "user.id", "gen_ai.t
 MENUS: Final = tuple(
     name for name in TEXT_COLUMNS if name not in ("event.id", "span_id", "parent_span_id", "content.ref")
 )
-_SEARCHED: Final = (
-    "event.name", "service.name", "gen_ai.conversation.id", "trace_id", "user.id", "gen_ai.tool.name",
-    "gen_ai.agent.name", "gen_ai.request.model", "aisoc.egress.host", ATTRIBUTES, INTEGERS, OTHERS, RESOURCE,
-)  # fmt: skip
+_ONE_PART: Final = "FROM read_parquet(?, hive_partitioning = false, file_row_number = true)"
+_TOGETHER: Final = 65_536  # rows whose texts are taken at once: a large part takes no more memory than a small one
 
 
 class UnableToQuery(DomainError):
@@ -128,7 +118,7 @@ class EventReader:
             raise UnableToQuery(f"a page has 1 to {MAX_PAGE} events and begins before {MAX_OFFSET}")
         need = offset + limit + 1
         hits: list[_Hit] = []
-        for chunk, rest in _chunks(_within(parts, wanted), by_time=sort == "time", descending=descending):
+        for chunk, rest in _chunks(self._worth(parts, wanted), by_time=sort == "time", descending=descending):
             hits = self._best(
                 [*hits, *self._hits(chunk, wanted, sort, descending=descending, limit=need)], descending, need
             )
@@ -167,7 +157,8 @@ class EventReader:
         where = f"{where} AND {name} IS NOT NULL AND {name} <> ''"
         sql = _select(f"{name}, count(*)", where, f"GROUP BY {name} ORDER BY 2 DESC, 1 LIMIT ?")
         return [
-            (row[0], row[1]) for row in self._tuples(_within(parts, wanted), sql, [*values, min(limit, _MAX_VALUES)])
+            (row[0], row[1])
+            for row in self._tuples(self._worth(parts, wanted), sql, [*values, min(limit, _MAX_VALUES)])
         ]
 
     def counts(
@@ -182,16 +173,38 @@ class EventReader:
         group = f"coalesce({_quoted(by)}, '')" if by else "''"
         start = f"({_quoted('time')} // ?) * ?"
         sql = _select(f"{start}, {group}, count(*)", where, "GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?")
-        rows = self._tuples(_within(parts, wanted), sql, [interval_us, interval_us, *values, _MAX_INTERVALS])
+        rows = self._tuples(self._worth(parts, wanted), sql, [interval_us, interval_us, *values, _MAX_INTERVALS])
         return [(int(at), str(value), int(count)) for at, value, count in rows]
 
     def count(self, parts: Sequence[PartInfo], wanted: EventFilter) -> int:
         """Return how many events match."""
         where, values = _where(wanted)
-        found = self._tuples(_within(parts, wanted), _select("count(*)", where), values)
+        found = self._tuples(self._worth(parts, wanted), _select("count(*)", where), values)
         return int(found[0][0]) if found else 0
 
+    def rows(self, path: str) -> int:
+        """How many events a part holds."""
+        return int(self._link.execute(f"SELECT count(*) {_ONE_PART}", [self._file(path)]).fetchone()[0])
+
+    def searched_texts(self, path: str) -> Iterator[list[str]]:
+        """What a search looks into of one part, as it compares it: some rows of one column at a time, each text once."""
+        file, rows = self._file(path), self.rows(path)
+        columns = {row[0] for row in self._link.execute(f"DESCRIBE SELECT * {_ONE_PART}", [file]).fetchall()}
+        for column in (name for name in SEARCHED if name in columns):
+            sql = f"SELECT DISTINCT {lowered(column)} {_ONE_PART} WHERE file_row_number BETWEEN ? AND ?"
+            for begin in range(0, rows, _TOGETHER):
+                found = self._link.execute(sql, [file, begin, begin + _TOGETHER - 1]).fetchall()
+                yield [text for (text,) in found if text]
+
     # -- execution ----------------------------------------------------------------------------------------------
+
+    def _worth(self, parts: Sequence[PartInfo], wanted: EventFilter) -> list[PartInfo]:
+        """Leave out the parts that cannot match: by their times, and by what lies beside them of a searched text."""
+        found = _within(parts, wanted)
+        if not wanted.text:
+            return found
+        text = Wanted(_searched(wanted))
+        return [part for part in found if text.may_be_in(self._root / part.path)]
 
     def _hits(
         self, parts: Sequence[PartInfo], wanted: EventFilter, sort: str, *, descending: bool, limit: int
@@ -275,6 +288,11 @@ def _within(parts: Sequence[PartInfo], wanted: EventFilter) -> list[PartInfo]:
     ]
 
 
+def _searched(wanted: EventFilter) -> str:
+    """The text as it is compared."""
+    return wanted.text.lower()[:200]
+
+
 def _chunks(
     parts: list[PartInfo], *, by_time: bool, descending: bool
 ) -> Iterator[tuple[list[PartInfo], list[PartInfo]]]:
@@ -332,8 +350,6 @@ def _where(wanted: EventFilter) -> tuple[str, list[Any]]:
     if wanted.marked is not None:
         conditions.append(f"{_quoted('time.marked')} {'<>' if wanted.marked else '='} ''")
     if wanted.text:
-        conditions.append(
-            "(" + " OR ".join(f"contains(lower({_quoted(name)}::VARCHAR), ?)" for name in _SEARCHED) + ")"
-        )
-        values += [wanted.text.lower()[:200]] * len(_SEARCHED)
+        conditions.append("(" + " OR ".join(f"contains({lowered(name)}, ?)" for name in SEARCHED) + ")")
+        values += [_searched(wanted)] * len(SEARCHED)
     return " AND ".join(conditions), values

@@ -81,7 +81,9 @@ class Standing:
         self.risk = faded(self.risk, moment - self.at_us, settings) if self.at_us else 0.0
         self.risk += faded(addition.points, moment - addition.at_us, settings)
         self.at_us = moment
-        tactics = distinct_tactics({one.rule: one.tactics for one in within})
+        rules = {one.rule: one.tactics for one in within}
+        # As many tactics need as many rules; mostly there are few, and telling them apart is the dearer part.
+        tactics = distinct_tactics(rules) if len(rules) >= settings.tactics else []
         joined = len(tactics) >= settings.tactics
         left: float = faded(self.told, moment - self.told_at_us, settings) if self.told else 0.0
         passed = self.risk >= settings.thresholds.get(kind, DEFAULT_THRESHOLD) + left

@@ -3,12 +3,15 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from caiso.web.base.access import Viewer
 from caiso.web.base.models import Person, Unit
 from caiso.web.inventory import queries
-from caiso.web.inventory.models import Asset, Relation
+from caiso.web.inventory.models import Asset, AssetKind, Relation
 from caiso.web.inventory.scanfile import MOST_BYTES
+
+OFFERED = 100  # in a list to choose from; more of them nobody reads, and a page of ten thousand takes a second
 
 
 class TakeOnForm(forms.Form):
@@ -45,9 +48,18 @@ class RelateForm(forms.Form):
     type = forms.ChoiceField(choices=Relation.Type.choices, label="This asset")
     target = forms.ModelChoiceField(Asset.objects.none(), label="the asset", empty_label="Choose an asset")
 
-    def __init__(self, data: Any, *, candidates: Any) -> None:
+    def __init__(self, data: Any, *, candidates: "QuerySet[Asset]", text: str) -> None:
+        """`candidates` may be named; offered are the first of those that the text finds."""
         super().__init__(data)
-        self.fields["target"].queryset = candidates  # type: ignore[attr-defined]
+        field = self.fields["target"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the declared type
+        field.queryset = candidates
+        found = list(queries.called(candidates, text).values_list("pk", "name", "kind")[: OFFERED + 1])
+        kinds = dict(AssetKind.choices)
+        options = [(pk, f"{name[:120]} ({kinds.get(kind, kind)})") for pk, name, kind in found[:OFFERED]]
+        field.choices = [("", "Choose an asset" if options else "No asset fits the search"), *options]
+        if len(found) > OFFERED:
+            field.help_text = f"The first {OFFERED}; search above for others."
 
 
 class UploadForm(forms.Form):

@@ -157,9 +157,17 @@ def mergeable(asset: Asset, viewer: Viewer, text: str, *, most: int = 50) -> lis
     """Assets of the same kind that the viewer may merge this one into, by a part of the name."""
     same = visible(Asset.objects.filter(kind=asset.kind, is_demo=asset.is_demo), viewer, "inventory.edit")
     rows = same.exclude(pk=asset.pk).select_related("unit", "system")
-    if text:
-        rows = rows.filter(Q(name__icontains=text[:200]) | Q(identity__icontains=text[:200]))
-    return list(rows.order_by("name", "pk")[:most])
+    return list(called(rows, text).order_by("name", "pk")[:most])
+
+
+def relatable(asset: Asset, viewer: Viewer) -> QuerySet[Asset]:
+    """Every asset that the viewer may draw an edge to from this one."""
+    return assets(viewer).exclude(pk=asset.pk).filter(is_demo=asset.is_demo).order_by("name", "pk")
+
+
+def called(rows: QuerySet[Asset], text: str) -> QuerySet[Asset]:
+    """Those whose name or identity holds the text; all of them without one."""
+    return rows.filter(Q(name__icontains=text[:200]) | Q(identity__icontains=text[:200])) if text else rows
 
 
 def answering(asset: Any) -> str:

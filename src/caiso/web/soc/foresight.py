@@ -1,15 +1,15 @@
 """What is and what would have been: an entity's risk over time, and the alerts that other settings would have made."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Q, Sum
 
-from caiso.engine.detect.risk import Addition, RiskSettings, crossings, faded, tactics_of
+from caiso.engine.detect.risk import DAY_US, DEFAULT_THRESHOLD, Addition, RiskSettings, crossings, faded, tactics_of
 from caiso.web.base.access import Viewer, visible
-from caiso.web.soc.models import Alert, RiskAddition, RiskEntity
+from caiso.web.soc.models import Alert, DetectionRule, RiskAddition, RiskEntity, UtcDay, UtcHour
 
 SHIFT = timedelta(hours=8)
 DAYS = 14
@@ -36,14 +36,19 @@ class Outlook:
 
 def outlooks(viewer: Viewer, settings: RiskSettings, *, budget: int, now: datetime) -> list[Outlook]:
     """What thresholds around these would have cost in the last days, on the signals that there were."""
-    histories = _histories(viewer, now=now)
+    histories = [
+        (kind, additions, sum(one.points for one in additions), _most_rules_in_a_day(additions) >= settings.tactics)
+        for kind, additions in _histories(viewer, settings, now=now)
+    ]
     others = alerts_of_rules(viewer, now=now)
     found = []
     for scale in SCALES:
         scaled = replace(settings, thresholds={kind: limit * scale for kind, limit in settings.thresholds.items()})
         crossed: set[int] = set()  # one signal that completes it for several entities is one alert
         entities = 0
-        for kind, additions in histories:
+        for kind, additions, points, may_join in histories:
+            if not may_join and points < scaled.thresholds.get(kind, DEFAULT_THRESHOLD) - 0.001:
+                continue  # neither enough risk nor enough tactics at any time
             moments = crossings(additions, kind, scaled)
             entities += bool(moments)
             crossed.update(moment.at_us for moment in moments)
@@ -61,19 +66,53 @@ def alerts_of_rules(viewer: Viewer, *, now: datetime) -> Counter[int]:
     """Alerts that rules made by themselves, by shift: they are paid from the same budget."""
     rows = visible(Alert.objects.exclude(rule__kind="risk"), viewer, "soc.view")
     since = now - timedelta(days=DAYS)
-    times = rows.filter(created_at__gte=since, is_canary=False).order_by().values_list("created_at", flat=True)
-    return Counter(_shift(moment.timestamp() * 1_000_000) for moment in times[:MOST_ADDITIONS])
+    rows = rows.annotate(day=UtcDay("created_at"), hour=UtcHour("created_at")).order_by()
+    # The day too: an index has it. Whole hours make up a shift, so that the database counts and few rows come back.
+    recent = rows.filter(day__gte=since.astimezone(UTC).date().isoformat(), created_at__gte=since, is_canary=False)
+    found: Counter[int] = Counter()
+    for hour, count in recent.values_list("hour").annotate(n=Count("pk")):
+        found[_shift(datetime.strptime(f"{hour} +0000", "%Y-%m-%d %H %z").timestamp() * 1_000_000)] += count
+    return found
 
 
-def _histories(viewer: Viewer, *, now: datetime) -> list[tuple[str, list[Addition]]]:
-    """(kind, additions by time) of each entity that the viewer may see."""
+def _histories(viewer: Viewer, settings: RiskSettings, *, now: datetime) -> list[tuple[str, list[Addition]]]:
+    """(kind, additions by time) of each entity that the viewer may see and that any of the outlooks could be about."""
     rows = visible(RiskAddition.objects.all(), viewer, "soc.view", lookup="entity__unit__path")
-    rows = rows.filter(at__gte=now - timedelta(days=DAYS)).order_by("at", "id")
+    rows = rows.filter(at__gte=now - timedelta(days=DAYS))
+    # Risk is never more than what was added, nor are there more tactics than rules: of most entities that is little.
+    least = min(SCALES) * min(DEFAULT_THRESHOLD, *settings.thresholds.values()) - 0.001
+    added = rows.order_by().values("entity").annotate(points_added=Sum("points"), rules=Count("rule", distinct=True))
+    about = added.filter(Q(points_added__gte=least) | Q(rules__gte=settings.tactics)).values("entity")
     found: dict[tuple[int, str], list[Addition]] = defaultdict(list)
-    columns = ("entity", "entity__kind", "at", "rule__slug", "points", "rule__techniques")
-    for entity, kind, at, rule, points, techniques in rows.values_list(*columns)[:MOST_ADDITIONS]:
-        found[entity, kind].append(Addition(round(at.timestamp() * 1e6), rule, points, tactics_of(techniques)))
+    # What belongs to a rule once, not with each of its additions.
+    rules = {
+        pk: (slug, tactics_of(techniques))
+        for pk, slug, techniques in DetectionRule.objects.values_list("pk", "slug", "techniques")
+    }
+    listed = rows.filter(entity__in=about).order_by("at", "id")
+    for entity, kind, at, rule, points in listed.values_list("entity", "entity__kind", "at", "rule", "points")[
+        :MOST_ADDITIONS
+    ]:
+        slug, tactics = rules[rule]
+        found[entity, kind].append(Addition(round(at.timestamp() * 1e6), slug, points, tactics))
     return [(kind, additions) for (_, kind), additions in found.items()]
+
+
+def _most_rules_in_a_day(additions: Sequence[Addition]) -> int:
+    """The most rules that added within one day; of one entity, by time."""
+    within: deque[Addition] = deque()
+    counts: Counter[str] = Counter()
+    most = 0
+    for addition in additions:
+        within.append(addition)
+        counts[addition.rule] += 1
+        while within[0].at_us < addition.at_us - DAY_US:
+            gone = within.popleft().rule
+            counts[gone] -= 1
+            if not counts[gone]:
+                del counts[gone]
+        most = max(most, len(counts))
+    return most
 
 
 def _shift(time_us: float) -> int:

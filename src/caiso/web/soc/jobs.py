@@ -10,6 +10,7 @@ from caiso.web.soc.services.clocks import compute_open_clocks, has_open_incident
 from caiso.web.soc.services.readiness import compute_readiness
 from caiso.web.soc.services.rejects import RETRY_JOB, retry_rejects
 from caiso.web.soc.services.risk import forget_risk, has_risk
+from caiso.web.soc.services.searching import has_parts_to_index, index_parts
 
 
 @handles("soc.clocks")
@@ -75,6 +76,12 @@ def empty_old_answers(context: JobContext) -> int:
     return hunts.empty_old_answers(now=context.clock())
 
 
+@handles("soc.index_events")
+def index_events(context: JobContext) -> int:
+    """Let searches over events leave out the parts that cannot hold what is searched for."""
+    return index_parts(now=context.clock(), tell=context.progress)
+
+
 def schedule_jobs() -> None:
     """Called once by the app at start-up."""
     schedule("soc.clocks", timedelta(minutes=1), when=has_open_incidents)
@@ -82,4 +89,5 @@ def schedule_jobs() -> None:
     schedule("soc.forget_risk", timedelta(hours=6), when=has_risk)
     schedule("soc.readiness", timedelta(hours=6), when=Source.objects.exists)
     schedule("soc.drill_all", timedelta(days=1))
+    schedule("soc.index_events", timedelta(minutes=10), when=has_parts_to_index)
     schedule("soc.hunt_answers", timedelta(hours=6), when=hunts.has_old_answers)

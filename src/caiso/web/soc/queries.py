@@ -13,6 +13,7 @@ from caiso.engine.detect.metadata import atlas_techniques
 from caiso.engine.detect.risk import RiskSettings
 from caiso.web.base.access import GRANTS, AccessGrant, Viewer, visible
 from caiso.web.base.models import Job, Person, Setting, User
+from caiso.web.inventory.models import Asset
 from caiso.web.soc.models import (
     Alert,
     DetectionRule,
@@ -178,6 +179,26 @@ def sources(viewer: Viewer, permission: str = "soc.view") -> QuerySet[Source]:
 def technique_coverage(viewer: Viewer) -> QuerySet[TechniqueCoverage]:
     """Coverage of techniques against the viewer's AI systems."""
     return visible(TechniqueCoverage.objects.select_related("asset", "unit"), viewer)
+
+
+def covered_systems(viewer: Viewer) -> QuerySet[Asset]:
+    """AI systems that techniques are judged on, as far as the viewer may see that."""
+    return Asset.objects.filter(pk__in=technique_coverage(viewer).order_by().values("asset"))
+
+
+def covered_techniques(viewer: Viewer) -> list[str]:
+    """Techniques that are judged on any of those systems."""
+    rows = technique_coverage(viewer).order_by().values_list("technique", flat=True)
+    return sorted(rows.distinct())
+
+
+def coverage_counts(viewer: Viewer) -> dict[str, int]:
+    """Pairs of technique and system: all, covered, and blind, as `TechniqueCoverage.outcome` says of each."""
+    tested, silent = Q(has_tested_live_rule=True), Q(rules=[])
+    blind = tested & ~Q(drill__in=["missed", "noisy"]) & (silent | Q(drill="blind"))
+    return technique_coverage(viewer).aggregate(
+        all=Count("pk"), covered=Count("pk", filter=tested & Q(drill="covered") & ~silent), blind=Count("pk", filter=blind)
+    )  # fmt: skip
 
 
 def suppressions(viewer: Viewer, rule: DetectionRule) -> QuerySet[Suppression]:

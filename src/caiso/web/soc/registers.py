@@ -146,6 +146,7 @@ ALERTS = declare(
                 "Incident",
                 value="incident.reference",
                 lookup="incident__reference",
+                order="incident_id",
                 search=True,
                 shown=False,
             ),

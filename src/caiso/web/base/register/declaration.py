@@ -63,6 +63,7 @@ class Button:
 class Column:
     """One column. `value` is a dotted path or a function; `lookup` its ORM path (empty: from `value`; None: no sort, no filter).
 
+    `order` is the ORM path to sort by where that is another one, such as a key with an index instead of the name that it stands for.
     `edit` is True (the register's edit permission) or a permission; `note` adds a quiet second line; `link` leads to the record.
     """
 
@@ -71,6 +72,7 @@ class Column:
     kind: Kind = field(default_factory=Text)
     value: str | Callable[[Any], Any] = ""
     lookup: str | None = ""
+    order: str = ""
     sort: bool = True
     filter: bool = False
     search: bool = False

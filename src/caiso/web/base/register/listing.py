@@ -20,7 +20,7 @@ from caiso.web.base.textindex import anywhere
 SIZES = (25, 50, 100, 200)
 WORDS_SEARCHED = 8
 LONGEST_SEARCH = 200
-MOST_FOUND = 2_000
+MOST_FOUND = 5_000
 QUICK_FILTERS = 3
 QUICK_OPTIONS = 15
 
@@ -117,12 +117,15 @@ class Listing:
     def _sorted(self, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         terms: list[Any] = []
         for column, descending in self.order:
-            expression = column.kind.ordering(column.path or "")
+            path = column.order or column.path or ""
+            expression = column.kind.ordering(path)
             # Only where there can be nothing: PostgreSQL's indexes have nothing at the other end, and would not be used.
-            last = _may_be_null(queryset.model, column.path or "") or None
+            last = _may_be_null(queryset.model, path) or None
             terms.append(expression.desc(nulls_last=last) if descending else expression.asc(nulls_last=last))
-        # The key last, so that equal rows never change places between two pages.
-        return queryset.order_by(*terms, "pk")
+        # The key last, so that equal rows never change places between two pages. After a single column it goes the
+        # same way as that one: then one index gives both directions.
+        backward = len(self.order) == 1 and self.order[0][1]
+        return queryset.order_by(*terms, "-pk" if backward else "pk")
 
     @cached_property
     def size(self) -> int:
@@ -131,13 +134,22 @@ class Listing:
 
     @cached_property
     def _found(self) -> list[Any]:
-        """The keys of what a search found, as far as they are few: read once for both the count and the page."""
-        return list(self.rows.values_list("pk", flat=True)[: MOST_FOUND + 1]) if self.search else []
+        """The keys of what a search found, in order, read once for both the count and the page; of more than a few, any."""
+        if not self.search:
+            return []
+        # In no order at first: in that of the list every row may be looked at before it is known that few fit.
+        found = list(self.rows.order_by().values_list("pk", flat=True)[: MOST_FOUND + 1])
+        if not found or len(found) > MOST_FOUND:
+            return found
+        return list(self._sorted(self.register.rows(self.viewer).filter(pk__in=found)).values_list("pk", flat=True))
 
     @cached_property
     def total(self) -> int:
-        found = len(self._found)
-        return found if self.search and found <= MOST_FOUND else self.rows.order_by().count()
+        return len(self._found) if self._found_few else self.rows.order_by().count()
+
+    @cached_property
+    def _found_few(self) -> bool:
+        return bool(self.search) and len(self._found) <= MOST_FOUND
 
     @cached_property
     def pages(self) -> int:
@@ -170,7 +182,7 @@ class Listing:
 
     def _keys(self) -> list[Any]:
         begin, end = self.first - 1, self.last
-        if end <= len(self._found):
+        if self._found_few:
             return self._found[begin:end]
         return keys_between(self.rows, begin, end, total=self.total)
 

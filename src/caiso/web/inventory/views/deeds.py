@@ -103,7 +103,7 @@ def asset_assign(request: PageRequest, pk: int) -> HttpResponse:
 def asset_merge(request: PageRequest, pk: int) -> HttpResponse:
     """Find the asset that is the same thing, and make the two one."""
     asset = _editable(request, pk)
-    text = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    text = _searched(request)
     if request.method == "POST":
         chosen = request.POST.get("into", "")
         if not (chosen.isdecimal() and len(chosen) < 19):
@@ -133,8 +133,9 @@ def asset_merge(request: PageRequest, pk: int) -> HttpResponse:
 def asset_relate(request: PageRequest, pk: int) -> HttpResponse:
     """Draw an edge from this asset to another."""
     asset = _editable(request, pk)
-    candidates = queries.assets(request.viewer).exclude(pk=pk).filter(is_demo=asset.is_demo).order_by("name", "pk")
-    form = RelateForm(request.POST if request.method == "POST" else None, candidates=candidates)
+    text = _searched(request)
+    candidates = queries.relatable(asset, request.viewer)
+    form = RelateForm(request.POST if request.method == "POST" else None, candidates=candidates, text=text)
     if request.method == "POST" and form.is_valid():
         try:
             made = relate(
@@ -149,7 +150,7 @@ def asset_relate(request: PageRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, f"{made}.")
             return redirect(f"{asset.get_absolute_url()}?tab=relations")
-    return _form_page(request, form, asset, title="Relate", button="Relate")
+    return _form_page(request, form, asset, title="Relate", button="Relate", text=text)
 
 
 @page("inventory.edit")
@@ -163,10 +164,18 @@ def asset_unrelate(request: PageRequest, pk: int, relation: int) -> HttpResponse
     return redirect(f"{asset.get_absolute_url()}?tab=relations")
 
 
-def _form_page(request: PageRequest, form: forms.Form, asset: Asset, *, title: str, button: str) -> HttpResponse:
+def _searched(request: PageRequest) -> str:
+    return request.GET.get("q", "").replace("\x00", "").strip()[:200]
+
+
+def _form_page(
+    request: PageRequest, form: forms.Form, asset: Asset, *, title: str, button: str, text: str | None = None
+) -> HttpResponse:
+    """The form; with a `text`, a search above it narrows what it offers."""
     context = {
         "form": form,
         "title": title,
+        "text": text,
         "button": button,
         "about": asset.name,
         "back": asset.get_absolute_url(),

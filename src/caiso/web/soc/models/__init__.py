@@ -1,6 +1,6 @@
 """Tables of the AI security operations center; one file per noun."""
 
-from caiso.web.soc.models.alert import Alert, Signal, Suppression, UtcDay
+from caiso.web.soc.models.alert import Alert, Signal, Suppression, UtcDay, UtcHour
 from caiso.web.soc.models.drill import DrillResult, DrillRun
 from caiso.web.soc.models.hunt import HuntKind, HuntRun, SavedHunt
 from caiso.web.soc.models.incident import Incident, IncidentClock, IncidentEntry, IncidentFact
@@ -42,5 +42,6 @@ __all__ = [
     "TechniqueCoverage",
     "UserRule",
     "UtcDay",
+    "UtcHour",
     "WalOffset",
 ]

@@ -103,10 +103,14 @@ class EventPart(models.Model):
     last_us = models.BigIntegerField()
     fence = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
+    words = models.CharField(max_length=40, blank=True)  # names how it was indexed for searches; empty: not yet
 
     class Meta:
         ordering: ClassVar = ["number"]
-        indexes: ClassVar = [models.Index(fields=["first_us", "last_us"])]
+        indexes: ClassVar = [
+            models.Index(fields=["first_us", "last_us"]),
+            models.Index(fields=["words", "created_at"], name="part_to_index"),
+        ]
 
     def __str__(self) -> str:
         return self.path

@@ -177,7 +177,7 @@ def _reopen(alert: Alert, request: PageRequest, now: datetime) -> str:
 
 def _escalate(alert: Alert, request: PageRequest, now: datetime) -> str:
     chosen = request.POST.get("incident", "")
-    if chosen.isdigit():
+    if chosen.isdecimal() and len(chosen) < 19:
         incident = queries.incident_or_404(request.viewer, int(chosen))
         add_alerts(incident, [alert], actor=request.user, now=now)
         return f"Added to {incident.reference}."
@@ -200,7 +200,7 @@ def _suppress(alert: Alert, request: PageRequest, now: datetime) -> str:
         alert.rule,
         entity=entity,
         reason=request.POST.get("reason", "")[:300],
-        expires_at=now + timedelta(days=int(days) if days.isdigit() else 0),
+        expires_at=now + timedelta(days=int(days) if days.isdecimal() and len(days) < 6 else 0),
         unit=alert.unit,
         actor=request.user,
         now=now,

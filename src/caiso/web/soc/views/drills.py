@@ -57,14 +57,14 @@ def drill_board(request: PageRequest) -> HttpResponse:
     runs = queries.drill_runs()
     last = runs.exclude(finished_at=None).first()
     rows, systems, hidden = _matrix(request)
-    states = [cell.word for row in rows for cell in row.cells]
+    pairs = queries.coverage_counts(request.viewer)
     context = {
         "crumbs": [{"label": "Drills"}],
         "results": results,
         "counts": _counts(results),
         "of_traces": f"of {len(results)}",
-        "pairs": {"covered": states.count("covered"), "blind": states.count("blind"), "all": len(states)},
-        "of_pairs": f"of {len(states)}",
+        "pairs": pairs,
+        "of_pairs": f"of {pairs['all']:,}",
         "failed": [result for result in results if result.outcome != DrillResult.Outcome.COVERED],
         "tones": DRILL_TONES,
         "rows": rows,
@@ -91,12 +91,14 @@ def _counts(results: Sequence[DrillResult]) -> dict[str, int]:
 
 def _matrix(request: PageRequest) -> tuple[list[MatrixRow], list[str], int]:
     """Techniques by systems that the viewer may see; how many systems are left out for room."""
-    pairs = list(queries.technique_coverage(request.viewer).order_by("technique", "asset__name", "asset_id"))
-    assets = {pair.asset_id: pair.asset.name for pair in pairs}
-    shown = sorted(assets, key=lambda pk: (assets[pk], pk))[:MOST_SYSTEMS]
+    systems = queries.covered_systems(request.viewer)
+    shown = dict(systems.order_by("name", "pk").values_list("pk", "name")[:MOST_SYSTEMS])
     by_technique: dict[str, dict[int, TechniqueCoverage]] = {}
-    for pair in pairs:
-        by_technique.setdefault(pair.technique, {})[pair.asset_id] = pair
+    for technique in queries.covered_techniques(request.viewer):
+        by_technique[technique] = {}
+    # Only of the systems that have room: hundreds of them by a hundred techniques would be read to be left out.
+    for pair in queries.technique_coverage(request.viewer).select_related(None).filter(asset__in=shown):
+        by_technique[pair.technique][pair.asset_id] = pair
     standing = drills.standing_by_technique(now=timezone.now())
     names = queries.technique_names()
     rows = []
@@ -110,7 +112,7 @@ def _matrix(request: PageRequest) -> tuple[list[MatrixRow], list[str], int]:
                 tuple(_cell(found.get(pk)) for pk in shown),
             )
         )
-    return rows, [assets[pk] for pk in shown], len(assets) - len(shown)
+    return rows, list(shown.values()), systems.count() - len(shown)
 
 
 def _drilled(standing: drills.Standing | None) -> MatrixCell:

@@ -19,6 +19,7 @@ from caiso.web.soc.views.evidence import moment
 PERIODS = (("1", "Last hour"), ("24", "Last day"), ("168", "Last 7 days"), ("720", "Last 30 days"), ("0", "All"))
 SIZE = 50
 LAST_PAGE = 200
+LONGEST_HOURS = 24 * 366 * 10
 _COLUMNS = {"kind": "event.kind", "service": "service.name", "user": "user.id", "tool": "gen_ai.tool.name"}
 
 
@@ -49,12 +50,16 @@ def events(request: PageRequest) -> HttpResponse:
 
 
 def _page_number(request: PageRequest) -> int:
-    given = request.GET.get("page", "1")
-    return min(LAST_PAGE, max(1, int(given))) if given.isdigit() else 1
+    return min(LAST_PAGE, max(1, _number(request.GET.get("page", ""), otherwise=1)))
+
+
+def _number(text: str, *, otherwise: int) -> int:
+    """A number from an address, if it is a plausible one."""
+    return int(text) if text.isdecimal() and len(text) <= 9 else otherwise
 
 
 def _wanted(query: dict[str, str], now: datetime) -> dict[str, Any]:
-    hours = int(query["period"]) if query["period"].isdigit() else 168
+    hours = min(LONGEST_HOURS, _number(query["period"], otherwise=168))
     start = int((now - timedelta(hours=hours)).timestamp() * 1_000_000) if hours else None
     equals = {column: query[name] for name, column in _COLUMNS.items() if query[name]}
     return {"start_us": start, "equals": equals, "text": query["q"]}
