@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -386,12 +386,12 @@ def _finds(request: PageRequest, run: HuntRun) -> dict[str, Any]:
     return finds_of(run.found, between=(run.start_at, run.end_at), purpose=purpose, request=request)
 
 
-@page("soc.view")
+@page("export")
 @require_GET
 def hunt_file(request: PageRequest, pk: int) -> HttpResponse:
     """The answer as CSV, in the order of the page."""
-    if not request.viewer.may("export"):
-        raise PermissionDenied
+    if not request.viewer.may("soc.view"):  # such a person has no hunts, or has them no longer
+        raise Http404
     run = get_object_or_404(queries.hunt_runs(request.viewer), pk=pk)
     if not may_see_answer(run, request.viewer):
         raise PermissionDenied
