@@ -14,6 +14,7 @@ import pytest
 
 from caiso.engine.detect.correlation import Limits
 from caiso.engine.detect.correlation import bulk as bulk_module
+from caiso.engine.detect.correlation import keys as keys_module
 from caiso.engine.detect.correlation.bulk import Bulk
 from caiso.engine.detect.detector import Detector
 from caiso.engine.detect.loader import read_rules
@@ -193,3 +194,41 @@ def test_large_batches_are_taken_at_once_and_hot_keys_come_back() -> None:
     packed = [bulk.packed.keys for bulk in bulks if bulk is not None]
     assert len(packed) == 14
     assert sum(keys > 0 for keys in packed) >= 8  # those without a group have too many entries under their one key
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_fires_is_worked_out_at_once_where_the_order_of_arrival_says_enough(late: bool) -> None:
+    """Keys stay in columns though they fire; some need a closer look where events come late."""
+    rng = random.Random(9)
+    ruleset = ruleset_of(1)
+    detector, signals = Detector(ruleset), 0
+    made: list[dict[str, Any]] = []
+    for number in range(12_000):
+        behind = rng.randrange(4 * SECOND) if late and rng.random() < 0.1 else 0
+        event = {
+            "event.id": f"e{number}", "event.kind": "config", "time": BASE + number * SECOND // 40 - behind,
+            "action": rng.choice("abc"), "user.id": f"u{rng.randrange(100)}", "trace_id": "t", "rows": rng.randrange(5),
+            "writer": rng.choice("12345"), "span_id": f"m{number}",
+        }  # fmt: skip
+        made.append(event)
+    loose = packed = 0
+    for start in range(0, len(made), 3000):
+        signals += len(detector.process(made[start : start + 3000]))
+        for correlator in detector._correlators.values():
+            bulk = correlator._bulk  # type: ignore[union-attr]
+            if bulk is not None and bulk.packed.keys > 50:
+                loose += len(correlator.states)  # type: ignore[arg-type]
+                packed += bulk.packed.keys
+    assert signals > 5000
+    assert packed > 1500
+    assert loose < packed // (4 if late else 10)  # of those that fire often in one batch, some are
+
+
+def test_new_rosters_and_forgotten_keys_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bulk, "takes", lambda *_: True)
+    rng = random.Random(3)
+    events = stream(rng, 600, far=False)
+    batches = [events[start : start + 40] for start in range(0, len(events), 40)]
+    wanted = outcome(ruleset_of(3), batches, Limits(max_keys=4), restarts=False)
+    monkeypatch.setattr(keys_module, "_LONG", 2)
+    assert outcome(ruleset_of(3), batches, Limits(max_keys=4), restarts=False) == wanted

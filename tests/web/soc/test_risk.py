@@ -1,11 +1,11 @@
 """Signals add risk to whom they name, exactly once, and the pages say what added what."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
+from msgspec.structs import replace
 
 from caiso.engine.detect.risk import RiskSettings
 from caiso.engine.detect.signal import Signal as EngineSignal

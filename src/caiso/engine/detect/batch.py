@@ -60,6 +60,7 @@ class Events:
         self.rows = rows
         self._columns: dict[str, list[object]] = {}
         self._fields: set[str] | None = None
+        self._encoded: dict[str, tuple[Ints, Sequence[object]]] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,7 +82,10 @@ class Events:
         return found
 
     def encoded(self, name: str) -> tuple[Ints, Sequence[object]]:
-        return encode(self.column(name))
+        found = self._encoded.get(name)
+        if found is None:
+            found = self._encoded[name] = encode(self.column(name))
+        return found
 
     def row(self, number: int) -> Event:
         return self.rows[number]
@@ -125,6 +129,7 @@ class Columns:
         self._sources = sources
         self.made: dict[str, Sequence[object]] = {}
         self._absent = [None] * count
+        self._encoded: dict[str, tuple[Ints, Sequence[object]]] = {}
 
     @classmethod
     def of_table(cls, table: Any) -> Columns:
@@ -162,7 +167,10 @@ class Columns:
         ]
 
     def encoded(self, name: str) -> tuple[Ints, Sequence[object]]:
-        return encode(self.column(name))
+        found = self._encoded.get(name)
+        if found is None:
+            found = self._encoded[name] = encode(self.column(name))
+        return found
 
     def row(self, number: int) -> Event:
         return _Row(self, number)
@@ -181,6 +189,21 @@ def event_times(batch: Batch) -> Sequence[int]:
         return times  # type: ignore[return-value]  # just checked
     marks = batch.column("time.marked")
     return [_time(*values) for values in zip(times, batch.column("ingest_time"), marks, strict=True)]
+
+
+def event_moments(batch: Batch) -> Ints | None:
+    """The same as an array; None where one is too far off for that."""
+    if "time.marked" not in batch.fields() or "future" not in batch.column("time.marked"):
+        try:
+            found = np.array(batch.column("time"))
+        except (OverflowError, ValueError):  # lists of different lengths
+            found = np.zeros(0)
+        if found.dtype == np.int64 and found.ndim == 1 and found.min(initial=2) > 1:  # else there may be a bool
+            return found
+    try:
+        return np.array(event_times(batch), dtype=np.int64)
+    except OverflowError:
+        return None
 
 
 def _time(sent: object, arrived: object, mark: object) -> int:

@@ -21,6 +21,7 @@ from caiso.engine.detect.correlation import (
     key_part,
 )
 from caiso.engine.detect.correlation.clocks import SourceClocks
+from caiso.engine.detect.correlation.keys import Rosters
 from caiso.engine.detect.costs import Costs
 from caiso.engine.detect.matcher import Ints, Matcher
 from caiso.engine.detect.rule import Correlation, Rule, Statistic
@@ -58,6 +59,7 @@ class Detector:
         self._matcher = Matcher(ruleset)
         self._clocks = SourceClocks()
         self._occurrences = Occurrences()
+        self._rosters = Rosters()
         self._names = [rule.id for rule in ruleset.base]
         self._loud = np.array([rule.emits for rule in ruleset.base], dtype=np.bool_)
         self._correlators: dict[str, Joining] = {}
@@ -65,11 +67,13 @@ class Detector:
             correlator = self._correlators[rule.id] = _joining(rule, limits)
             correlator.listen(self._names, self._occurrences)
         self._waiting = any(correlator.logic.waits for correlator in self._correlators.values())
+        groups = [correlator.logic.group_by for correlator in self._correlators.values()]
+        self._grouped = frozenset(fields[0] for fields in groups if len(fields) == 1)
         self._heard = np.zeros(len(self._names), dtype=np.bool_)
-        self._listens: dict[str, frozenset[int]] = {}  # by correlation: the numbers of its base rules
+        self._shows: dict[str, frozenset[int]] = {}  # by correlation: its base rules that can say where they matched
         for name, correlator in self._correlators.items():
             self._heard |= correlator.base.marks
-            self._listens[name] = frozenset(correlator.base.numbers)
+            self._shows[name] = frozenset(number for number in correlator.base.numbers if ruleset.text_atoms[number])
 
     def process(self, events: Sequence[Mapping[str, object]] | Batch) -> list[Signal]:
         """The signals that these events raise, in order of arrival."""
@@ -99,11 +103,11 @@ class Detector:
         found: list[tuple[int, int, Signal]] = []
         if not self._correlators:
             return found
-        stream = Sheet(batch, matches, self._names, self._clocks)
-        stream.note(self._occurrences, self._heard)
+        stream = Sheet(batch, matches, self._names, self._clocks, self._rosters)
+        stream.note(self._occurrences, self._heard, self._grouped)
         if self._waiting:
             _ = stream.marks  # how time went on within the batch, before it is taken in as a whole
-        self._clocks.advance(batch, stream.times, stream.newest)
+        self._clocks.advance(batch, lambda: stream.times, stream.newest)
         costs = self.costs
         if costs is not None:
             costs.listened += len(batch)
@@ -117,10 +121,8 @@ class Detector:
             self.metrics.hits[name] += len(firings)
             stream.fired(name, firings)
             if correlator.rule.emits:
-                own = self._listens[name]
-                for firing in firings:
-                    numbers = [number for number in stream.matched(firing.row) if number in own]
-                    found.append((firing.row, order, self._correlated(correlator.rule, firing, batch, numbers)))
+                said = self._correlated(correlator.rule, firings, stream)
+                found += [(firing.row, order, signal) for firing, signal in zip(firings, said, strict=True)]
         if self._occurrences.is_due:
             self._forget()
         return found
@@ -151,34 +153,42 @@ class Detector:
             group_key=group_key(rule, event),
         )
 
-    def _correlated(self, rule: Rule, firing: Firing, batch: Batch, numbers: Sequence[int]) -> Signal:
-        """The signal of a firing; ``numbers``: the correlation's base rules that matched in its row."""
-        self.metrics.signals[rule.id] += 1
-        ids, entity, first_time_us = firing.what
-        spans: list[tuple[str, int, int]] = []
-        key = f"{rule.id}|{firing.key}"
-        if firing.by_event:
-            event = batch.row(firing.row)
-            for number in numbers:
-                spans += self._matcher.spans(number, event)
-            if rule.dedup:
-                key = group_key(rule, event)
-        return Signal(
-            id=signal_id(rule.id, firing.key, ids),
-            rule_id=rule.id,
-            rule_title=rule.title,
-            severity=rule.severity.value,
-            techniques=rule.techniques,
-            owasp=rule.owasp,
-            state=rule.state.value,
-            time_us=firing.time_us,
-            first_time_us=first_time_us,
-            event_ids=ids[:MAX_SHOWN_EVENTS],
-            entity=entity,
-            matches=tuple(dict.fromkeys(spans)),
-            group_key=key,
-            facts=bounded_facts(firing.facts),
-        )
+    def _correlated(self, rule: Rule, firings: Sequence[Firing], stream: Sheet) -> list[Signal]:
+        """The signals of a correlation's firings."""
+        self.metrics.signals[rule.id] += len(firings)
+        title, severity, state, dedup = rule.title, rule.severity.value, rule.state.value, rule.dedup
+        techniques, owasp, before = rule.techniques, rule.owasp, f"{rule.id}|"
+        own = self._shows[rule.id]
+        found = []
+        for firing in firings:
+            ids, entity, first_time_us = firing.what
+            spans: list[tuple[str, int, int]] = []
+            key = before + firing.key
+            if firing.by_event and (own or dedup):
+                event = stream.batch.row(firing.row)
+                for number in stream.matched(firing.row) if own else ():
+                    if number in own:
+                        spans += self._matcher.spans(number, event)
+                if dedup:
+                    key = group_key(rule, event)
+            signal = Signal(
+                signal_id(rule.id, firing.key, ids),
+                rule.id,
+                title,
+                severity,
+                techniques,
+                owasp,
+                state,
+                firing.time_us,
+                first_time_us,
+                ids[:MAX_SHOWN_EVENTS],
+                entity,
+                tuple(dict.fromkeys(spans)) if spans else (),
+                key,
+                bounded_facts(firing.facts),
+            )
+            found.append(signal)
+        return found
 
     def counters(self) -> dict[str, Any]:
         """Everything worth a gauge: work done, slow paths, what correlations had to forget."""

@@ -8,7 +8,7 @@ import msgspec
 
 from caiso.errors import DomainError
 
-SNAPSHOT_VERSION: Final = 3
+SNAPSHOT_VERSION: Final = 4
 
 
 class UnableToRestore(DomainError):

@@ -1,23 +1,25 @@
-"""A large batch at once: only keys for which something can have come true are looked at event by event.
+"""A large batch at once: only keys where the order of arrival may matter to what fires are looked at event by event.
 
 Which entries a key would admit depends, until it fires, on the order of its events' times alone, and is worked out for
 all keys together. Then the entries that were remembered and those that are new are looked at as if all of them had been
 there from the beginning. No condition holds for some of the entries that does not hold for more of them (a sum's
 negative values are left out), so where nothing is true of all together, nothing came true on the way, whatever the order
-of arrival. The keys that are left are loosened (``packed``) and take the careful way, as every key
-does in a small batch; with the next large one they go back.
+of arrival. What is true of a key whose events came in order fires at once, too (``rounds``). The keys that are left,
+where something came late that may matter or a sum has negative values, are loosened (``packed``) and take the careful
+way, as every key does in a small batch; with the next large one they go back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from caiso.engine.detect.correlation.bounds import Limits
-from caiso.engine.detect.correlation.occurrence import Firing
+from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
 from caiso.engine.detect.correlation.packed import (
     BEFORE,
     LONGEST,
@@ -31,6 +33,7 @@ from caiso.engine.detect.correlation.packed import (
     Rows,
     Values,
 )
+from caiso.engine.detect.correlation.rounds import Disorder, Ends, Fired, fire, spread
 from caiso.engine.detect.correlation.state import CorrelationCounters, KeyState
 from caiso.engine.detect.correlation.stream import Chosen, Stream
 from caiso.engine.detect.rule import Correlation
@@ -39,6 +42,8 @@ _HEAVY: Final = 32  # times as many entries as events are too many to look throu
 _PATIENCE: Final = 16  # batches until that is asked again
 _SPARE: Final = 1024  # values that no entry has any more, and that may stay known
 _BIG: Final = 512  # entries of a key that is better left loose
+_ROW: Final = attrgetter("row")
+_NO_FLAGS: Final[Flags] = np.zeros(0, dtype=np.bool_)
 _NOTHING: Final[Ints] = np.zeros(0, dtype=np.int64)
 
 
@@ -73,6 +78,8 @@ class Kind(Protocol):
     limits: Limits
     keep_us: int
     enough: int
+    span_us: int
+    occurrences: Occurrences
     states: dict[str, KeyState]
     counters: CorrelationCounters
     values: Values
@@ -83,7 +90,7 @@ class Kind(Protocol):
 
     def decoded(self, whats: npt.NDArray[Any]) -> list[Any]: ...
 
-    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints: ...
+    def ends(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ends: ...
 
     def rising(self, taken: Taken) -> list[Firing]: ...
 
@@ -96,7 +103,9 @@ class Bulk:
         self._correlator = correlator
         self._keep_us = correlator.keep_us
         self._big = min(_BIG, correlator.limits.max_entries)
+        self._at_once = False  # whether the batch before was large enough
         self._wait = 0
+        self._tidy = False  # whether nothing came since the rows were tidied
         self._stale = False  # whether there are rows of loose keys
         self._cut_at = 0  # so many rows are reason to look for what is too old
 
@@ -109,8 +118,10 @@ class Bulk:
 
     def takes(self, count: int) -> bool:
         """Whether a batch of so many events is worth it."""
-        entries = len(self.packed.rows.at)
-        if count < self._correlator.enough or entries > 2 * _HEAVY * count:
+        entries, enough = len(self.packed.rows.at), self._correlator.enough
+        # To and fro costs more than either way: who has begun with it goes on with half as many.
+        self._at_once = count >= (enough // 2 if self._at_once else enough)
+        if not self._at_once or entries > 2 * _HEAVY * count:
             return False
         if self._wait:
             self._wait -= 1
@@ -134,7 +145,7 @@ class Bulk:
         """``slots`` ascend."""
         if not len(slots):
             return
-        self._stale = True
+        self._stale, self._tidy = True, False
         names = self.packed.names
         states = self.packed.states(slots, rows, self._correlator.decoded)
         for slot, state in zip(slots.tolist(), states, strict=True):
@@ -144,13 +155,14 @@ class Bulk:
 
     def run(self, stream: Stream, chosen: Chosen) -> list[Firing] | None:
         """Take in a batch; None, and nothing is done, where that cannot be had at once."""
+        self._tidy = False
         if not len(chosen.rows):
             return []
         made = self._correlator.columns(stream, chosen)
         if stream.moments is None or made is None:
             return None
         whats, usable = made
-        numbers, keys = stream.keys.numbered(self._correlator.logic.group_by)
+        numbers, roster = stream.keys.numbered(self._correlator.logic.group_by)
         key = numbers[chosen.rows]
         new = New(chosen.rows, key, stream.moments[chosen.rows], whats, stream.numbers[chosen.rows])
         if usable is not None or key.min() < 0:
@@ -163,7 +175,7 @@ class Bulk:
         near = origin is not None and stream.oldest >= origin and stream.newest < origin + REACH
         if not near:
             self._place(new.times)
-        new = new._replace(slots=self._slots(new.slots, keys))
+        new = new._replace(slots=self.packed.slots_at(new.slots, roster))
         return self._take(new, frozenset() if near else self._out_of_reach(new))
 
     def _place(self, times: Ints) -> None:
@@ -184,19 +196,6 @@ class Bulk:
         self._loosen(np.array([slot for slot in slots if names[slot] not in states], dtype=np.int64), packed.rows)
         return frozenset(names[slot] for slot in slots)
 
-    def _slots(self, numbers: Ints, keys: list[str]) -> Ints:
-        """The slots of keys by number; nothing new may be of some of them, which get none."""
-        packed = self.packed
-        if len(keys) <= 2 * len(numbers):
-            slots = packed.known(keys)
-            found = slots[numbers]
-            if found.min() >= 0:
-                return found
-        slots = np.zeros(len(keys), dtype=np.int64)
-        used = np.flatnonzero(np.bincount(numbers, minlength=len(keys)))
-        slots[used] = packed.slots_of([keys[number] for number in used.tolist()])
-        return slots[numbers]
-
     def _take(self, new: New, far: frozenset[str]) -> list[Firing]:
         """Take in what is new; ``far``: keys that must stay loose."""
         packed, correlator = self.packed, self._correlator
@@ -211,36 +210,98 @@ class Bulk:
         packed.rows, more_at = merged(old, more)
         at = more_at[at]
 
-        hot = self._hot(at, admitted)
+        batch_rows = new.rows[order]
+        hot, rounds = self._looked(at, admitted, batch_rows)
         calm = None if hot is None else ~hot[admitted.slots]
         correlator.counters.late += _count(admitted.late, calm)
         correlator.counters.suppressed += _count(admitted.quiet, calm)
         admitted.settle(calm)
+        gone = np.zeros(len(packed.rows.at), dtype=np.bool_) if rounds else _NO_FLAGS
         if hot is not None and calm is not None:
-            before = hot[packed.rows.at >> SHIFT]
+            gone = hot[packed.rows.at >> SHIFT]
+            before = gone.copy()
             before[at] = False
             self._loosen(np.flatnonzero(hot), packed.rows.take(np.flatnonzero(before)))
             apart = np.sort(np.concatenate((apart, order[~calm])))
         firings = correlator.rising(self._taken(new.take(apart))) if len(apart) else []
+        if rounds:
+            firings += self._fire(rounds, at, admitted.of_rows(batch_rows), gone)
+            firings.sort(key=_ROW)
+        if len(gone):
+            packed.rows = packed.rows.take(np.flatnonzero(~gone))
+            self._stale = False
         values = correlator.values
         if len(values.texts) > 2 * len(packed.rows.at) + _SPARE:
             packed.rows = packed.rows._replace(whats=values.forget(packed.rows.whats))
         return firings
 
-    def _hot(self, fresh: Ints, admitted: Admitted) -> Flags | None:
-        """Marks by slot the keys that need a closer look; None where there are none. ``fresh``: places of new rows."""
+    def _looked(self, fresh: Ints, admitted: Admitted, batch_rows: Ints) -> tuple[Flags | None, list[Fired]]:
+        """Marks by slot the keys that need a closer look, None where there are none; and what fires under others.
+
+        ``fresh``: places of new rows; ``batch_rows``: where the entries stood in the batch.
+        """
         rows = self.packed.rows
-        found = rows.at[self._correlator.possible(rows, fresh, in_order=admitted.in_order)] >> SHIFT
+        ends = self._correlator.ends(rows, fresh, in_order=admitted.in_order)
         grown = self._grown(rows)
-        if not len(found) and not len(grown):
-            return None
-        hot = np.zeros(len(self.packed.names), dtype=np.bool_)
-        hot[found] = True
-        hot[grown] = True
-        asked = np.zeros_like(hot)
+        if not len(ends.places) and not len(grown):
+            return None, []
+        count = len(self.packed.names)
+        asked = np.zeros(count, dtype=np.bool_)
         asked[admitted.slots] = True
+        hot = np.zeros(count, dtype=np.bool_)
+        hot[grown] = True
         hot &= asked
-        return hot if hot.any() else None
+        new = np.zeros(len(rows.at), dtype=np.bool_)
+        new[fresh] = True
+        here = new[ends.places]
+        disorder = None
+        if admitted.behind is not None:
+            disorder = self._disorder(fresh, admitted, admitted.behind, batch_rows)
+            unruly = np.zeros(count, dtype=np.bool_)
+            unruly[admitted.slots[admitted.behind]] = True
+            here |= unruly[rows.at[ends.places] >> SHIFT]
+        unsure = None if ends.unsure is None else ends.unsure[here]
+        rounds = fire(self._correlator, rows, Ends(ends.places[here], ends.show, unsure), hot, disorder)
+        return (hot if hot.any() else None), rounds
+
+    def _disorder(self, fresh: Ints, admitted: Admitted, behind: Flags, batch_rows: Ints) -> Disorder:
+        at = self.packed.rows.at
+        rows, marks = np.full(len(at), -1), np.zeros(len(at), dtype=np.bool_)
+        rows[fresh] = fresh_rows = admitted.of_rows(batch_rows)
+        marks[fresh] = own = admitted.of_rows(behind)
+        quiet_rows = np.full(len(self.packed.names), -1)
+        if admitted.quiet is not None:
+            silent = np.flatnonzero(admitted.quiet & behind)
+            quiet_rows[admitted.slots[silent]] = batch_rows[silent]  # of several the last one stays
+        return Disorder(rows, marks, at[fresh[own]], fresh_rows[own], quiet_rows)
+
+    def _fire(self, rounds: list[Fired], fresh: Ints, rows: Ints, gone: Flags) -> list[Firing]:
+        """Take note of what fired; ``fresh``: places of new entries, ``rows``: where they stand in the batch.
+
+        Marks in ``gone`` the entries that are not needed any more.
+        """
+        packed, logic = self.packed, self._correlator.logic
+        at, _, refs = packed.rows
+        origin, low = packed.origin or 0, (1 << SHIFT) - 1
+        firings: list[Firing] = []
+        for ends, counts, shown, begins, until, quiet_until in rounds:
+            slots = at[ends] >> SHIFT
+            packed.quiet_from[slots] = (at[begins] & low) + origin
+            packed.quiet_until[slots] = (quiet_until & low) + origin
+            self._correlator.counters.suppressed += int((until - ends - 1).sum())
+            gone[spread(begins, until - begins)] = True
+            whats = self._correlator.occurrences.several(refs[shown], counts, ((at[begins] & low) + origin).tolist())
+            firings += [
+                Firing(row, packed.names[slot], time_us, what, logic.group_by)
+                for row, slot, time_us, what in zip(
+                    rows[np.searchsorted(fresh, ends)].tolist(),
+                    slots.tolist(),
+                    ((at[ends] & low) + origin).tolist(),
+                    whats,
+                    strict=True,
+                )
+            ]
+        return firings
 
     def _old(self) -> Rows:
         """The rows that are there, cut when there is reason to."""
@@ -289,7 +350,9 @@ class Bulk:
     def tidied(self) -> Rows:
         """The rows, without those that nothing will ask for."""
         packed = self.packed
-        packed.rows = packed.rows.take(packed.current(self._keep_us))
+        if not self._tidy:
+            packed.rows = packed.rows.take(packed.current(self._keep_us))
+            self._tidy = True
         return packed.rows
 
     def save(self) -> dict[str, Any]:
@@ -315,6 +378,8 @@ class Admitted:
         origin = packed.origin or 0
         self._at = (slots << SHIFT) + (times - origin)
         self.in_order = True
+        self.behind: Flags | None = None  # which entries lie behind newer ones that came before; None: none
+        self.kept: Ints | None = None  # which entries became rows, in the order of those; None: all, as they are
         self._first = _NOTHING
         if not len(slots):
             return
@@ -330,6 +395,7 @@ class Admitted:
         behind = self._newest - self._at  # what lies behind the newest time, lies behind that before it
         if behind.any():
             self.in_order = False
+            self.behind = behind > 0
             if behind.max() > keep_us:
                 self.late = behind > keep_us
         quiet = times <= packed.quiet_until[slots]
@@ -342,8 +408,16 @@ class Admitted:
         """The entries that are admitted, sorted by key and time and then by arrival."""
         rows = Rows(self._at, whats, refs)
         if self.quiet is not None or self.late is not None:
-            rows = rows.take(np.flatnonzero(~_either(self.late, self.quiet)))
-        return rows if self.in_order else rows.take(np.argsort(rows.at, kind="stable"))
+            self.kept = np.flatnonzero(~_either(self.late, self.quiet))
+        if not self.in_order:
+            at = self._at if self.kept is None else self._at[self.kept]
+            order = np.argsort(at, kind="stable")
+            self.kept = order if self.kept is None else self.kept[order]
+        return rows if self.kept is None else rows.take(self.kept)
+
+    def of_rows(self, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Of a column by entry what those have that became rows, in order of these."""
+        return column if self.kept is None else column[self.kept]
 
     def settle(self, calm: Flags | None) -> None:
         """Note how far time has come for keys; where ``calm`` is there, only for those whose entries it marks."""

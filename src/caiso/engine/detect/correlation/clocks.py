@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from caiso.engine.detect.batch import Batch
@@ -20,18 +20,18 @@ class SourceClocks:
     arrived: dict[str, int] = field(default_factory=dict)
     now: int = 0  # the latest arrival of any source
 
-    def advance(self, batch: Batch, times: Sequence[int], newest: int) -> None:
-        """Take in a batch as a whole; ``newest``: the latest of its times."""
-        if not times:
+    def advance(self, batch: Batch, times: Callable[[], Sequence[int]], newest: int) -> None:
+        """Take in a batch as a whole; ``times`` gives the times of its events, and ``newest`` is the latest of them."""
+        if not len(batch):
             return
         sources, arrivals = batch.column("source.id"), batch.column("ingest_time")
         if sources.count(sources[0]) == len(sources):
             self._note(_name(sources[0]), newest, arrivals[-1])
         else:
-            for source, time_us, arrival in zip(sources, times, arrivals, strict=True):
+            for source, time_us, arrival in zip(sources, times(), arrivals, strict=True):
                 self._note(_name(source), time_us, arrival)
-        known = set(arrivals) - {None}
-        self.now = max(self.now, *(arrival for arrival in known if type(arrival) is int), 0)
+        if arrivals.count(None) < len(arrivals):
+            self.now = max(self.now, *(arrival for arrival in set(arrivals) if type(arrival) is int), 0)
 
     def marks(self, batch: Batch, times: Sequence[int]) -> tuple[list[str], list[int]]:
         """For each row its source and how far that source's time has come once the row has arrived."""

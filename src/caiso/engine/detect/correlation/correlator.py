@@ -22,6 +22,7 @@ from caiso.engine.detect.correlation.bulk import Bulk, Taken
 from caiso.engine.detect.correlation.keys import event_key
 from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
 from caiso.engine.detect.correlation.packed import Flags, Ints, Rows, Values
+from caiso.engine.detect.correlation.rounds import Ends
 from caiso.engine.detect.correlation.state import CorrelationCounters, KeyState
 from caiso.engine.detect.correlation.stream import Chosen, Heard, Stream, Wanted
 from caiso.engine.detect.rule import Correlation, Rule
@@ -78,9 +79,13 @@ class Correlator:
         if firings is None:
             heard = stream.heard(chosen, self.heard)
             firings = self._run(stream, heard) if heard.rows else []
-        count = self.key_count
-        if count > self._next_look or count > self.limits.max_keys:
-            self._forget(stream.newest)
+        most = len(self.states) + (
+            len(self._bulk.packed.names) if self._bulk is not None else 0
+        )  # a key may be in both
+        if most > self._next_look or most > self.limits.max_keys:
+            count = self.key_count
+            if count > self._next_look or count > self.limits.max_keys:
+                self._forget(stream.newest)
         return firings
 
     def _run(self, stream: Stream, heard: Heard) -> list[Firing]:
@@ -267,8 +272,8 @@ class Correlator:
         """The reverse of ``encoded``."""
         return whats.tolist()  # type: ignore[no-any-return]
 
-    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
-        """Places of entries under whose keys it may be true, were all of them there, for those at the places ``fresh``.
+    def ends(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ends:
+        """The windows that are complete, were all entries there, for those at the places ``fresh``.
 
         ``in_order``: no fresh entry is older than another of its key that arrived before.
         """

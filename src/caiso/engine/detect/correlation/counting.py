@@ -12,6 +12,7 @@ from caiso.engine.detect.correlation.bulk import Taken
 from caiso.engine.detect.correlation.correlator import Correlator, What
 from caiso.engine.detect.correlation.occurrence import Firing
 from caiso.engine.detect.correlation.packed import Flags, Ints, Rows
+from caiso.engine.detect.correlation.rounds import Ends
 from caiso.engine.detect.correlation.state import KeyState
 from caiso.engine.detect.correlation.stream import Chosen, Heard, Stream
 from caiso.engine.detect.correlation.windows import enough
@@ -69,11 +70,15 @@ class Counting(Correlator):
     def decoded(self, whats: npt.NDArray[Any]) -> list[Any]:
         return []
 
-    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+    def ends(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ends:
         more = int(self.logic.threshold) - 1
         if more < 1:
-            return fresh
-        return np.flatnonzero(rows.at[more:] - rows.at[:-more] <= self.span_us)
+            return Ends(fresh, self._shown)
+        return Ends(np.flatnonzero(rows.at[more:] - rows.at[:-more] <= self.span_us) + more, self._shown)
+
+    def _shown(self, ends: Ints) -> tuple[Ints, Ints]:
+        more = max(int(self.logic.threshold), 1) - 1
+        return np.full(len(ends), more + 1), (ends[:, None] + np.arange(-more, 1)).ravel()
 
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         return enough(state.times, position, int(self.logic.threshold), self.span_us)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Final, TypeVar
 
@@ -19,6 +20,7 @@ Ints = npt.NDArray[np.int64]
 T = TypeVar("T")
 
 _KEY_CHARS: Final = 200
+_LONG: Final = 1 << 16  # keys of a roster
 SEPARATOR: Final = "\x1f"
 
 
@@ -40,15 +42,46 @@ def event_key(event: Mapping[str, object], names: Sequence[str]) -> str | None:
     return None if None in parts else SEPARATOR.join(part for part in parts if part is not None)
 
 
+class Roster:
+    """Keys by number, the same from batch to batch: who knows what a number is to it need not look at the text."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def numbers_of(self, keys: Sequence[str]) -> Ints:
+        """The numbers of keys; a key without one gets one."""
+        found = np.fromiter(map(self._numbers.get, keys, repeat(-1)), dtype=np.int64, count=len(keys))
+        for place in np.flatnonzero(found < 0).tolist():
+            found[place] = self._numbers[keys[place]] = len(self.names)
+            self.names.append(keys[place])
+        return found
+
+
+class Rosters:
+    """A roster for each way of grouping. One that has grown long is begun anew: it says nothing that is not elsewhere."""
+
+    def __init__(self) -> None:
+        self._rosters: dict[tuple[str, ...], Roster] = {}
+
+    def of(self, names: tuple[str, ...]) -> Roster:
+        """The roster of the keys over some fields."""
+        found = self._rosters.get(names)
+        if found is None or len(found.names) > _LONG:
+            found = self._rosters[names] = Roster()
+        return found
+
+
 class Keys:
     """The keys of one batch, made once for all correlations that group by the same fields."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, rosters: Rosters) -> None:
         self._batch = batch
+        self._rosters = rosters
         self._parts: dict[str, Sequence[str | None]] = {}
         self._keys: dict[tuple[str, ...], Sequence[str | None]] = {}
         self._made: dict[Hashable, Sequence[str | None]] = {}
-        self._numbered: dict[tuple[str, ...], tuple[Ints, list[str]]] = {}
+        self._numbered: dict[tuple[str, ...], tuple[Ints, Roster]] = {}
 
     def of(self, names: tuple[str, ...]) -> Sequence[str | None]:
         """A key for every row, None where a field is missing."""
@@ -71,15 +104,17 @@ class Keys:
             found = self._made[name] = make()
         return found
 
-    def numbered(self, names: tuple[str, ...]) -> tuple[Ints, list[str]]:
-        """The key of every row as a number into the different keys, -1 where a field is missing."""
+    def numbered(self, names: tuple[str, ...]) -> tuple[Ints, Roster]:
+        """The key of every row as a number into the roster of such keys, -1 where a field is missing."""
         found = self._numbered.get(names)
         if found is None:
-            found = self._numbered[names] = self.numbered_at(names, None)
+            roster = self._rosters.of(names)
+            places, texts = self.numbered_at(names, None)
+            found = self._numbered[names] = np.append(roster.numbers_of(texts), -1)[places], roster
         return found
 
     def numbered_at(self, names: tuple[str, ...], rows: Sequence[int] | None) -> tuple[Ints, list[str]]:
-        """The same for some rows, or for all."""
+        """The keys of some rows, or of all, as numbers into the different ones, -1 where a field is missing."""
         if len(names) != 1:
             return _numbered(self.of(names) if rows is None else picked(self.of(names), rows))
         if rows is None:

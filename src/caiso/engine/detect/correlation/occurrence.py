@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import compress, repeat
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from caiso.engine.detect.batch import Batch
+from caiso.engine.detect.batch import Batch, different
 from caiso.engine.detect.correlation.keys import picked
+from caiso.engine.detect.correlation.pieces import Pieces
 from caiso.engine.detect.signal import ENTITY_FIELDS, MAX_ENTITY_CHARS, Facts
 
 
@@ -38,21 +38,21 @@ class Occurrences:
     """
 
     def __init__(self) -> None:
-        # Numbers of the first rows, ascending; after them come, without gaps, the numbers up to ``_next``.
-        self._sparse: Ints = np.zeros(0, dtype=np.int64)
-        self._next = 0
-        self._ids: list[str] = []
-        self._columns: dict[str, list[str | None]] = {}  # by kind of entity; a kind that no event has, has no column
+        self._rows = Pieces()
+        self._kinds: list[str] = []  # of entities that some event had
         self._firings: dict[int, Occurrence] = {}
         self._next_firing = -1
         self._kept = 0  # so many were needed when that was last looked at
+        self._left = 0  # and so many were left
 
     def __len__(self) -> int:
-        return len(self._ids) + len(self._firings)
+        return len(self._rows) + len(self._firings)
 
-    def note(self, batch: Batch, rows: Ints) -> Ints:
-        """Take in some rows of a batch; returns by row the number of its occurrence, and nothing of use for others."""
-        numbers = np.arange(self._next, self._next + len(rows))
+    def note(self, batch: Batch, rows: Ints, encoded: Set[str] = frozenset()) -> Ints:
+        """Take in some rows of a batch; returns by row the number of its occurrence, and nothing of use for others.
+
+        ``encoded``: columns that somebody needs as numbers anyway.
+        """
         if not len(rows):
             return np.zeros(len(batch), dtype=np.int64)
         every = len(rows) == len(batch)
@@ -61,24 +61,21 @@ class Occurrences:
         columns: dict[str, Sequence[str | None]] = {}
         for kind, fields in ENTITY_FIELDS.items():
             known = [field for field in fields if field in present]
-            if known:
+            if len(known) == 1 and known[0] in encoded and _all_fit(batch.encoded(known[0])[1]):
+                columns[kind] = _at(batch.column(known[0]), wanted)  # type: ignore[assignment]  # texts
+            elif known:
                 columns[kind] = _first_of([_at(batch.column(field), wanted) for field in known])
-        self._append(_names(_at(batch.column("event.id"), wanted)), columns)
+        self._learn(columns.keys())
+        numbers = self._rows.append(_names(_at(batch.column("event.id"), wanted)), columns)
         if every:
             return numbers
         by_row = np.zeros(len(batch), dtype=np.int64)
         by_row[rows] = numbers
         return by_row
 
-    def _append(self, names: Sequence[str], columns: Mapping[str, Sequence[str | None]]) -> None:
-        before = len(self._ids)
-        self._ids += names
-        self._next += len(names)
-        for kind in columns.keys() - self._columns.keys():
-            self._columns[kind] = [None] * before
-            self._columns = {kind: self._columns[kind] for kind in KINDS if kind in self._columns}
-        for kind, column in self._columns.items():
-            column += columns.get(kind) or repeat(None, len(names))
+    def _learn(self, kinds: Set[str]) -> None:
+        if not kinds <= set(self._kinds):
+            self._kinds = [kind for kind in KINDS if kind in kinds or kind in self._kinds]
 
     def add(self, occurrence: Occurrence) -> int:
         """Keep another correlation's firing; returns its number."""
@@ -91,76 +88,85 @@ class Occurrences:
         """Several occurrences as one; ``times``: when their events happened."""
         if self._firings and min(numbers) < 0:
             return _joined([self._opened(number, at) for number, at in zip(numbers, times, strict=True)])
-        places = self._places(numbers)
-        ids = self._ids
-        entity = {}
-        for kind, column in self._columns.items():
-            for place in reversed(places):
-                value = column[place]
+        found = self._rows.find_each(numbers)
+        ids = dict.fromkeys([piece.ids[row] for piece, row in found])
+        entity: dict[str, str] = {}
+        found.reverse()
+        for kind in self._kinds:
+            for piece, row in found:
+                column = piece.columns.get(kind)
+                value = column[row] if column is not None else None
                 if value:
                     entity[kind] = value
                     break
-        return Occurrence(tuple(dict.fromkeys([ids[place] for place in places])), entity, min(times))
+        return Occurrence(tuple(ids), entity, min(times))
+
+    def several(self, numbers: Ints, counts: Ints, begins: Sequence[int]) -> list[Occurrence]:
+        """``joined`` for several firings at once, none of them over another's firing.
+
+        ``numbers``: those of each firing one after the other, ``counts`` of them; ``begins``: their earliest times.
+        """
+        which, rows, ids, kinds = self._rows.find(numbers)
+        names = [ids[piece][row] for piece, row in zip(which, rows, strict=True)]
+        single = len(set(names)) == len(names)
+        columns = [(kind, kinds[kind]) for kind in self._kinds if kind in kinds]
+        occurrences = []
+        first = 0
+        for end, begin in zip(np.cumsum(counts).tolist(), begins, strict=True):
+            entity = {}
+            for kind, found in columns:
+                for place in range(end - 1, first - 1, -1):
+                    column = found[which[place]]
+                    value = column[rows[place]] if column is not None else None
+                    if value:
+                        entity[kind] = value
+                        break
+            own = names[first:end]
+            occurrences.append(Occurrence(tuple(own if single else dict.fromkeys(own)), entity, begin))
+            first = end
+        return occurrences
 
     def _opened(self, number: int, time_us: int) -> Occurrence:
         return self._firings[number] if number < 0 else self.joined([number], [time_us])
 
-    def _places(self, numbers: Sequence[int]) -> list[int]:
-        ahead, sparse = self._next - len(self._ids), len(self._sparse)
-        return [
-            place if (place := number - ahead) >= sparse else int(self._sparse.searchsorted(number))
-            for number in numbers
-        ]
-
     @property
     def is_due(self) -> bool:
         """Whether it is time to forget what nothing refers to any more."""
-        return len(self) > 2 * self._kept + _LOOK
+        return len(self) > self._left + self._kept + _LOOK
 
     @property
     def is_worth_forgetting(self) -> bool:
         """Whether a good part of them may not be needed, so that a snapshot is better without it."""
-        return 2 * len(self) > 3 * self._kept
+        return 2 * len(self) > 2 * self._left + self._kept
 
     def forget(self, live: Ints) -> None:
-        """Keep only the occurrences with these numbers."""
+        """Forget the occurrences without these numbers, or most of them: twice as many as are needed may be left."""
         others = live[live < 0].tolist()
         self._firings = {number: self._firings[number] for number in others}
-        own = live[live >= 0]
-        first = self._next - len(self._ids) + len(self._sparse)  # of those without gaps
-        dense = own >= first
-        needed = np.zeros(len(self._ids), dtype=np.bool_)
-        needed[own[dense] - self._next + len(self._ids)] = True
-        needed[np.searchsorted(self._sparse, own[~dense])] = True
-        self._sparse = np.concatenate((self._sparse, np.arange(first, self._next)))[needed]
-        marks = needed.tobytes()
-        self._ids = list(compress(self._ids, marks))
-        columns = {kind: list(compress(column, marks)) for kind, column in self._columns.items()}
-        self._columns = {kind: column for kind, column in columns.items() if any(column)}
-        self._kept = len(self)
+        own = different(live[live >= 0])
+        self._rows.forget(own)
+        self._kept = len(own) + len(self._firings)
+        self._left = len(self)
 
     def save(self) -> dict[str, Any]:
         """Everything as plain data."""
-        first = self._next - len(self._ids) + len(self._sparse)
         return {
-            "numbers": np.concatenate((self._sparse, np.arange(first, self._next))).tobytes(),
+            "rows": self._rows.save(),
             "kept": self._kept,
-            "next": (self._next, self._next_firing),
-            "ids": self._ids,
-            "columns": self._columns,
+            "next": (self._rows.next, self._next_firing),
             "firings": self._firings,
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take up what ``save`` gave."""
-        self._sparse = np.frombuffer(saved["numbers"], dtype=np.int64)
-        self._next, self._next_firing = saved["next"]
-        self._ids = saved["ids"]
-        self._columns = {kind: column for kind, column in saved["columns"].items() if kind in ENTITY_FIELDS}
+        next_number, self._next_firing = saved["next"]
+        self._rows.load(saved["rows"], next_number, ENTITY_FIELDS.keys())
         self._firings = {
             number: Occurrence(tuple(ids), entity, first) for number, (ids, entity, first) in saved["firings"].items()
         }
+        self._learn({kind for piece in saved["rows"] for kind in piece["columns"] if kind in ENTITY_FIELDS})
         self._kept = saved["kept"]
+        self._left = len(self)
 
 
 def _at(column: Sequence[object], rows: Sequence[int] | None) -> Sequence[object]:
@@ -178,12 +184,17 @@ def _first_of(columns: Sequence[Sequence[object]]) -> Sequence[str | None]:
     found, *others = columns
     if others:
         found = [next(filter(None, values), None) for values in zip(found, *others, strict=True)]
-    if set(map(type, found)) == {str} and max(map(len, found)) <= MAX_ENTITY_CHARS:  # type: ignore[arg-type]  # texts
+    if _all_fit(found):
         return found  # type: ignore[return-value]  # just checked
     return [
         value if value is None or (type(value) is str and len(value) <= MAX_ENTITY_CHARS) else _bounded(value)
         for value in found
     ]
+
+
+def _all_fit(values: Sequence[object]) -> bool:
+    """Whether all are texts that need not be cut."""
+    return set(map(type, values)) == {str} and max(map(len, values)) <= MAX_ENTITY_CHARS  # type: ignore[arg-type]  # texts
 
 
 def _bounded(value: object) -> str | None:

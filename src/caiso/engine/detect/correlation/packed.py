@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from caiso.engine.detect.batch import different
+from caiso.engine.detect.correlation.keys import Roster, key_part
 from caiso.engine.detect.correlation.state import KeyState
 
 Ints = npt.NDArray[np.int64]
@@ -53,6 +55,8 @@ class Packed:
         self.quiet_until = np.zeros(0, dtype=np.int64)
         self.loose = np.zeros(0, dtype=np.bool_)
         self.rows = self.none()
+        self._roster: Roster | None = None  # whose numbers ``_by_number`` has slots for, -1 where one is not known
+        self._by_number = np.zeros(0, dtype=np.int64)
 
     def none(self) -> Rows:
         """No rows at all."""
@@ -78,6 +82,20 @@ class Packed:
     def known(self, keys: Sequence[str]) -> Ints:
         """The slots of keys, -1 for a key without one."""
         return np.fromiter(map(self.slots.get, keys, repeat(-1)), dtype=np.int64, count=len(keys))
+
+    def slots_at(self, numbers: Ints, roster: Roster) -> Ints:
+        """The slots of keys by their numbers, of which there is one at least; a key without one gets one."""
+        if self._roster is not roster:
+            self._roster, self._by_number = roster, np.zeros(0, dtype=np.int64)
+        more = len(roster.names) - len(self._by_number)
+        if more > 0:
+            self._by_number = np.concatenate((self._by_number, np.full(more, -1)))
+        found = self._by_number[numbers]
+        if found.min() < 0:
+            missing = different(numbers[found < 0])
+            self._by_number[missing] = self.slots_of([roster.names[number] for number in missing.tolist()])
+            found = self._by_number[numbers]
+        return found
 
     def is_far(self, times: Ints) -> Flags:
         """Which times cannot be had in rows."""
@@ -105,6 +123,7 @@ class Packed:
         gone = {slot for key in keys if (slot := self.slots.get(key)) is not None}
         if not gone:
             return
+        self._roster = None
         self.rows = self.rows.take(self.current(0))
         kept = np.array([slot for slot in range(len(self.names)) if slot not in gone], dtype=np.int64)
         place = np.full(len(self.names), -1)
@@ -194,6 +213,7 @@ class Packed:
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take up what ``save`` gave."""
+        self._roster = None
         self.origin, self.names = saved["origin"], saved["names"]
         self.slots = {key: slot for slot, key in enumerate(self.names)}
         self.newest, self.quiet_from, self.quiet_until = (
@@ -224,6 +244,24 @@ class Values:
                 self.texts.append(text)
             found.append(number)
         return np.array(found, dtype=np.int64)
+
+    def look_up(self, name: str, column: Sequence[object]) -> Ints | None:
+        """The numbers of a field's values, -1 where there is none; None where few are known, or they are no texts.
+
+        For fields of which a short text is itself what is compared.
+        """
+        try:
+            found = np.fromiter(map(self._numbers.get, column, repeat(-1)), dtype=np.int64, count=len(column))  # type: ignore[arg-type]  # what is no text is not found
+        except TypeError:  # lists are no keys
+            return None
+        places = np.flatnonzero(found < 0).tolist()
+        if 8 * len(places) > len(column):
+            return None
+        for place in places:
+            part = key_part(name, column[place])
+            if part is not None:
+                found[place] = self.encode((part,))[0]
+        return found
 
     def decode(self, numbers: Ints) -> list[str]:
         """The texts behind numbers."""

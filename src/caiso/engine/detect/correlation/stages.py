@@ -13,6 +13,7 @@ from caiso.engine.detect.correlation.bounds import Limits
 from caiso.engine.detect.correlation.correlator import Correlator, What
 from caiso.engine.detect.correlation.occurrence import Occurrences
 from caiso.engine.detect.correlation.packed import NEVER, Flags, Ints, Rows
+from caiso.engine.detect.correlation.rounds import Ends, near_to
 from caiso.engine.detect.correlation.state import KeyState
 from caiso.engine.detect.correlation.stream import Chosen, Heard, Stream
 from caiso.engine.detect.correlation.windows import around, in_order, together
@@ -50,6 +51,22 @@ class _Stages(Correlator):
     def _leave(self, state: KeyState) -> None:
         """What a stage's latest entry was is kept though it goes: the check that follows looks at what is there."""
 
+    def ends(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ends:
+        if len(rows.at) < 2 * len(fresh):
+            return self._ends(rows)
+        near = near_to(rows.at, fresh, self.span_us)
+        ends, show, _ = self._ends(rows.take(near))
+
+        def moved(places: Ints) -> tuple[Ints, Ints]:
+            counts, shown = show(np.searchsorted(near, places))
+            return counts, near[shown]
+
+        return Ends(near[ends], moved)
+
+    def _ends(self, rows: Rows) -> Ends:
+        """The windows that are complete among all these."""
+        raise NotImplementedError
+
 
 class Together(_Stages):
     """``temporal``: every rule (or as many as the condition asks, or one of several sets), in any order."""
@@ -58,6 +75,7 @@ class Together(_Stages):
         super().__init__(rule, logic, limits)
         self._masks = logic.masks
         self._count = len(logic.rules)
+        self._stages_of = [[stage for stage in range(self._count) if mask >> stage & 1] for mask in logic.masks]
 
     def _advance(self, state: KeyState, time_us: int, what: Any) -> bool:
         latest = state.tally
@@ -73,18 +91,27 @@ class Together(_Stages):
         covered = sum(1 << stage for stage, at in enumerate(latest) if at >= since)
         return any(covered & mask == mask for mask in self._masks)
 
-    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+    def _ends(self, rows: Rows) -> Ends:
         at, bits = rows.at, rows.whats
         since = at - self.span_us
-        covered = [_latest(at, bits, stage) >= since for stage in range(self._count)]
-        found = np.zeros(len(at), dtype=np.bool_)
-        for mask in self._masks:
-            holds = np.ones(len(at), dtype=np.bool_)
-            for stage in range(self._count):
-                if mask >> stage & 1:
-                    holds &= covered[stage]
-            found |= holds
-        return np.flatnonzero(found)
+        latest = [_latest(bits >> stage & 1) for stage in range(self._count)]
+        covered = [(places >= 0) & (at[places] >= since) for places in latest]
+        which = np.full(len(at), -1)  # the first of the masks that holds
+        for number in range(len(self._masks) - 1, -1, -1):
+            which[np.logical_and.reduce([covered[stage] for stage in self._stages_of[number]])] = number
+
+        def show(ends: Ints) -> tuple[Ints, Ints]:
+            own = np.full((len(ends), self._count), -1)
+            for number, stages in enumerate(self._stages_of):
+                here = which[ends] == number
+                for stage in stages:
+                    own[here, stage] = latest[stage][ends[here]]
+            own.sort(axis=1)
+            wanted = own >= 0  # an entry that is several stages is shown once
+            wanted[:, 1:] &= own[:, 1:] != own[:, :-1]
+            return wanted.sum(axis=1), own[wanted]
+
+        return Ends(np.flatnonzero(which >= 0), show)
 
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         span = self.span_us
@@ -122,14 +149,32 @@ class InOrder(_Stages):
         begins[stage] = before
         return stage == self._last
 
-    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+    def _ends(self, rows: Rows) -> Ends:
         at, bits = rows.at, rows.whats
-        begins = np.where(bits & 1, at, NEVER)  # of the latest chain up to a stage that an entry could end
+        marks = (bits & 1).astype(np.bool_)  # what ends a chain up to a stage
+        here: Ints = np.flatnonzero(marks)  # the same as places
+        begins = here  # where their chains begin
+        links: list[tuple[Ints, Ints]] = []
         for stage in range(1, self._count):
-            before = np.maximum.accumulate(begins)
-            begins = np.full(len(at), NEVER)
-            begins[1:] = np.where(bits[1:] >> stage & 1, before[:-1], NEVER)
-        return np.flatnonzero(begins >= at - self.span_us)
+            behind: Ints = np.cumsum(marks) - marks  # how many chains up to the stage before end before a place
+            marks = (bits >> stage & 1).astype(np.bool_) & (behind > 0)
+            wanted = np.flatnonzero(marks)
+            before: Ints = behind[wanted] - 1
+            links.append((here, before))
+            here, begins = wanted, begins[before]
+        done = np.flatnonzero(at[here] - at[begins] <= self.span_us)
+
+        def show(ends: Ints) -> tuple[Ints, Ints]:
+            own = np.empty((len(ends), self._count), dtype=np.int64)
+            own[:, -1] = ends
+            numbers = np.searchsorted(here, ends)
+            for stage in range(self._count - 2, -1, -1):
+                places, before = links[stage]
+                numbers = before[numbers]
+                own[:, stage] = places[numbers]
+            return np.full(len(ends), self._count), own.ravel()
+
+        return Ends(here[done], show)
 
     def _check(self, state: KeyState, position: int) -> list[int] | None:
         if len(state.times) < self._count:
@@ -139,9 +184,9 @@ class InOrder(_Stages):
         return in_order(state.times, state.whats, near, self._count, span)
 
 
-def _latest(at: Ints, bits: Ints, stage: int) -> Ints:
-    """For each entry when a stage was last seen, as a place in time."""
-    return np.maximum.accumulate(np.where(bits >> stage & 1, at, NEVER))
+def _latest(marks: Ints) -> Ints:
+    """For each place the latest one up to it that is marked, -1 where none is."""
+    return np.maximum.accumulate(np.where(marks, np.arange(len(marks)), -1))
 
 
 def _note(latest: list[int], time_us: int, bits: int) -> None:

@@ -11,14 +11,15 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from caiso.engine.detect.batch import Batch, event_times
+from caiso.engine.detect.batch import Batch, event_moments, event_times
 from caiso.engine.detect.correlation.clocks import SourceClocks
-from caiso.engine.detect.correlation.keys import Keys, picked
+from caiso.engine.detect.correlation.keys import Keys, Rosters, picked
 from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
 
 Ints = npt.NDArray[np.int64]
 T = TypeVar("T")
 
+_LARGE: Final = 1024  # rows of a batch whose keys are certainly numbered
 _SMALL: Final = 512  # matches that are looked through for each correlation anew, rather than sorted
 
 
@@ -91,21 +92,31 @@ class Stream:
     ``matches``: arrays of row and base rule number, sorted by row. ``names``: the base rules by number.
     """
 
-    def __init__(self, batch: Batch, matches: tuple[Ints, Ints], names: Sequence[str], clocks: SourceClocks) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        matches: tuple[Ints, Ints],
+        names: Sequence[str],
+        clocks: SourceClocks,
+        rosters: Rosters | None = None,
+    ) -> None:
         self.batch = batch
         self.clocks = clocks
-        self.keys = Keys(batch)
+        self.keys = Keys(batch, rosters or Rosters())
         self._rows, self._rules = matches
         self._names = names
         self.numbers: Ints = np.zeros(0, dtype=np.int64)  # of occurrences, by row
         self._occurrences = Occurrences()
         self._firings: dict[str, list[Firing]] = {}
 
-    def note(self, occurrences: Occurrences, wanted: npt.NDArray[np.bool_]) -> None:
-        """Note an occurrence for every row that some correlation hears; ``wanted`` marks their base rules by number."""
+    def note(self, occurrences: Occurrences, wanted: npt.NDArray[np.bool_], grouped: Set[str]) -> None:
+        """Note an occurrence for every row that some correlation hears.
+
+        ``wanted`` marks their base rules by number, and ``grouped`` has fields that alone are keys of some.
+        """
         self._occurrences = occurrences
-        rows = self._rows[wanted[self._rules]]
-        self.numbers = occurrences.note(self.batch, _distinct(rows))
+        rows = _distinct(self._rows[wanted[self._rules]])
+        self.numbers = occurrences.note(self.batch, rows, grouped if len(rows) > _LARGE else frozenset())
 
     @cached_property
     def times(self) -> Sequence[int]:
@@ -120,7 +131,7 @@ class Stream:
     @cached_property
     def newest(self) -> int:
         """The latest event time of the batch."""
-        if not self.times or self.moments is None:
+        if not len(self.batch) or self.moments is None:
             return max(self.times, default=0)
         return int(self.moments.max())
 
@@ -136,10 +147,7 @@ class Stream:
     @cached_property
     def moments(self) -> Ints | None:
         """The event times as an array; None where one is too far off for that."""
-        try:
-            return np.array(self.times, dtype=np.int64)
-        except OverflowError:
-            return None
+        return event_moments(self.batch)
 
     def rows_of(self, name: str) -> list[int]:
         """The rows in which one base rule matched, ascending."""
@@ -185,7 +193,10 @@ class Stream:
         else:
             places, starts = self._by_rule
             found = [places[starts[rule] : starts[rule + 1]] for rule in wanted.numbers]
-            own = found[0] if len(found) == 1 else np.sort(np.concatenate([places[:0], *found]))
+            if len(found) == 1:
+                rows, rules = self._rows[found[0]], self._rules[found[0]]
+                return Chosen(rows, (rows, rules))
+            own = np.sort(np.concatenate([places[:0], *found]))
             rows, rules = self._rows[own], self._rules[own]
         return Chosen(_distinct(rows), (rows, rules))
 

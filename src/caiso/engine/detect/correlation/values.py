@@ -16,11 +16,13 @@ from caiso.engine.detect.correlation.bounds import Limits
 from caiso.engine.detect.correlation.bulk import window_ends
 from caiso.engine.detect.correlation.correlator import Correlator, What
 from caiso.engine.detect.correlation.keys import event_key, picked
-from caiso.engine.detect.correlation.packed import Flags, Ints, Rows
+from caiso.engine.detect.correlation.packed import SHIFT, Flags, Ints, Rows
+from caiso.engine.detect.correlation.rounds import Ends, spread
 from caiso.engine.detect.correlation.state import KeyState
 from caiso.engine.detect.correlation.stream import Chosen, Heard, Stream
 from caiso.engine.detect.correlation.windows import around, distinct, reached
 from caiso.engine.detect.rule import Correlation, Rule
+from caiso.engine.detect.schema import is_content
 
 _SLACK = 1e-6  # a running sum is rounded at every step: what comes this near is added up exactly
 _ROUNDING = 2.0**-51  # of the largest number, at every step of a running sum: twice what it can be
@@ -62,6 +64,17 @@ def _numbers(values: Sequence[Any]) -> npt.NDArray[Any] | None:
         return None
 
 
+def _latest_of_each(whats: Ints, first: Ints, counts: Ints, known: int) -> tuple[Ints, Ints]:
+    """Of each window the latest place of every value: how many, and the places; windows do not overlap."""
+    places = spread(first, counts)
+    pairs = np.repeat(np.arange(len(first)) * known, counts) + whats[places]
+    order = np.argsort(pairs, kind="stable")
+    ordered = pairs[order]
+    last = np.append(ordered[1:] != ordered[:-1], [True])
+    shown = np.bincount(ordered[last] // known, minlength=len(first))
+    return shown, np.sort(places[order[last]])
+
+
 class _Values(Correlator):
     numeric = False
 
@@ -77,9 +90,14 @@ class Distinct(_Values):
         self.least = self._threshold = int(logic.threshold)
 
     def columns(self, stream: Stream, chosen: Chosen) -> tuple[npt.NDArray[Any], Flags | None] | None:
-        numbers, texts = stream.keys.numbered_at(self.logic.value_fields, chosen.rows.tolist())
-        codes = np.append(self.values.encode(texts), 0)[numbers]
-        return codes, (None if numbers.min(initial=0) >= 0 else numbers >= 0)
+        fields, rows = self.logic.value_fields, chosen.rows.tolist()
+        codes = None
+        if len(fields) == 1 and not is_content(fields[0]):
+            codes = self.values.look_up(fields[0], picked(stream.batch.column(fields[0]), rows))
+        if codes is None:
+            numbers, texts = stream.keys.numbered_at(fields, rows)
+            codes = np.append(self.values.encode(texts), -1)[numbers]
+        return codes, (None if codes.min(initial=0) >= 0 else codes >= 0)
 
     def encoded(self, whats: Sequence[Any], count: int) -> npt.NDArray[Any]:
         return self.values.encode(whats)
@@ -87,10 +105,15 @@ class Distinct(_Values):
     def decoded(self, whats: npt.NDArray[Any]) -> list[Any]:
         return self.values.decode(whats)
 
-    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
+    def ends(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ends:
         at, span, more = rows.at, self.span_us, self._threshold - 1
+
+        def show(ends: Ints) -> tuple[Ints, Ints]:
+            first = np.searchsorted(at, at[ends] - span)
+            return _latest_of_each(rows.whats, first, ends + 1 - first, len(self.values.texts))
+
         if more < 1:
-            return fresh
+            return Ends(fresh, show)
         ends = window_ends(at, fresh, span, in_order=in_order)
         ends = ends[ends >= more]
         ends = ends[at[ends] - at[ends - more] <= span]
@@ -98,12 +121,10 @@ class Distinct(_Values):
         counts = ends + 1 - first
         total = int(counts.sum())
         if total > _MANY or not total:
-            return ends
-        edges = np.cumsum(counts)
-        places = np.arange(total) + np.repeat(first - (edges - counts), counts)
+            return Ends(ends, show, np.ones(len(ends), dtype=np.bool_))
         known = len(self.values.texts)
-        pairs = different(np.repeat(np.arange(len(ends)) * known, counts) + rows.whats[places])
-        return ends[np.bincount(pairs // known, minlength=len(ends)) > more]
+        pairs = different(np.repeat(np.arange(len(ends)) * known, counts) + rows.whats[spread(first, counts)])
+        return Ends(ends[np.bincount(pairs // known, minlength=len(ends)) > more], show)
 
     def _advance(self, state: KeyState, time_us: int, what: What) -> bool:
         times, since = state.times, time_us - self.span_us
@@ -165,15 +186,33 @@ class Total(_Values):
         usable = np.array([number is not None for number in found], dtype=np.bool_)
         return None if numbers is None else (numbers, usable)
 
-    def possible(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ints:
-        ends = window_ends(rows.at, fresh, self.span_us, in_order=in_order)
-        first = np.searchsorted(rows.at, rows.at[ends] - self.span_us)
+    def ends(self, rows: Rows, fresh: Ints, *, in_order: bool) -> Ends:
+        at, whats, limit = rows.at, rows.whats, self.logic.threshold
+        ends = window_ends(at, fresh, self.span_us, in_order=in_order)
+        first = np.searchsorted(at, at[ends] - self.span_us)
         with np.errstate(invalid="ignore", over="ignore"):
-            sums = np.concatenate(([0.0], np.cumsum(np.maximum(rows.whats, 0.0))))
+            sums = np.concatenate(([0.0], np.cumsum(np.maximum(whats, 0.0))))
             rounding = sums[-1] * len(sums) * _ROUNDING
-            low = sums[ends + 1] - sums[first] < self._nearly - rounding
-        near: Ints = ends[~low]  # what is not a number is looked at, too
-        return near
+            found = sums[ends + 1] - sums[first]
+            near = ~(found < self._nearly - rounding)  # what is not a number is looked at, too
+            ends, first, found = ends[near], first[near], found[near]
+            high = found > limit + rounding
+
+        def show(ends: Ints) -> tuple[Ints, Ints]:
+            first = np.searchsorted(at, at[ends] - self.span_us)
+            return ends + 1 - first, spread(first, ends + 1 - first)
+
+        if not math.isfinite(rounding):
+            return Ends(ends, show, np.ones(len(ends), dtype=np.bool_))
+        unsure = None
+        if whats.min(initial=0.0) < 0:  # then less can be more
+            slots = at >> SHIFT
+            unsure = np.isin(slots[ends], slots[whats < 0])
+            high |= unsure
+        for place in np.flatnonzero(~high).tolist():
+            total = math.fsum(whats[first[place] : ends[place] + 1].tolist())
+            high[place] = total > limit or (total == limit and self.logic.relation != "gt")
+        return Ends(ends[high], show, None if unsure is None else unsure[high])
 
     def _advance(self, state: KeyState, time_us: int, what: What) -> bool:
         times, values, since = state.times, state.whats, time_us - self.span_us
