@@ -26,10 +26,11 @@ SETS = tuple(each["set"] for each in sets())
 HELD_OUT = "sixth"  # for recall; see sets.yaml
 # Known misses: citations need the documents of another event (entry 16); hexadecimal digits that a blank breaks (entry 3).
 # Of the tenth and eleventh: a leak of one harmless sentence a turn, in another language or spelt with hyphens; citations that only
-# another event, or the annotations of an answer, resolve; an address that only the network's peer tells.
+# another event, or the annotations of an answer, resolve; an address that only the network's peer tells;
+# an application that falls silent while its gateway goes on.
 # Of the eighth and ninth: an order inside a query string, a bare statement of what a summary should say, and the like.
 MISSED = {"first": {16: 2}, "second": {16: 1}, "third": {3: 1}, "eighth": {2: 1}, "ninth": {1: 1, 2: 2, 4: 1, 8: 2}}
-MISSED |= {"tenth": {9: 1, 16: 2, 39: 1}, "eleventh": {9: 2}}
+MISSED |= {"tenth": {9: 1, 16: 2, 39: 1}, "eleventh": {9: 2, 35: 1}}
 LARGEST_PROGRAM = 10_000  # of RE2: beyond, its automaton leaves memory and the slow path begins
 
 
