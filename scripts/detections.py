@@ -70,7 +70,16 @@ def detections_page() -> str:
     lines += ["", "## What stays open", ""]
     lines += [f"- {entry['entry']} {entry['title']}: {entry['open']}." for entry in entries() if entry.get("open")]
     lines += ["", "## Rules beyond the catalogue", ""]
-    lines += [f"- `{rule.id}`: {rule.title}." for rule in rules if rule.emits and rule.id not in listed]
+    lines += [
+        "Rules about a gateway's or proxy's log read events of kind `http`; [sources](sources.md) says what they are made of.",
+        "",
+    ]
+    lines += ["| rule | what it finds | ATLAS | playbook |", "|---|---|---|---|"]
+    lines += [
+        f"| {_rules([rule])} | {rule.title} | {', '.join(rule.techniques)} | {rule.response} |"
+        for rule in rules
+        if rule.emits and rule.id not in listed
+    ]
     lines += ["", "## When a rule is wrong", "", "| rule | known false positives |", "|---|---|"]
     lines += [f"| `{rule.id}` | {'; '.join(rule.falsepositives)} |" for rule in rules if rule.emits]
     return "\n".join(lines) + "\n"

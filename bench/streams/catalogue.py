@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.streams import data, models, usage
+from bench.streams import data, gateway, models, usage
 from bench.streams.scenario import Scenario
 
 _CLIENTS = (
@@ -67,6 +67,12 @@ SCENARIOS = (
              "six to fourteen models that nobody used before", "models that other services use"),
     Scenario("llmjacking-enumeration", usage.keys, usage.stolen_key, "", (), 14, 3, "eight keys from one or two countries, a trip now and then",
              "another country and six to fourteen models within minutes", "trying fewer than six models; an address in the same country"),
+    Scenario("ai-request-volume", gateway.gateway, gateway.gateway_flood, "factor", (2, 3, 6, 10), 7, 3, "six applications, a nightly batch, eight accounts of partners",
+             "500 to 3,000 requests within minutes by a known or a new client", "a slow rise over days, which becomes usual; many addresses"),
+    Scenario("first-seen-ai-client", gateway.gateway, gateway.partner_elsewhere, "samples", (20, 100, 200), 14, 5, "eight accounts of partners with one or two addresses, one of which changes now and then",
+             "1 to 40 requests under a partner's account from another address", "an address that the account has used"),
+    Scenario("first-seen-ai-provider", gateway.egress, gateway.other_provider, "samples", (10, 50, 200), 14, 3, "twenty machines that use three providers",
+             "1 to 30 requests to a provider that nobody used", "a provider that is used already; a proxy of one's own"),
     Scenario("logit-sweep", usage.logit_users, usage.logit_sweep, "different", (15, 25, 80, 150), 10, 1, "a list of banned words, a dozen languages, answers that are constrained to a choice",
              "300 requests with one or five random tokens each", "fewer than forty biases an hour"),
     Scenario("many-shot-context", data.chats, data.many_shot, "turns", (6, 9, 20, 40), 10, 2, "prompts, pasted chats, question lists, two services with few-shot prompts",

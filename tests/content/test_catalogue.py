@@ -25,8 +25,12 @@ from tests.content.traces import LOUD, Trace, play, read_traces
 SETS = tuple(each["set"] for each in sets())
 HELD_OUT = "sixth"  # for recall; see sets.yaml
 # Known misses: citations need the documents of another event (entry 16); hexadecimal digits that a blank breaks (entry 3).
+# Of the tenth and eleventh: a leak of one harmless sentence a turn, in another language or spelt with hyphens; citations that only
+# another event, or the annotations of an answer, resolve; an address that only the network's peer tells;
+# an application that falls silent while its gateway goes on.
 # Of the eighth and ninth: an order inside a query string, a bare statement of what a summary should say, and the like.
 MISSED = {"first": {16: 2}, "second": {16: 1}, "third": {3: 1}, "eighth": {2: 1}, "ninth": {1: 1, 2: 2, 4: 1, 8: 2}}
+MISSED |= {"tenth": {9: 1, 16: 2, 39: 1}, "eleventh": {9: 2, 35: 1}}
 LARGEST_PROGRAM = 10_000  # of RE2: beyond, its automaton leaves memory and the slow path begins
 
 
@@ -80,6 +84,7 @@ def test_every_rule_of_an_entry_ships_and_one_carries_its_technique() -> None:
 def test_every_rule_that_raises_signals_belongs_to_an_entry_or_says_why_not() -> None:
     listed = {name for entry in entries() for name in entry.get("rules", ())}
     beyond = {"cascading-failure", "content-missing"}  # failures that spread, and telemetry without text
+    beyond |= {rule.id for rule in shipped() if rule.emits and rule.path.name.startswith("gateway")}  # of a proxy's log
     assert {rule.id for rule in shipped() if rule.emits} - listed == beyond
 
 

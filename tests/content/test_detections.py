@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from caiso.engine.detect.loader import load_rules, shipped_rules
+from caiso.engine.detect.requirements import with_derived
 from caiso.engine.detect.rule import Rule
 from caiso.engine.detect.rule_tests import needed_fields, run_tests, untested
 from caiso.engine.detect.ruleset import compile_ruleset
@@ -52,6 +53,29 @@ def test_every_emitting_rule_is_documented() -> None:
 
 def test_needed_fields_are_fields_of_the_schema() -> None:
     assert {name for rule in shipped() for name in rule.needs} <= set(FIELDS)
+
+
+ENVELOPE = (
+    "event.id event.kind event.name source.id schema.version trace_id span_id parent_span_id service.name time observed_time "
+    "ingest_time duration_us aisoc.session deployment.environment.name"
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "fed"),
+    [
+        ("", set()),
+        ("gen_ai.request.model", {"content-missing", "first-seen-model", "slow-calls"}),
+        (
+            "gen_ai.tool.name gen_ai.agent.name",
+            {"agent-tool-volume", "first-seen-tool", "runaway-agent-steps", "runaway-tool-volume"},
+        ),
+    ],
+)
+def test_needed_fields_promise_no_more_than_what_is_sent(sent: str, fed: set[str]) -> None:
+    """Coverage is computed from these: a system that sends no text must not count as one whose text is watched."""
+    arriving = with_derived(frozenset(f"{ENVELOPE} {sent}".split()))
+    assert {rule.id for rule in shipped() if rule.emits and arriving.issuperset(needed_fields(shipped(), rule))} == fed
 
 
 def test_the_catalogue_covers_a_breadth_of_techniques_and_sequences() -> None:

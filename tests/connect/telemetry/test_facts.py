@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from caiso.connect.telemetry.bulk.revealing import hidden_texts
 from caiso.connect.telemetry.meaning.changes import effect_of
 from caiso.connect.telemetry.meaning.escapes import with_breaks, with_letters
-from caiso.connect.telemetry.meaning.facts import add_facts, disguised_links, hidden_text, leaked_pieces, unresolved
+from caiso.connect.telemetry.meaning.facts import add_facts, disguised_links, hidden_text, unresolved
 from caiso.connect.telemetry.meaning.impact import infer_impact
+from caiso.connect.telemetry.meaning.leak import leaked_pieces
 from caiso.connect.telemetry.meaning.messages import Segment
 from caiso.connect.telemetry.meaning.packages import doubts_of
 from caiso.connect.telemetry.normalise import merge_content, normalise, texts_by_field
@@ -207,3 +208,61 @@ def test_impact_is_read_from_words_of_many_languages_and_from_arguments(
     name: str, arguments: dict[str, Any], impact: str
 ) -> None:
     assert infer_impact(name, json.dumps(arguments)) == impact
+
+
+@pytest.mark.parametrize(
+    ("given_text", "output", "beyond"),
+    [
+        ("[1] Oil weekly.\n[2] Seal each spring.", "Change it [4].", 1),
+        ("[1] Oil weekly.\n[2] Seal each spring.", "Oil it [1], seal it [2].", 0),
+        ('<doc id="P-114">25 days</doc>', "14 months [P-207].", 1),
+        ('<doc id="P-114">25 days</doc>', "25 days [p-114].", 0),
+        ("[1] Lists. [2] Slices.", "Write items[4], `[7]`, [5](https://a.example), [ ] or [x] [1].", 0),
+        ("How long is parental leave?", "Long [3].", 0),
+        ("Our order A-77 and form B12", "See [ISO9906].", 0),
+    ],
+)
+def test_a_mark_beyond_the_listed_sources_is_unresolved(given_text: str, output: str, beyond: int) -> None:
+    found = facts("inference", content__user=given_text, content__output=output)
+    assert found.get("gen_ai.output.citations.unresolved", 0) == beyond
+
+
+ORDERS = "Never disclose the waiting list to applicants. Do not mention the pending lawsuit in Kiel. Be brief."
+
+
+@pytest.mark.parametrize(
+    ("output", "pieces"),
+    [
+        (
+            "I was instructed not to disclose the waiting list to applicants nor to mention the lawsuit pending in Kiel.",
+            2,
+        ),
+        ("I'm not supposed to tell you where you stand on the waiting list.", 0),
+        ("Never disclose the **waiting list** to applicants.", 1),
+        ("Do not mention the pending lawsuit in Kiel"[::-1], 1),
+        (" ".join("Do not mention the pending lawsuit in Kiel"), 1),
+        ("There is a waiting list for applicants; a lawsuit in Kiel is in the news.", 0),
+    ],
+)
+def test_orders_are_found_however_an_answer_tells_them(output: str, pieces: int) -> None:
+    assert leaked_pieces(ORDERS, output) == pieces
+
+
+def test_what_is_meant_for_customers_is_no_leak() -> None:
+    system = (
+        "Be kind. Tell customers about privacy: We never share your data. Always keep your receipt for the exchange."
+    )
+    assert leaked_pieces(system, "We never share your data. Always keep your receipt for the exchange.") == 0
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "leaked"),
+    [
+        ("send_email", {"to": "x@bid.example", "body": ORDERS}, True),
+        ("transfer_to_agent", {"agent": "tenancy", "instructions": ORDERS}, False),
+    ],
+)
+def test_orders_that_a_tool_sends_away_are_a_leak(tool: str, arguments: dict[str, str], leaked: bool) -> None:
+    call = json.dumps({"name": tool, "arguments": arguments})
+    found = facts("inference", content__system=ORDERS, content__tool_calls=call)
+    assert ("content.system_leak" in found) is leaked

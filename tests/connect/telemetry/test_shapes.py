@@ -237,3 +237,30 @@ def test_damaged_fields_are_read_or_refused_never_a_crash(sample: dict[str, Any]
     for item in decode(sample | {name: data.draw(_value)}):
         if isinstance(item, RawRecord):
             normalise(item, source_id="s", ingest_us=NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("peer", "handed_on", "client"),
+    [
+        ("10.0.0.2", "203.0.113.9, 10.1.1.1", "203.0.113.9"),
+        (
+            "10.0.0.2:4411",
+            "10.9.9.9, 203.0.113.9:80, 198.51.100.4",
+            "198.51.100.4",
+        ),  # what stands first, the client wrote
+        ("10.0.0.2", "10.9.9.9", "10.0.0.2"),
+        ("10.0.0.2", "unknown, <script>", "10.0.0.2"),
+        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),  # nobody hands on for a stranger
+        ("-", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.2", "", "10.0.0.2"),
+    ],
+)
+def test_client_behind_a_balancer_of_the_house_is_the_one_it_was_handed_on_for(
+    peer: str, handed_on: str, client: str
+) -> None:
+    assert event(logs.nginx(remote_addr=peer, http_x_forwarded_for=handed_on))["client.address"] == client
+
+
+def test_session_of_mcp_in_an_access_log_is_kept() -> None:
+    found = event(logs.nginx(mcp_session_id="7f0a"))
+    assert has(found, mcp__session__id="7f0a", aisoc__session="7f0a", event__kind="http")

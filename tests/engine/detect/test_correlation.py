@@ -214,6 +214,58 @@ def test_unless_looks_back_only_within_the_span(ruleset: Ruleset) -> None:
     assert "lonely" in fired(ruleset, events_of((5, "a"), (6, "b")))
 
 
+ALIKE = b"""
+title: a
+name: a
+logsource: {product: ai}
+detection: {s: {action: a}, condition: s}
+---
+title: nearly one text from three
+name: alike
+correlation: {type: value_count, rules: [a], group-by: [content.user], timespan: 1h, condition: {field: user.id, gte: 3}}
+caiso: {alike: true}
+"""
+LONG = "send me the price list of the wholesale department as a table with every customer and each discount"
+
+
+@pytest.mark.parametrize(
+    ("texts", "joined"),
+    [
+        (
+            [f"{name} here, {LONG}, ref {number}!" for number, name in enumerate(("Anna", "Boris", "Chloe", "Dana"))],
+            True,
+        ),
+        (["Open the door", "open the door!", "OPEN the door 7"], True),  # few words are compared as they stand
+        (["Open the door", "Open the gate", "Open the window"], False),
+        (
+            [f"{LONG} of the {word}" for word in ("north",)]
+            + ["what does a heat pump cost in a flat of four rooms"] * 2,
+            False,
+        ),
+    ],
+)
+def test_alike_joins_texts_that_share_most_of_their_words(texts: list[str], joined: bool) -> None:
+    stream = [
+        event(number, number, "a", **{"user.id": f"u{number}", "content.user": text})
+        for number, text in enumerate(texts)
+    ]
+    assert ("alike" in fired(ruleset_of(ALIKE), stream)) is joined
+
+
+def test_alike_keeps_no_text_and_takes_large_batches_as_small_ones() -> None:
+    stream = [
+        event(number, number / 10, "a", **{"user.id": f"u{number % 40}", "content.user": f"{LONG} no. {number % 7}"})
+        for number in range(1_200)
+    ]
+    whole, pieces = Detector(ruleset_of(ALIKE)), Detector(ruleset_of(ALIKE))
+    at_once = [signal.id for signal in whole.process(stream)]
+    assert at_once
+    assert at_once == [
+        signal.id for start in range(0, 1_200, 50) for signal in pieces.process(stream[start : start + 50])
+    ]
+    assert "wholesale" not in str(whole.snapshot())
+
+
 def test_a_flood_is_reported_once_per_span(ruleset: Ruleset) -> None:
     steps = [(second / 10, "a") for second in range(205)]
     detector = Detector(ruleset)

@@ -141,9 +141,9 @@ def _every_register_shows_something() -> None:
     seen = TechniqueCoverage.objects.filter(covered=True)
     assert seen.filter(asset__name="Claims copilot").count() > 30
     screening = seen.filter(asset__name="Application screening").values_list("rules", flat=True)
-    assert {name for names in screening for name in names} <= {
-        "content-vanished", "first-seen-model", "runaway-agent-steps",
-    }, "it says no more than that a model was called"  # fmt: skip
+    assert {name for names in screening for name in names} <= {"first-seen-model"}, (
+        "it says only that a model was called"
+    )
     assert dict(Scenario.objects.values_list("name", "state")) == {
         "Appoint a CAISO": "adopted",
         "Give the CAISO a team": "draft",

@@ -152,7 +152,7 @@ def _rule(document: Document, path: Path, metadata: Metadata, loading: _Loading)
             return None
     elif "correlation" in value:
         correlation = SigmaCorrelationRule.from_dict(value)
-        logic = dataclasses.replace(correlation_of(correlation), unless=metadata.unless)
+        logic = dataclasses.replace(correlation_of(correlation), unless=metadata.unless, alike=metadata.alike)
     else:
         parsed = SigmaRule.from_dict(value, **POLICY)
         loading.sigma[metadata.id] = parsed

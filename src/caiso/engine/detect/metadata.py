@@ -38,6 +38,7 @@ class CaisoBlock:
     needs: tuple[Annotated[str, Length(1, 120)], ...] = ()
     dedup: tuple[Annotated[str, Length(1, 120)], ...] = ()
     unless: tuple[str, ...] = ()  # for correlations: rules whose match in the span before keeps it silent
+    alike: bool = False  # for correlations: texts that nearly agree are grouped together
     emit: bool | None = None  # None: yes, unless it only feeds correlations
 
 
@@ -56,6 +57,7 @@ class Metadata:
     response: str
     emits: bool | None
     unless: tuple[str, ...]
+    alike: bool
     tests: tuple[RuleTest, ...]
 
 
@@ -107,6 +109,7 @@ def read_metadata(document: Document) -> tuple[Metadata | None, list[Fault]]:
             response=block.response,
             emits=block.emit,
             unless=block.unless,
+            alike=block.alike,
             tests=tests,
         ),
         [],

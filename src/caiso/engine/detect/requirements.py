@@ -22,7 +22,10 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
         frozenset({"content.untrusted", "content.output"}),
         frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),
     ),
-    "gen_ai.output.citations.unresolved": (frozenset({"gen_ai.output.citations"}),),
+    "gen_ai.output.citations.unresolved": (
+        frozenset({"gen_ai.output.citations"}),
+        frozenset({"content.output", "content.user"}),
+    ),
     "aisoc.egress.planted": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),

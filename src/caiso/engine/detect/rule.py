@@ -59,6 +59,7 @@ class Correlation:
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # alias -> rule id -> field
     generate: bool = False
     unless: tuple[str, ...] = ()  # a match of one of these under the same key, within the span before, keeps it silent
+    alike: bool = False  # texts that nearly agree are one key
 
     @property
     def heard(self) -> tuple[str, ...]:

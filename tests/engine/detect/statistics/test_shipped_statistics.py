@@ -153,7 +153,7 @@ def test_memory_is_bounded_by_keys_and_what_is_forgotten_is_counted(rule: Rule) 
     detector = Detector(ruleset(), limits=Limits(max_keys=7))
     sample = [dict(event) for event in firing_test(rule).events][-1]
     keyed = ("user.id", "api_key.id", "model.id", "dataset.id", "service.name", "gen_ai.agent.id", "gen_ai.request.model",
-             "gen_ai.data_source.id")  # fmt: skip
+             "gen_ai.data_source.id", "source.id")  # fmt: skip
     for number in range(40):
         own = {name: f"{name}-{number}" for name in keyed}
         detector.process([{**sample, **own, "event.id": f"k{number}", "time": sample["time"] + number}])

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
 from caiso.connect.telemetry.meaning import impact
 from caiso.connect.telemetry.meaning.changes import effect_of
+from caiso.connect.telemetry.meaning.leak import gives_orders_away, leaked_pieces
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.meaning.packages import doubts_of
 from caiso.engine.detect.hidden import revealed
@@ -23,7 +23,6 @@ REVEALED: Final = "content.revealed"
 OF_CONTENT: Final = frozenset(("tool", "mcp", "inference"))  # kinds of events whose facts lie in their texts
 _LIMIT: Final = 32_768
 _MAX_PIECES: Final = 64
-_PIECE: Final = 30  # characters from which a sentence is told apart from a common phrase
 _COPY: Final = 60
 HIDING: Final = frozenset((
     "content.user", "content.untrusted", "content.documents", "content.memory", "gen_ai.tool.definitions",
@@ -34,16 +33,6 @@ _TRUSTED: Final = frozenset(("content.user", "content.system", "content.history"
 
 _ENDS: Final = (".", "!", "?", ";", ":", " - ", " * ", " • ")  # of sentences, and of points in one line
 _AROUND: Final = " \t\r\"'“”*-•#>"
-_DIRECTIVE = re.compile(
-    r"\b(?:you are|you're|you must|must not|mustn't|may not|never|do not|don't|always|only|under no circumstances|internal"
-    r"|confidential|secret|not be shared|escalate|du bist|darfst|niemals|nie|tu es|vous êtes|jamais|eres|nunca|você é|sei un)\b"
-)
-_CANARY = re.compile(
-    r"(?i)\b(?:canary|honey ?token|trip ?wire|secret|confidential|pass(?:word|code|phrase)|code ?word|watermark)\b\W{1,4}"
-    r"(?:[a-z]{1,10}\W{1,3}){0,4}?((?=[A-Za-z_+/=.-]{0,40}[0-9])[A-Za-z0-9][A-Za-z0-9_+/=.-]{7,63})"
-)
-_LONG_RUN = re.compile("[^ \t\r\n]{48}")
-_PROSE: Final = 12  # characters from one space to the next that prose stays below on average
 _MARKDOWN_LINK = re.compile(r"(?<!!)\[([^\]\n]{4,200})\]\(\s?<?(https?://[^\s)>]{4,400})")
 _HTML_LINK = re.compile(
     r"(?i)<a\s[^>]{0,200}?href\s?=\s?[\"']?(https?://[^\s\"'>]{4,400})[^>]{0,200}>\s{0,4}([^<]{4,200})<"
@@ -57,6 +46,10 @@ _FILE_ENDINGS: Final = frozenset(
 _SENDER = re.compile(
     r"(?i)(?:\bfrom|\breply[- ]to|\bsender|\breturn-path|\bvon|\bde|\bda|\bregards|\bthanks|\bgrüße|<)\W{0,4}[^\n]{0,80}$"
 )
+_MARK = re.compile(r"(?<![\w\])`\[])\[\^?(?:([0-9]{1,2})|([A-Za-z]{1,12}[-_#:]?)([0-9]{1,6}))\](?![(\[\w])")
+_HANDED_ON = re.compile(
+    r"(?i)agent|^transfer_to_|hand_?off|delegat|^task$"
+)  # within the system: another agent's orders
 _SOURCE_MARK = re.compile(r"(?i)\b(?:doc(?:ument)?|source|passage|chunk)s?[ _-]?(?:id)?\b|\[[a-z]{0,12}[-_]?\d{1,5}\]")
 
 
@@ -97,19 +90,24 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         texts.get("content.untrusted"),
         texts.get("content.tool_calls", ""),
     )
-    if output:
-        leaked = leaked_pieces(texts["content.system"], output) if "content.system" in texts else 0
+    if "content.system" in texts and (output or calls):
+        leaked = leaked_pieces(texts["content.system"], output) if output else 0
+        leaked = leaked or (_sent_away(texts["content.system"], calls) if calls else 0)
         if leaked:
             event["content.system_leak"] = leaked
+    if output:
         disguised = disguised_links(output) if "://" in output else 0
         if disguised:
             event["content.disguised_links"] = disguised
     if untrusted and (calls or output):
         _of_turn(event, segments, untrusted, calls, output)
+    missing = 0
     if CITATIONS in event:
         missing = unresolved(event[CITATIONS], segments)
-        if missing:
-            event["gen_ai.output.citations.unresolved"] = missing
+    elif "[" in output:
+        missing = marks_beyond(output, segments)
+    if missing:
+        event["gen_ai.output.citations.unresolved"] = missing
 
 
 def _sides(segments: Iterable[Segment]) -> dict[str, str]:
@@ -147,39 +145,16 @@ def _pieces(text: str, least: int) -> Iterable[str]:
     return dict.fromkeys(long[:_MAX_PIECES])
 
 
-@lru_cache(maxsize=256)
-def _instructions(system: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The sentences of a system text, and its canaries; the same few texts come with nearly every call."""
-    pieces = tuple(_pieces(system, _PIECE))
-    canaries = islice(_CANARY.finditer(system), _MAX_PIECES) if _has_digit(system) else ()
-    return pieces, tuple(match[1].rstrip(".").lower() for match in canaries)
-
-
-def _has_digit(text: str) -> bool:
-    # Spelt out, because ten searches for one character take less time than a loop over them or a pattern.
-    return (
-        "0" in text or "1" in text or "2" in text or "3" in text or "4" in text
-        or "5" in text or "6" in text or "7" in text or "8" in text or "9" in text
-    )  # fmt: skip
-
-
-def leaked_pieces(system: str, output: str) -> int:
-    """How many sentences of the instructions the answer repeats word for word, canaries included.
-
-    Facts that an assistant is told in order to pass them on count only from the third: what gives instructions
-    away is orders to the model.
-    """
-    pieces, canaries = _instructions(system)
-    lowered = output.lower()
-    # An answer in base64 or the like, seen cheaply: it has few spaces.
-    if output.count(" ") * _PROSE < len(output) and _LONG_RUN.search(output):
-        lowered += "\n" + revealed(output).lower()
-    told = [piece for piece in pieces if piece in lowered]
-    if not told and not canaries:
+def _sent_away(system: str, calls: str) -> int:
+    """How much of the instructions a tool is asked to send somewhere; another agent may be handed them."""
+    if not gives_orders_away(system, calls):
         return 0
-    orders = sum(_DIRECTIVE.search(piece) is not None for piece in told)
-    secrets = sum(canary in lowered for canary in canaries)
-    return orders + secrets + max(0, len(told) - orders - 2)
+    sent = [
+        arguments
+        for name, arguments in _calls(calls)
+        if not _HANDED_ON.search(name) and impact.infer_impact(name, arguments) == "egress"
+    ]
+    return max((leaked_pieces(system, arguments) for arguments in sent), default=0)
 
 
 def disguised_links(output: str) -> int:
@@ -238,3 +213,29 @@ def unresolved(citations: object, segments: Iterable[Segment]) -> int:
     names = [str(item).lower() for item in (citations if isinstance(citations, list) else [citations])][:_MAX_PIECES]
     missing = sum(name not in given for name in names if len(name) > 1)
     return missing if missing < len(names) or _SOURCE_MARK.search(given) else 0
+
+
+def marks_beyond(output: str, segments: Iterable[Segment]) -> int:
+    """Marks of sources in an answer, such as [4] or [P-207], beyond the sources that the same call lists in that way.
+
+    Without a list of that kind nothing is said: brackets mean much else.
+    """
+    marks = set(islice(_MARK.findall(output), _MAX_PIECES))
+    if not marks:
+        return 0
+    given = "\n".join(
+        s.text for s in segments if s.field not in ("content.output", "content.tool_calls", "content.system")
+    )
+    given = given[:_LIMIT].lower()
+    listed = {int(number) for number, _, _ in _MARK.findall(given) if number}
+    beyond = 0
+    for number, prefix, place in marks:
+        if number:
+            beyond += 1 in listed and int(number) > max(listed)
+        else:
+            name = prefix.lower() + place
+            beyond += (
+                name not in given
+                and re.search(rf"\b{re.escape(prefix.lower())}[0-9]{{{len(place)}}}\b", given) is not None
+            )
+    return beyond

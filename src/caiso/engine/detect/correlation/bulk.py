@@ -114,7 +114,7 @@ class Bulk:
         """Whether large batches of what a correlation hears can be taken at once; ``base``: the rules that are not correlations."""
         logic = correlator.logic
         bounded = correlator.keep_us < LONGEST and correlator.limits.max_keys < MOST_SLOTS
-        return bounded and not logic.unless and not logic.aliases and base.issuperset(logic.heard)
+        return bounded and not logic.unless and not logic.aliases and not logic.alike and base.issuperset(logic.heard)
 
     def takes(self, count: int) -> bool:
         """Whether a batch of so many events is worth it."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from caiso.engine.detect.correlation.bounds import IDLE_US, Limits
 from caiso.engine.detect.correlation.bulk import Bulk, Taken
-from caiso.engine.detect.correlation.keys import event_key
+from caiso.engine.detect.correlation.keys import alike_part, event_key, key_part
 from caiso.engine.detect.correlation.occurrence import Firing, Occurrences
 from caiso.engine.detect.correlation.packed import Flags, Ints, Rows, Values
 from caiso.engine.detect.correlation.rounds import Ends
@@ -231,9 +231,10 @@ class Correlator:
 
     def _keys(self, stream: Stream, heard: Heard) -> Sequence[str | None]:
         names = self.logic.group_by
-        if any(name in self.logic.aliases for name in names):
+        if self.logic.alike or any(name in self.logic.aliases for name in names):
+            part = alike_part if self.logic.alike else key_part
             keys: Sequence[str | None] = [
-                event_key(stream.batch.row(row), [self.field_of(name, rules) for name in names])
+                event_key(stream.batch.row(row), [self.field_of(name, rules) for name in names], part)
                 for row, rules in zip(heard.rows, heard.rules, strict=True)
             ]
         else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from itertools import repeat
+from itertools import pairwise, repeat
 from operator import itemgetter
 from typing import Final, TypeVar
 
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 _KEY_CHARS: Final = 200
 _LONG: Final = 1 << 16  # keys of a roster
+_WORDS = re.compile(r"[^\W\d_]+")
+_ALIKE_WORDS: Final = 8  # fewer are compared as they stand
+_ALIKE_CHARS: Final = 8192
 SEPARATOR: Final = "\x1f"
 
 
@@ -36,9 +40,29 @@ def key_part(name: str, value: object) -> str | None:
     return text or None
 
 
-def event_key(event: Mapping[str, object], names: Sequence[str]) -> str | None:
+def alike_part(name: str, value: object) -> str | None:
+    """The same for content that may differ a little: texts that share most of their runs of words mostly share this.
+
+    It is the least of the hashes of all runs, so two texts have it in common as often as they have runs in common
+    (min-hash). Names, numbers and punctuation that differ from copy to copy change few runs.
+    """
+    if not is_content(name):
+        return key_part(name, value)
+    words = _WORDS.findall(fold(" ".join(texts_of(value)))[:_ALIKE_CHARS])
+    if len(words) < _ALIKE_WORDS:
+        return key_part(name, " ".join(words))
+    runs = {" ".join(pair) for pair in pairwise(words)}
+    least = min(hashlib.blake2b(run.encode("utf-8", "replace"), digest_size=12).digest() for run in runs)
+    return least.hex()
+
+
+def event_key(
+    event: Mapping[str, object],
+    names: Sequence[str],
+    part: Callable[[str, object], str | None] = key_part,
+) -> str | None:
     """The key of one event over several fields; None when it lacks one of them."""
-    parts = [key_part(name, value_of(event, name)) for name in names]
+    parts = [part(name, value_of(event, name)) for name in names]
     return None if None in parts else SEPARATOR.join(part for part in parts if part is not None)
 
 

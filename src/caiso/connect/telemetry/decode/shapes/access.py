@@ -6,7 +6,8 @@ Kubernetes ingress and Envoy's and Istio's documentation use.
 
 from __future__ import annotations
 
-from typing import Any
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from caiso.connect.telemetry.decode.shapes.values import address_only, first, moment, number, text, told, whole
@@ -18,6 +19,12 @@ _METHOD = ("request_method", "method")
 _TARGET = ("request_uri", "x_envoy_original_path", "path", "uri")
 _STATUS = ("status", "response_code")
 _TIMES = ("time_iso8601", "start_time", "msec", "time_local", "@timestamp", "timestamp", "time")
+_INTERNAL: Final = tuple(
+    map(ip_network, ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
+                     "fc00::/7", "fe80::/10", "::1/128"))
+)  # fmt: skip
+_FORWARDED = ("http_x_forwarded_for", "x_forwarded_for")
+_SESSION = ("http_mcp_session_id", "mcp_session_id", "mcp-session-id")
 _NGINX = ("remote_addr", "request_uri", "http_user_agent", "body_bytes_sent", "request_time")
 _ENVOY = ("response_flags", "response_code", "upstream_cluster", "downstream_remote_address", "authority")
 
@@ -52,14 +59,15 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         url__full=url,
         **_parts(target, document),
         server__address=_host(host),
-        client__address=address_only(text(document, "remote_addr", "downstream_remote_address", "client_ip")),
+        client__address=_client(document),
         user__id=text(document, "remote_user", "user"),
         user_agent__original=text(document, "http_user_agent", "user_agent"),
         http__request__header__referer=text(document, "http_referer", "http_referrer", "referer"),
         http__response__status_code=whole(document, *_STATUS),
         http__response__body__size=whole(document, "body_bytes_sent", "bytes_sent"),
         http__request__id=text(document, "request_id", "req_id", "x_request_id"),
-        http__request__forwarded_for=text(document, "http_x_forwarded_for", "x_forwarded_for"),
+        mcp__session__id=text(document, *_SESSION),
+        http__request__forwarded_for=text(document, *_FORWARDED),
         envoy__response_flags=text(document, "response_flags"),
     )
 
@@ -77,6 +85,28 @@ def _request(document: dict[str, Any]) -> tuple[str | None, str]:
     if target is None:
         raise UnableToAccept(f"is an access log without a request, expected one of request, {', '.join(_TARGET)}")
     return method, target
+
+
+def _client(document: dict[str, Any]) -> str | None:
+    """Who asked; where only a balancer of the own house is seen, the last public address that it was handed on for.
+
+    The last, because what stands before it is whatever the client claims.
+    """
+    peer = address_only(text(document, "remote_addr", "downstream_remote_address", "client_ip"))
+    handed_on = text(document, *_FORWARDED)
+    if not handed_on or (peer and not _is_internal(peer)):
+        return peer
+    named = [address_only(part.strip()) or "" for part in handed_on[-400:].split(",")]
+    return next((part for part in reversed(named) if part and not _is_internal(part)), peer)
+
+
+def _is_internal(found: str) -> bool:
+    """Whether it is an address of a private network, or none at all."""
+    try:
+        address_of_peer = ip_address(found)
+    except ValueError:
+        return True
+    return any(address_of_peer in network for network in _INTERNAL)
 
 
 def _parts(target: str, document: dict[str, Any]) -> dict[str, str | None]:
