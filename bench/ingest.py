@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import platform
 import random
+import re
 import resource
 import socket
 import statistics
@@ -35,6 +36,14 @@ WORDS = [
     for a in ("pay", "cat", "sun", "code", "mail", "road", "blue")
     for b in ("ment", "alog", "set", "book", "way")
 ]
+
+
+TURNS, PEOPLE = 8, 200_000
+_IDS = (
+    re.compile(rb"gen_ai\.conversation\.id\x12.\x0a.(c\d{9})", re.DOTALL),
+    re.compile(rb"user\.id\x12.\x0a.(u\d{6})", re.DOTALL),
+    re.compile(rb"client\.address\x12.\x0a.(2001:db8::[0-9a-f]{4}:[0-9a-f]{4})", re.DOTALL),
+)
 
 
 def request_body(number: int, spans: int, chance: random.Random) -> bytes:
@@ -59,42 +68,61 @@ def request_body(number: int, spans: int, chance: random.Random) -> bytes:
 
 
 class Template:
-    """A request that can be sent again and again as if it were new: other ids, the time of now, the same texts."""
+    """A request that can be sent again and again as if it were new, with the same texts.
+
+    Spans get other ids and the time of now; each eight of them are a new conversation of one of 200,000 people, at that
+    person's address.
+    """
 
     def __init__(self, body: bytes) -> None:
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
         self._body = bytearray(body)
-        self._places: list[tuple[int, int, int, int]] = []
+        self._places: list[tuple[int, ...]] = []
         for span in ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans:
             trace = body.index(span.trace_id)
             start = body.index(b"\x39" + struct.pack("<Q", span.start_time_unix_nano), trace) + 1
             end = body.index(b"\x41" + struct.pack("<Q", span.end_time_unix_nano), start) + 1
-            self._places.append((trace, body.index(span.span_id, trace), start, end))
+            ids = (found.start(1) for found in (pattern.search(body, end) for pattern in _IDS) if found)
+            self._places.append((trace, body.index(span.span_id, trace), start, end, *ids))
 
     def fresh(self, chance: random.Random) -> bytes:
         """The body for one request."""
         body, now = self._body, time.time_ns()
         ids = chance.randbytes(24 * len(self._places))
         begun, done = struct.pack("<Q", now), struct.pack("<Q", now + 900_000_000)
-        for number, (trace, span, start, end) in enumerate(self._places):
+        for number, (trace, span, start, end, *texts) in enumerate(self._places):
+            if number % TURNS == 0:
+                person = chance.randrange(PEOPLE)
+                named = [each.encode() for each in _named(chance.randrange(10**9), person)]
             body[trace : trace + 16] = ids[24 * number : 24 * number + 16]
             body[span : span + 8] = ids[24 * number + 16 : 24 * number + 24]
             body[start : start + 8], body[end : end + 8] = begun, done
+            for place, text in zip(texts, named, strict=True):
+                body[place : place + len(text)] = text
         return bytes(body)
+
+
+def _named(conversation: int, person: int) -> tuple[str, str, str]:
+    """The conversation, the person and the address, each of one length however large the numbers are."""
+    return f"c{conversation:09}", f"u{person:06}", f"2001:db8::1{person >> 16:03x}:{person & 65535:04x}"
 
 
 def _text(chance: random.Random, size: int) -> str:
     return " ".join(chance.choices(WORDS, k=size // 7))
 
 
+_SYSTEM = [_text(random.Random(number), 200) for number in range(40)]  # an application says the same with each call
+
+
 def _common(chance: random.Random) -> dict[str, Any]:
+    conversation, person, address = _named(chance.randrange(5000), chance.randrange(2000))
     return {
-        "gen_ai.conversation.id": f"c{chance.randrange(5000)}",
+        "gen_ai.conversation.id": conversation,
         "gen_ai.agent.name": "assistant",
-        "user.id": f"u{chance.randrange(2000)}",
+        "user.id": person,
         "api_key.id": f"k{chance.randrange(50)}",
-        "client.address": f"10.0.{chance.randrange(9)}.{chance.randrange(250)}",
+        "client.address": address,
         "user_agent.original": "app/1.2 (linux)",
         "app.release": "2026.11",
         "app.region": "eu-west",
@@ -104,7 +132,11 @@ def _common(chance: random.Random) -> dict[str, Any]:
 
 def _chat(chance: random.Random) -> dict[str, Any]:
     turns = [("system", 200), ("user", 300), ("assistant", 400), ("user", 300)]
-    messages = [{"role": role, "parts": [{"type": "text", "content": _text(chance, size)}]} for role, size in turns]
+    texts = [chance.choice(_SYSTEM), *(_text(chance, size) for _, size in turns[1:])]
+    messages = [
+        {"role": role, "parts": [{"type": "text", "content": text}]}
+        for (role, _), text in zip(turns, texts, strict=True)
+    ]
     output = [
         {"role": "assistant", "parts": [{"type": "text", "content": _text(chance, 300)}], "finish_reason": "stop"}
     ]

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.alerting import SPANS, Sender, attack, latencies, running, taken
-from bench.ingest import request_body
+from bench.alerting import SPANS, TEMPLATES, Sender, attack, latencies, running, taken
+from bench.ingest import Template, request_body
 from bench.startup import family, proportional_mb
 
 EVERY_S = 5.0
@@ -59,10 +59,11 @@ class Watch:
 def stream(sender: Sender, watch: Watch, *, rate: int, seconds: float) -> tuple[int, int]:
     """Send at this rate and two attacks a second; returns how many events and how many attacks."""
     chance = random.Random(7)
+    templates = [Template(request_body(number, SPANS, chance)) for number in range(TEMPLATES)]
     sent = attacks = 0
     while (passed := time.monotonic() - watch.begun) < seconds:
         if sent < passed * rate:
-            sender.send(request_body(sent, SPANS, chance))
+            sender.send(templates[sent // SPANS % TEMPLATES].fresh(chance))
             sent += SPANS
         if attacks < passed * 2:
             sender.send(attack(attacks, "soak"), "application/json")

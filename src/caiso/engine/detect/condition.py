@@ -185,7 +185,7 @@ def _address_in(text: str, network: str) -> bool:
 
 
 def _read_address_in(text: str, network: str) -> bool:
-    inside = ipaddress.ip_network(network)
+    inside = _network(network)
     try:
         return ipaddress.ip_address(text.strip()) in inside
     except ValueError:
@@ -193,6 +193,7 @@ def _read_address_in(text: str, network: str) -> bool:
 
 
 _known_address_in = lru_cache(maxsize=_ADDRESSES)(_read_address_in)
+_network = lru_cache(maxsize=1024)(ipaddress.ip_network)
 
 
 def leaves(condition: Condition) -> Iterable[Leaf]:

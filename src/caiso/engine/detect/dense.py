@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from caiso.engine.detect.batch import Batch
-from caiso.engine.detect.condition import And, Condition, Equals, Exists, Leaf, Not, Or, TextMatch
+from caiso.engine.detect.batch import Batch, different
+from caiso.engine.detect.condition import And, Condition, Equals, Exists, InNetwork, Leaf, Not, Or, TextMatch
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -44,6 +44,17 @@ class View:
     def _flags(self) -> dict[int, Flags]:
         return {}
 
+    def encoded(self, field: str) -> tuple[Ints, Sequence[object]]:
+        """A column as numbers into its different values."""
+        found = self._encoded.get(field)
+        if found is None:
+            found = self._encoded[field] = self.batch.encoded(field)
+        return found
+
+    @cached_property
+    def _encoded(self) -> dict[str, tuple[Ints, Sequence[object]]]:
+        return {}
+
     def hit(self, atom: int, rows: Ints) -> Flags:
         """For which of the rows an atom is hit, doubtful ones confirmed."""
         flags = self._flags.get(atom)
@@ -74,8 +85,20 @@ def dense_evaluator(condition: Condition, atom_of: Mapping[Leaf, int]) -> DenseH
     if isinstance(condition, And | Or):
         ordered = sorted(condition.parts, key=_cost)
         return _joined([dense_evaluator(part, atom_of) for part in ordered], every=isinstance(condition, And))
+    if isinstance(condition, InNetwork):
+        return lambda view, rows: _by_value(condition, view, rows)
     holds = condition.holds
     return lambda view, rows: np.array([holds(view.batch.row(row)) for row in rows.tolist()], dtype=np.bool_)
+
+
+def _by_value(condition: InNetwork, view: View, rows: Ints) -> Flags:
+    """Each different address of the rows is read once."""
+    numbers, values = view.encoded(condition.field)
+    own = numbers[rows]
+    known = np.zeros(len(values), dtype=np.bool_)
+    for number in different(own).tolist():
+        known[number] = condition.holds({condition.field: values[number]})
+    return known[own]
 
 
 def _joined(parts: list[DenseHolds], *, every: bool) -> DenseHolds:

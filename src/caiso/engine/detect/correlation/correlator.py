@@ -7,7 +7,6 @@ stream gives the same firings however it is cut into batches, and after a restar
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -306,16 +305,20 @@ class Correlator:
         return len(self.states) + (self._bulk.packed.keys if self._bulk is not None else 0)
 
     def _forget(self, newest: int) -> None:
-        """Drop idle keys, then those that were active longest ago, a tenth more than is needed."""
+        """Drop idle keys, then those that were active longest ago, a quarter more than is needed: it reads all of them."""
         latest = {key: state.latest() for key, state in self.states.items()}
         if self._bulk is not None:
             latest |= self._bulk.packed.latest()
-        horizon = newest - self.keep_us - IDLE_US
-        gone = {key for key, at in latest.items() if at < horizon}
+        keys, at = list(latest), np.fromiter(latest.values(), dtype=np.int64, count=len(latest))
+        idle = at < newest - self.keep_us - IDLE_US
+        gone = {keys[place] for place in np.flatnonzero(idle).tolist()}
         surplus = len(latest) - len(gone) - self.limits.max_keys
         if surplus > 0:
-            count = min(surplus + self.limits.max_keys // 10, len(latest) - len(gone))
-            gone.update(heapq.nsmallest(count, latest.keys() - gone, key=lambda key: (latest[key], key)))
+            count = min(surplus + self.limits.max_keys // 4, len(latest) - len(gone))
+            until = np.partition(at[~idle], count - 1)[count - 1]
+            gone.update(keys[place] for place in np.flatnonzero(at < until).tolist())
+            same = sorted(keys[place] for place in np.flatnonzero((at == until) & ~idle).tolist())
+            gone.update(same[: count + int(idle.sum()) - len(gone)])
             self.counters.evicted_keys += count
         for key in gone:
             self.states.pop(key, None)
