@@ -29,7 +29,7 @@ bench: ## quick benchmarks; figures to bench/results/
 	@scripts/setup.sh develop
 	@$(PY) -m bench --quick
 
-nightly: ## soak, million-input fuzzing, full benchmarks, wheel installation, dependency audit
+nightly: ## million-input fuzzing, soak, full benchmarks, wheel installation, dependency audit
 	@scripts/setup.sh develop
 	@scripts/nightly.sh
 
