@@ -16,10 +16,11 @@ from scripts.detections import PLAYBOOKS, detections_page, entries, sets
 from scripts.reference import DOCS
 
 from caiso.engine.detect.condition import TextMatch, leaves
-from caiso.engine.detect.loader import load_rules, shipped_rules
+from caiso.engine.detect.loader import shipped_rules
 from caiso.engine.detect.metadata import atlas_techniques
-from caiso.engine.detect.rule import Correlation, Rule, Statistic
-from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
+from caiso.engine.detect.rule import Correlation, Statistic
+from caiso.engine.detect.ruleset import compile_ruleset
+from tests.content.shipped import compiled, shipped
 from tests.content.traces import LOUD, Trace, play, read_traces
 
 SETS = tuple(each["set"] for each in sets())
@@ -32,19 +33,6 @@ HELD_OUT = "sixth"  # for recall; see sets.yaml
 MISSED = {"first": {16: 2}, "second": {16: 1}, "third": {3: 1}, "eighth": {2: 1}, "ninth": {1: 1, 2: 2, 4: 1, 8: 2}}
 MISSED |= {"tenth": {9: 1, 16: 2, 39: 1}, "eleventh": {9: 2, 35: 1}}
 LARGEST_PROGRAM = 10_000  # of RE2: beyond, its automaton leaves memory and the slow path begins
-
-
-@cache
-def shipped() -> tuple[Rule, ...]:
-    rules, problems = load_rules(shipped_rules())
-    assert problems == ()
-    return rules
-
-
-@cache
-def compiled() -> Ruleset:
-    # RE2 needs no compile time; that all back ends agree is tested beside the engine.
-    return compile_ruleset(shipped(), backend="re2")
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from caiso.connect.telemetry.decode import ndjson
 from caiso.connect.telemetry.normalise import merge_content, normalise
 from caiso.connect.telemetry.records import LIMITS, RawRecord
 from caiso.engine.detect.detector import Detector
-from caiso.engine.detect.loader import load_rules, shipped_rules
-from caiso.engine.detect.rule import Rule, Statistic
-from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
+from caiso.engine.detect.rule import Statistic
+from tests.content.shipped import compiled, shipped
 from tests.content.traces import LOUD
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
@@ -26,18 +24,6 @@ SOURCES = ("gateway-access.yaml", "gateway-exposure.yaml")
 TRACES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("gateway.yaml").read_text())
 ATTACKS = [(each["rule"], trace) for each in TRACES for trace in each["attacks"]]
 TWINS = [(each["rule"], trace) for each in TRACES for trace in each["twins"]]
-
-
-@cache
-def shipped() -> tuple[Rule, ...]:
-    rules, problems = load_rules(shipped_rules())
-    assert problems == ()
-    return rules
-
-
-@cache
-def compiled() -> Ruleset:
-    return compile_ruleset(shipped(), backend="re2")
 
 
 def lines(trace: Mapping[str, Any]) -> Iterator[tuple[float, dict[str, Any]]]:
