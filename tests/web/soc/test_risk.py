@@ -12,7 +12,8 @@ from caiso.engine.detect.signal import Signal as EngineSignal
 from caiso.web.base.models import AuditRecord, Unit, User
 from caiso.web.soc import foresight, queries
 from caiso.web.soc.models import Alert, DetectionRule, RiskAddition, RiskEntity, Signal
-from caiso.web.soc.services.alerts import Surroundings, close_alert, raise_alerts, suppress
+from caiso.web.soc.services.alerts import close_alert, suppress
+from caiso.web.soc.services.raising import Surroundings, raise_alerts
 from caiso.web.soc.services.risk import UnableToSetRisk, change_risk_settings, forget_risk
 from tests.web.conftest import NOW
 

@@ -16,7 +16,7 @@ from caiso.web.base.services import facts
 from caiso.web.inventory.models import Asset
 from caiso.web.inventory.services.traffic import TrafficMemory, record_traffic, sightings, systems_by_service
 from caiso.web.soc.models import Alert, Reject, Source, WalOffset
-from caiso.web.soc.services.alerts import Surroundings, raise_alerts, tell_about
+from caiso.web.soc.services.raising import Surroundings, raise_alerts, tell_about
 from caiso.web.soc.services.rest import LEASE
 from caiso.web.soc.services.storage import keep_part
 from caiso.web.soc.services.telemetry import count_rejects, record_arrivals, sources_named, tally

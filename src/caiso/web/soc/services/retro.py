@@ -17,7 +17,7 @@ from caiso.web.config.environment import environment
 from caiso.web.soc import queries, store
 from caiso.web.soc.models import RetroHunt, RuleVersion
 from caiso.web.soc.rulebook import rule_sources, text_path
-from caiso.web.soc.services.alerts import QUIET_PERIOD
+from caiso.web.soc.services.known_alerts import QUIET_PERIOD
 from caiso.web.soc.services.workbench import require_engineer
 from caiso.web.soc.workbench import check_text
 

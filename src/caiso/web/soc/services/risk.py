@@ -231,11 +231,13 @@ def _take(
 
 
 def _write(entities: Sequence[RiskEntity], additions: Sequence[RiskAddition]) -> None:
-    RiskEntity.objects.bulk_create([entity for entity in entities if entity.pk is None], batch_size=500)
     changed = [
         "rank", "risk", "at", "peak", "peak_at", "told", "told_at", "tactics_met", "signals", "first_at", "last_at",
     ]  # fmt: skip
-    RiskEntity.objects.bulk_update(entities, changed, batch_size=200)
+    # One statement for new and known ones: an update with a case for each row takes ten times as long.
+    RiskEntity.objects.bulk_create(
+        entities, batch_size=500, update_conflicts=True, unique_fields=["key"], update_fields=changed
+    )
     RiskAddition.objects.bulk_create(additions, batch_size=500)
 
 

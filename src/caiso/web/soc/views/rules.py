@@ -20,8 +20,8 @@ from caiso.web.soc.presentation import technique_name, technique_words
 from caiso.web.soc.registers import DRILL_TONES, RULE_KINDS, RULE_TONES
 from caiso.web.soc.rulebook import user_rule_of
 from caiso.web.soc.rulefiles import EXPORTS
-from caiso.web.soc.services.alerts import rule_precision
 from caiso.web.soc.services.budgets import Budgets, budgets, change_canary, verdicts_since
+from caiso.web.soc.services.raising import rule_precision
 from caiso.web.soc.services.rules import demote_rule
 
 
