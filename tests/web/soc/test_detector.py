@@ -292,6 +292,7 @@ def test_small_files_are_joined_and_nothing_is_lost(root: Unit, send: Callable[.
     assert EventPart.objects.count() == 10
     detector.save()
     detector.care()
+    detector.take_joined(wait=True)
     part = EventPart.objects.get()
     assert (part.number, part.last_number, part.rows) == (1, 10, 10)
     assert len(store.thread("long", feeds=None)) == 10

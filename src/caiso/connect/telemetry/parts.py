@@ -151,7 +151,7 @@ def _write(root: Path, name: str, table: pa.Table, meta: _Meta) -> PartInfo:
         make_folder(folder)
         sync_folder(root)
     final = folder / name
-    temporary = folder / f".{name}.tmp"
+    temporary = folder / f".{name}.{os.getpid()}.tmp"
     with temporary.open("wb") as file:
         pq.write_table(
             table.replace_schema_metadata({_META: msgspec.json.encode(meta)}),
@@ -285,6 +285,8 @@ def compact(root: Path, parts: Sequence[PartInfo], *, snapshot: int) -> PartInfo
         kinds=kinds,
     )
     name = f"compact-{meta.number:010d}-{meta.last_number:010d}.parquet"
+    # What stands there was never named: had it been, its parts would not be there to be joined once more.
+    (root / f"hour={meta.hour}" / name).unlink(missing_ok=True)
     return _write(root, name, table.sort_by([("time", "ascending"), ("event.id", "ascending")]), meta)
 
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from django.db import OperationalError, close_old_connections, connection
 
 from caiso.connect.telemetry import parts as part_files
+from caiso.connect.telemetry.joining import Joiner
 from caiso.connect.telemetry.matching import Apart, Engine, EngineLost, Here, Spent, usable_cores
 from caiso.connect.telemetry.pump import Batch, Pump
 from caiso.engine.detect.costs import with_base_rules
@@ -97,6 +98,8 @@ class DetectorRun:
         self.rules, self.label = loaded.rules, loaded.label
         self.pump = Pump(self.data)
         self._open.callback(self.pump.close)
+        self.joiner = Joiner(self.pump.events_root)
+        self._open.callback(self.joiner.close)
         self.follow_settings()
         parts = queries.parts()
         last = max((part.last_number for part in parts), default=0)
@@ -137,6 +140,7 @@ class DetectorRun:
         if self._dirty and now - self._coverage_at >= COVERAGE_SECONDS:
             self._coverage_at, self._dirty = now, False
             compute_technique_coverage(now=self.clock())
+        self.take_joined()
         if now - self._care_at >= CARE_SECONDS:
             self._care_at = now
             self.care()
@@ -181,7 +185,7 @@ class DetectorRun:
             self._finish(batch, ahead=None)
 
     def care(self) -> None:
-        """Join small files, drop what is past its retention, delete what was replaced long enough ago."""
+        """Have small files joined, drop what is past its retention, delete what was replaced long enough ago."""
         now, root = self.clock(), self.pump.events_root
         while self._leaving and self._leaving[0][0] <= now:
             part_files.remove(root, self._leaving.popleft()[1])
@@ -190,13 +194,23 @@ class DetectorRun:
             root, self.pump.content, event_days=settings.event_retention_days,
             content_days=settings.content_retention_days, snapshot=self._covered, now=now,
         )  # fmt: skip
-        gone += storage.compact_hours(root, queries.parts(), snapshot=self._covered, fence=self.fence, now=now)
-        storage.index_old_parts(root, queries.parts())
+        parts = queries.parts()
+        self.joiner.begin(parts, snapshot=self._covered)
+        storage.index_old_parts(root, parts)
         if gone:
             self._leaving.append((now + storage.GRACE, gone))
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA optimize")  # without statistics the planner reads whole tables as they grow
+
+    def take_joined(self, *, wait: bool = False) -> None:
+        """Put joined files in place of those they were made of, once they are written."""
+        joined = self.joiner.finished(wait=wait)
+        if joined:
+            now = self.clock()
+            replaced, useless = storage.swap_joined(joined, fence=self.fence, now=now)
+            part_files.remove(self.pump.events_root, useless)
+            self._leaving.append((now + storage.GRACE, replaced))
 
     def _commit(self, batch: Batch, signals: list[Signal]) -> None:
         batch.wait()  # not inside the transaction: it holds the database's lock

@@ -20,6 +20,7 @@ Tell = Callable[[int, int, str], None]
 TRIAL: Final = "caiso.connect.telemetry.trial.child"
 QUERY: Final = "caiso.connect.telemetry.query.child"
 WORDING: Final = "caiso.connect.telemetry.wording"
+JOINING: Final = "caiso.connect.telemetry.joining"
 _LOOK_SECONDS: Final = 0.25
 _MAX_MESSAGE: Final = 64 << 20
 _KEPT_ERROR: Final = 4_000

@@ -1,6 +1,5 @@
 """Keeping the event files few and within their retention. Only the detector, which owns the files, calls this."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from django.db import transaction
 
 from caiso.connect.telemetry import parts as part_files
 from caiso.connect.telemetry.content import ContentStore
+from caiso.connect.telemetry.joining import Joined
 from caiso.connect.telemetry.parts import PartInfo
 from caiso.connect.telemetry.threads import without_threads
 from caiso.web.base.services import audit
@@ -16,32 +16,26 @@ from caiso.web.soc.models import EventPart
 
 # Readers may still hold the list of parts that they took before the swap.
 GRACE = timedelta(minutes=10)
-FEWEST = 8
-MOST_ROWS = 2_000_000
 MOST_INDEXED = 200
 
 
-def compact_hours(root: Path, parts: Iterable[PartInfo], *, snapshot: int, fence: int, now: datetime) -> list[str]:
-    """Join the small parts of each hour that a snapshot covers; returns the replaced paths, to be removed after GRACE."""
-    by_hour: dict[str, list[PartInfo]] = defaultdict(list)
-    for part in parts:
-        if part.last_number <= snapshot:
-            by_hour[part.hour].append(part)
-    replaced: list[str] = []
-    for group in by_hour.values():
-        # A compacted part covers a range of numbers, so only neighbours are joined.
-        run = sorted(group, key=lambda part: part.number)
-        if len(run) >= FEWEST and sum(part.rows for part in run) <= MOST_ROWS:
-            joined = part_files.compact(root, run, snapshot=snapshot)
-            _swap(run, joined, fence=fence, now=now)
-            replaced += [part.path for part in run]
-    return replaced
-
-
 @transaction.atomic
-def _swap(old: list[PartInfo], new: PartInfo, *, fence: int, now: datetime) -> None:
-    EventPart.objects.filter(number__in=[part.number for part in old]).delete()
-    keep_part(new, fence=fence, now=now)
+def swap_joined(joined: Iterable[Joined], *, fence: int, now: datetime) -> tuple[list[str], list[str]]:
+    """Name joined parts in place of those they were made of: the replaced paths, to be removed after GRACE, and those of no use.
+
+    A part that went meanwhile, past its retention, must not come back within a joined one.
+    """
+    replaced: list[str] = []
+    useless: list[str] = []
+    for old, new in joined:
+        rows = EventPart.objects.filter(path__in=old)
+        if rows.count() != len(old):
+            useless.append(new.path)
+            continue
+        rows.delete()
+        keep_part(new, fence=fence, now=now)
+        replaced += old
+    return replaced, useless
 
 
 def keep_part(part: PartInfo, *, fence: int, now: datetime) -> None:
