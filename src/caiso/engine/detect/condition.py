@@ -19,7 +19,7 @@ Holds = Callable[[frozenset[int], Event], bool]
 
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _ADDRESS_CHARS: Final = 64
-_ADDRESSES: Final = 16_384  # remembered with the network that they were held against
+_ADDRESSES: Final = 16_384  # remembered as they were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +180,19 @@ def _numbers(value: object) -> Iterable[float]:
 
 
 def _address_in(text: str, network: str) -> bool:
-    # The same addresses come again and again; what is too long for one is not worth remembering.
-    return _known_address_in(text, network) if len(text) <= _ADDRESS_CHARS else _read_address_in(text, network)
+    # The same addresses come again, each to be held against many networks; what is too long for one is not worth remembering.
+    address = _known_address(text) if len(text) <= _ADDRESS_CHARS else _address(text)
+    return address is not None and address in _network(network)
 
 
-def _read_address_in(text: str, network: str) -> bool:
-    inside = _network(network)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(text.strip()) in inside
+        return ipaddress.ip_address(text.strip())
     except ValueError:
-        return False
+        return None
 
 
-_known_address_in = lru_cache(maxsize=_ADDRESSES)(_read_address_in)
+_known_address = lru_cache(maxsize=_ADDRESSES)(_address)
 _network = lru_cache(maxsize=1024)(ipaddress.ip_network)
 
 
