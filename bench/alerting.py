@@ -1,7 +1,8 @@
 """Measures the whole way on a running product: OTLP over loopback, durable, matched, alert in the database.
 
 Starts `caiso up --no-demo` on a directory of its own. Steady streams with two attacks a second give the time from an
-event to its alert; then a burst gives the rate at which everything is taken in. The sender runs on the same cores.
+event to its alert; then a burst gives the rate at which everything is taken in, and a storm how long thousands of alerts
+at once take. The sender runs on the same cores.
 
     python -m bench.alerting --json --quick
 """
@@ -74,19 +75,26 @@ class Sender:
 
 def attack(number: int, kind: str) -> bytes:
     """A request with one span that a rule fires on, in a conversation of its own."""
+    return _request([_attack(number, kind)])
+
+
+def _attack(number: int, kind: str) -> dict[str, Any]:
     now = time.time_ns()
     messages = json.dumps([{"role": "user", "parts": [{"type": "text", "content": ATTACK}]}])
     attributes = {
         "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.conversation.id": f"{kind}-{number}",
         "user.id": f"{kind}-{number}", "gen_ai.input.messages": messages,
     }  # fmt: skip
-    span = {
+    return {
         "traceId": uuid.uuid4().hex, "spanId": uuid.uuid4().hex[:16], "name": "chat", "kind": 3,
         "startTimeUnixNano": str(now), "endTimeUnixNano": str(now),
         "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()],
     }  # fmt: skip
+
+
+def _request(spans: list[dict[str, Any]]) -> bytes:
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "service-1"}}]}
-    return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}).encode()
+    return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}).encode()
 
 
 def taken(data: Path) -> int:
@@ -161,6 +169,25 @@ def burst(sender: Sender, data: Path, *, requests: int) -> dict[str, Any]:
     }
 
 
+def storm(sender: Sender, data: Path, *, attacks: int) -> dict[str, Any]:
+    """So many attacks at once, each an alert of its own: how long until all of them are there."""
+    begun = time.monotonic()
+    for first in range(0, attacks, SPANS):
+        spans = [_attack(number, "storm") for number in range(first, min(first + SPANS, attacks))]
+        sender.send(_request(spans), "application/json")
+    sent = time.monotonic() - begun
+    while len(latencies(data, "storm")) < attacks and time.monotonic() - begun < 300:
+        time.sleep(0.1)
+    whole = time.monotonic() - begun
+    return {
+        "attacks": attacks,
+        "alerts": len(latencies(data, "storm")),
+        "sent_s": round(sent, 1),
+        "all_alerted_s": round(whole, 1),
+        "ms_an_alert": round(whole * 1000 / attacks, 2),
+    }
+
+
 @contextmanager
 def running() -> Iterator[tuple[Path, Sender, int]]:
     """An installation of its own that has compiled its rules: its data, a sender to it, and the supervisor's pid."""
@@ -185,7 +212,8 @@ def measure(*, quick: bool) -> dict[str, Any]:
         seconds = 10 if quick else 60
         steady_figures = [steady(sender, data, rate=rate, seconds=seconds) for rate in RATES]
         burst_figures = burst(sender, data, requests=120 if quick else 1200)
-    return {"steady": steady_figures, "burst": burst_figures, "load_1m": os.getloadavg()[0]}
+        storm_figures = storm(sender, data, attacks=500 if quick else 5000)
+    return {"steady": steady_figures, "burst": burst_figures, "storm": storm_figures, "load_1m": os.getloadavg()[0]}
 
 
 def _wait(port: int) -> None:
