@@ -8,7 +8,8 @@ import msgspec
 
 from caiso.errors import DomainError
 
-SNAPSHOT_VERSION: Final = 4
+SNAPSHOT_VERSION: Final = 5
+READABLE: Final = (4, 5)  # the fourth had all texts one by one
 
 
 class UnableToRestore(DomainError):
@@ -36,7 +37,7 @@ def read_snapshot(data: bytes) -> Snapshot:
     """Return what the bytes hold; raises ``UnableToRestore``."""
     try:
         version = msgspec.msgpack.decode(data, type=_Versioned).version
-        if version != SNAPSHOT_VERSION:
+        if version not in READABLE:
             raise UnableToRestore(f"snapshot version {version}, expected {SNAPSHOT_VERSION}")
         return msgspec.msgpack.decode(data, type=Snapshot)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

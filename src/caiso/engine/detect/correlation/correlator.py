@@ -288,10 +288,11 @@ class Correlator:
     # -- what keeps it silent -----------------------------------------------------------------------------------
 
     def _excuse(self, state: KeyState, time_us: int) -> None:
-        insort(state.excused, time_us)
+        excused = list(state.excused)
+        insort(excused, time_us)
         horizon = state.latest() - self.keep_us - self.span_us  # before it no entry can come that this would excuse
-        del state.excused[: bisect_left(state.excused, horizon)]
-        del state.excused[: -self.limits.max_entries]
+        del excused[: bisect_left(excused, horizon)]
+        state.excused = excused[-self.limits.max_entries :]
 
     def _is_excused(self, state: KeyState, time_us: int) -> bool:
         position = bisect_right(state.excused, time_us)
@@ -355,7 +356,7 @@ class Correlator:
         self.counters = CorrelationCounters(**saved["counters"])
         self._next_look = saved["look"]
         self.states = {
-            key: KeyState(newest, quiet_from, quiet_until, times, whats, held, excused)
+            key: KeyState(newest, quiet_from, quiet_until, times, whats, held, excused or ())
             for key, newest, quiet_from, quiet_until, excused, times, whats, held in saved["keys"]
         }
         for state in self.states.values():

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caiso.engine.detect.correlation.keys import picked
+from caiso.engine.detect.correlation.sealed import of_plain, opened, plain, sealed
 
 _FIRST: Final = attrgetter("first")
 _FULL: Final = 4096  # rows of a piece that is not added to
@@ -48,9 +49,15 @@ class Piece:
     def only(self, numbers: Ints) -> Piece:
         """A piece with some of its rows."""
         rows = self.rows_of(numbers).tolist()
-        columns = {kind: picked(column, rows) for kind, column in self.columns.items()}
+        columns = {kind: picked(opened(column), rows) for kind, column in self.columns.items()}
         kept = {kind: column for kind, column in columns.items() if any(column)}
-        return Piece(int(numbers[0]), picked(self.ids, rows), kept, numbers)
+        ids: Any = opened(self.ids)
+        return Piece(int(numbers[0]), picked(ids, rows), kept, numbers)
+
+    def seal(self) -> None:
+        """Take less memory; what is added later opens it again."""
+        self.ids = sealed(self.ids)  # type: ignore[assignment]  # none of them is None
+        self.columns = {kind: sealed(column) for kind, column in self.columns.items()}
 
 
 class Found(NamedTuple):
@@ -84,6 +91,8 @@ class Pieces:
         if last is not None and last.numbers is None and len(last.ids) + count <= _FULL:
             last.add(ids, columns)
         else:
+            if last is not None:
+                last.seal()
             self._pieces.append(Piece(first, ids, columns))
         self._looked = None
         return np.arange(first, self.next)
@@ -131,6 +140,8 @@ class Pieces:
                 before.add(found.ids, found.columns)
             else:
                 kept.append(found)
+        for piece in kept[:-1]:
+            piece.seal()
         self._pieces, self._looked = kept, None
         self._count = sum(len(piece.ids) for piece in kept)
 
@@ -139,8 +150,8 @@ class Pieces:
         return [
             {
                 "first": piece.first,
-                "ids": piece.ids,
-                "columns": piece.columns,
+                "ids": plain(piece.ids),
+                "columns": {kind: plain(column) for kind, column in piece.columns.items()},
                 "numbers": None if piece.numbers is None else piece.numbers.tobytes(),
             }
             for piece in self._pieces
@@ -150,9 +161,10 @@ class Pieces:
         """Take up what ``save`` gave; of the columns those of ``kinds``."""
         self._pieces = []
         for piece in saved:
-            columns = {kind: column for kind, column in piece["columns"].items() if kind in kinds}
+            columns = {kind: of_plain(column) for kind, column in piece["columns"].items() if kind in kinds}
             numbers = None if piece["numbers"] is None else np.frombuffer(piece["numbers"], dtype=np.int64)
-            self._pieces.append(Piece(piece["first"], piece["ids"], columns, numbers))
+            ids: Any = of_plain(piece["ids"])
+            self._pieces.append(Piece(piece["first"], ids, columns, numbers))
         self.next = next_number
         self._looked = None
         self._count = sum(len(piece.ids) for piece in self._pieces)

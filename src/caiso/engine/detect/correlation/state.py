@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ class KeyState:
     times: list[int] = field(default_factory=list)
     whats: list[Any] = field(default_factory=list)  # a value, or stages as bits; empty where only the number counts
     held: list[int] = field(default_factory=list)  # numbers of occurrences
-    excused: list[int] = field(default_factory=list)  # times of what keeps the correlation silent, sorted
+    excused: Sequence[int] = ()  # times of what keeps the correlation silent, sorted; hardly any key has one
     start: int = -1  # the first place in the newest entry's window; -1: it and ``tally`` must be made anew
     tally: Any = None  # what the kind keeps of the entries from ``start`` on
     rising_from: int = 0  # an event at or after this moment arrives in order and was not reported yet
