@@ -437,7 +437,15 @@ class Pump:
 
     def snapshot(self, part: int, payload: bytes, *, label: str = "") -> int:
         """Store the detector's memory as of a committed part, then trim the log; returns the bytes that this freed."""
+        self.keep(part, payload, label=label)
+        return self.kept(part)
+
+    def keep(self, part: int, payload: bytes, *, label: str = "") -> None:
+        """The first half of it, which touches nothing else of the pump: another thread may do it."""
         self._state.save(Snapshot(part, label, payload))
+
+    def kept(self, part: int) -> int:
+        """The second half, once the first is done: trim the log."""
         covered = self._after_part.get(part)
         freed = self._wal.trim(covered) if covered else 0
         self._after_part = {number: offsets for number, offsets in self._after_part.items() if number > part}

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from caiso.connect.telemetry.keys import KeyRing, UnableToUseKey, make_folder, sync_folder
 
 _NAME = re.compile(r"snapshot-(\d{10})\.bin")
 _HEADER: Final = struct.Struct(">8sHH12s")
 _MAGIC: Final = b"CAISOSTA"
+_PIECE: Final = 4 << 20
 _KEPT: Final = 2  # the one before stays, should the newest turn out to be unreadable
 
 
@@ -43,13 +47,19 @@ class StateStore:
         key = self._keys.current()
         nonce = secrets.token_bytes(12)
         label = snapshot.label.encode()
-        plain = struct.pack(">H", len(label)) + label + snapshot.payload
-        sealed = AESGCM(key.secret).encrypt(nonce, plain, str(snapshot.part).encode())
         final = self._folder / f"snapshot-{snapshot.part:010d}.bin"
         temporary = self._folder / f".{final.name}.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_HEADER.pack(_MAGIC, 1, key.number, nonce) + sealed)
+            file.write(_HEADER.pack(_MAGIC, 1, key.number, nonce))
+            # Piece by piece: a snapshot of hundreds of megabytes would stand in memory several times.
+            sealing = Cipher(AES(key.secret), GCM(nonce)).encryptor()
+            sealing.authenticate_additional_data(str(snapshot.part).encode())
+            file.write(sealing.update(struct.pack(">H", len(label)) + label))
+            payload = memoryview(snapshot.payload)
+            for begin in range(0, len(payload), _PIECE):
+                file.write(sealing.update(payload[begin : begin + _PIECE]))
+            file.write(sealing.finalize() + sealing.tag)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(final)

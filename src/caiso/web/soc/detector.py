@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -76,6 +77,8 @@ class DetectorRun:
         self._leaving: deque[tuple[datetime, list[str]]] = deque()  # replaced files and when they may go
         self._unsaved = self.events = 0
         self._begun: Batch | None = None  # given to the engine, not committed yet
+        self._saver = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._saving: tuple[int, Future[None]] | None = None  # a snapshot that is being written, and its part
         self._open = ExitStack()
         self._redaction: dict[str, list[str]] = {}
         self._dirty = True
@@ -140,6 +143,7 @@ class DetectorRun:
         if self._dirty and now - self._coverage_at >= COVERAGE_SECONDS:
             self._coverage_at, self._dirty = now, False
             compute_technique_coverage(now=self.clock())
+        self._take_saved()
         self.take_joined()
         if now - self._care_at >= CARE_SECONDS:
             self._care_at = now
@@ -227,12 +231,22 @@ class DetectorRun:
         self._snapshot_at = time.monotonic()
         if self._unsaved:
             self._keep(self.engine.snapshot())
+        self._take_saved(wait=True)
 
     def _keep(self, memory: bytes) -> None:
+        """Have it written beside what comes next: it may be hundreds of megabytes."""
+        self._take_saved(wait=True)
         self._snapshot_at = time.monotonic()
-        self.pump.snapshot(self._last_part, memory, label=self.label)
+        self._saving = self._last_part, self._saver.submit(self.pump.keep, self._last_part, memory, label=self.label)
         self._unsaved = 0
-        self._covered = self._last_part
+
+    def _take_saved(self, *, wait: bool = False) -> None:
+        """Trim the log behind a snapshot that is durable now."""
+        if self._saving is not None and (wait or self._saving[1].done()):
+            (part, written), self._saving = self._saving, None
+            written.result()
+            self.pump.kept(part)
+            self._covered = part
 
     def follow_settings(self) -> None:
         """Take up what people set about sources; the next batch is read by it."""
@@ -263,6 +277,7 @@ class DetectorRun:
 
     def close(self) -> None:
         """Let go of everything that a successor in this process will open anew, however this life ended."""
+        self._saver.shutdown()
         self._open.close()
 
 
