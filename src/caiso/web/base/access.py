@@ -126,4 +126,13 @@ def visible(
     return queryset.filter(viewer.kept[asked])
 
 
-__all__ = ["GRANTS", "PERMISSIONS", "AccessGrant", "Viewer", "visible", "within"]
+def sees_all(viewer: Viewer, permission: str = "view") -> bool:
+    """Whether nothing is left out: the permission is held in every root, since a demo may stand beside the organisation."""
+    asked = ("sees all", permission)
+    if asked not in viewer.kept:
+        roots = set(Unit.objects.filter(parent=None).order_by().values_list("path", flat=True))
+        viewer.kept[asked] = bool(roots) and roots <= set(viewer.paths(permission))
+    return bool(viewer.kept[asked])
+
+
+__all__ = ["GRANTS", "PERMISSIONS", "AccessGrant", "Viewer", "sees_all", "visible", "within"]

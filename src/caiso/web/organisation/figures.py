@@ -14,7 +14,7 @@ from caiso.engine.coverage.figures.sets import UnableToDraw
 from caiso.engine.coverage.organisation.model import STAGES
 from caiso.engine.coverage.snapshot import Snapshot
 from caiso.engine.coverage.states import RANK, STATES, Coverage
-from caiso.web.base.access import Viewer, visible
+from caiso.web.base.access import Viewer, sees_all, visible
 from caiso.web.base.models import Unit
 from caiso.web.organisation import queries
 from caiso.web.organisation.models import Duty, Role
@@ -240,5 +240,5 @@ def _in_sight(viewer: Viewer, found: Iterable[tuple[str | None, str, Mapping[str
 def sight_of_units(viewer: Viewer) -> Callable[[str | None], bool]:
     """Whether the viewer sees a unit; what lies in none belongs to the whole and is seen with it."""
     units = set(visible(Unit.objects.all(), viewer, lookup="path").values_list("slug", flat=True))
-    whole = visible(Unit.objects.filter(parent=None), viewer, lookup="path").exists()
+    whole = sees_all(viewer)
     return lambda unit: whole if unit is None else unit in units

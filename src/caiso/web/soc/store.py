@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from caiso.connect.telemetry.content import ContentGone, ContentStore, UnableToReadContent
 from caiso.connect.telemetry.meaning.messages import Segment
-from caiso.web.base.access import Viewer, visible
+from caiso.web.base.access import Viewer, sees_all, visible
 from caiso.web.base.models import User
 from caiso.web.base.services import audit
 from caiso.web.config.environment import environment
@@ -45,9 +45,8 @@ def feeds_of(viewer: Viewer) -> list[tuple[str, str]] | None:
 
 def feeds_with(viewer: Viewer, permission: str) -> list[tuple[str, str]] | None:
     """(source id, service name) of the units in which the viewer holds the permission; None means all of them."""
-    paths = viewer.paths(permission)
-    if any(path.count("/") == 2 for path in paths):
-        return None  # the root unit: nothing to leave out
+    if sees_all(viewer, permission):
+        return None
     rows = visible(Feed.objects.all(), viewer, permission)
     return list(rows.values_list("source__slug", "service"))
 
