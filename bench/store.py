@@ -375,6 +375,7 @@ def _paths(alerts: list[Alert], systems: list[Asset], assets: list[Asset], incid
         "entity risk": "/entities/",
         "entity": f"/entities/{RiskEntity.objects.all()[0].pk}/",
         "risk settings": "/risk/settings/",
+        "risk settings, what they would have cost": "/risk/settings/?outlook=1",
         "scans": "/scans/",
         "controls": "/controls/",
         "control": f"/controls/{Control.objects.get(slug='prompt-injection-triaged').pk}/",

@@ -1,5 +1,6 @@
 """Searches by words: found by any part, in step with every write, never outside the viewer's units."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from caiso.web.base.services import audit
 from caiso.web.base.textindex import anywhere, complete_text_indexes, text_index_of
 from caiso.web.inventory.models import Asset
 from caiso.web.soc.models import Alert, DetectionRule, Incident
-from tests.web.conftest import NOW
+from tests.web.conftest import NOW, make_unit
 
 pytestmark = pytest.mark.django_db
 SEARCHED = ("title", "subject_user", "rule__slug", "asset__name", "incident__reference")
@@ -133,6 +134,32 @@ def test_no_search_shows_anything_outside_ones_units(
     assert "Mine" in page
     assert "Theirs" not in page
     assert "of 1</span>" in page
+
+
+@pytest.mark.parametrize("filters", [{}, {"verdict": "false"}])
+def test_a_search_for_what_all_hold_shows_ones_own_in_order(
+    rule: DetectionRule,
+    login: Callable[..., User],
+    root: Unit,
+    monkeypatch: pytest.MonkeyPatch,
+    filters: dict[str, str],
+) -> None:
+    bank, shop = make_unit("bank", root), make_unit("shop", root)
+    for number in range(9):
+        unit, title = (shop, "Theirs") if number % 3 == 0 else (bank, "Mine")
+        made = {"subject_user": "amara", "score": number % 5, "verdict": "false" if number % 2 else "", "state": "new"}
+        make_alert(rule, unit, f"{title} {number}", **made)
+    client = Client()
+    client.force_login(login("caiso", bank))
+    own = Alert.objects.filter(unit=bank, **filters).order_by("-score", "-last_event_at", "pk")
+    wanted = list(own.values_list("title", flat=True))
+    for rare, most in ((40_000, 5_000), (1, 1)):
+        monkeypatch.setattr("caiso.web.base.textindex.RARE", {"sqlite": rare, "postgresql": rare})
+        monkeypatch.setattr("caiso.web.base.register.listing.MOST_FOUND", most)
+        for text in ("amara", "am", "a", "amara a"):
+            page = client.get("/alerts/", {"q": text, **filters}).content.decode()
+            assert f"of {len(wanted)}</span>" in page
+            assert list(dict.fromkeys(re.findall(r"(?:Mine|Theirs) \d", page))) == wanted
 
 
 def test_erased_values_leave_the_index(root: Unit, login: Callable[..., User]) -> None:

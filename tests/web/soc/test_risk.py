@@ -293,13 +293,29 @@ def test_a_preview_says_what_other_thresholds_would_have_cost(
     assert found[3].alerts == 0
     assert not found[1].within_budget
     client.force_login(viewer.user)
-    page = client.post("/risk/settings/", {**FORM, "threshold_user": "240", "deed": "preview"})
-    assert "not saved yet" in page.content.decode()
+    page = client.post("/risk/settings/", {**FORM, "threshold_user": "240", "deed": "preview"}).content.decode()
+    assert "not saved yet" in page
+    assert "as asked for" in page
     assert queries.risk_settings().thresholds["user"] == 100
     assert client.post("/risk/settings/", {**FORM, "threshold_user": "240"}).status_code == 302
     assert queries.risk_settings().thresholds["user"] == 240
     refused = client.post("/risk/settings/", {**FORM, "threshold_user": "2"}).content.decode()
     assert "greater than or equal to 10" in refused
+
+
+def test_what_settings_would_have_cost_comes_after_the_page(
+    root: Unit, login: Callable[..., User], client: Client
+) -> None:
+    client.force_login(login("detection_engineer", root))
+    page = client.get("/risk/settings/").content.decode()
+    assert 'hx-get="?outlook=1"' in page
+    assert "as asked for" not in page
+    later = client.get("/risk/settings/?outlook=1").content.decode()
+    assert 'id="outlook"' in later
+    assert later.count("as asked for") == 1
+    assert 'hx-get="?outlook=1"' not in later
+    wrong = client.post("/risk/settings/", {**FORM, "threshold_user": "2", "deed": "preview"}).content.decode()
+    assert 'hx-get="?outlook=1"' in wrong, "values that cannot be are not counted with"
 
 
 FORM = {

@@ -4,14 +4,17 @@ A permission is a word such as "soc.triage". Objects outside one's scope are inv
 and looking one up answers 404, so that nobody learns that it exists.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from caiso.web.base.models import AccessGrant, AccessRole, Unit, User
+from caiso.web.base.unindexed import tested_in
 
 M = TypeVar("M", bound=Model)
 
@@ -68,6 +71,16 @@ class Viewer:
     user: User
     # Unit path of the API token in use: it narrows what the login may see, never widens it.
     limit: str = ""
+    # Before a question that nearly every row answers: SQLite then tries on each row whether it may be seen. Looking rows
+    # up by their units reads them in no order of the table, which takes five times as long.
+    tries_rows: bool = False
+
+    def trying_rows(self) -> "Viewer":
+        """The same viewer, about to ask such a question."""
+        found = copy(self)
+        found.__dict__.update(tries_rows=True, grants=self.grants)
+        found.__dict__.pop("kept", None)
+        return found
 
     @cached_property
     def grants(self) -> tuple[tuple[str, str], ...]:
@@ -104,7 +117,7 @@ def _on_one_branch(path: str, other: str) -> bool:
     return path.startswith(other) or other.startswith(path)
 
 
-def within(paths: tuple[str, ...], lookup: str = "unit__path") -> Q:
+def within(paths: tuple[str, ...], lookup: str = "unit__path", *, tries_rows: bool = False) -> Q:
     """A filter for rows whose unit lies under one of the paths; no path means no row."""
     if not paths:
         return Q(pk__in=[])
@@ -113,7 +126,12 @@ def within(paths: tuple[str, ...], lookup: str = "unit__path") -> Q:
     for path in paths:
         under |= Q(**{f"{name}__startswith": path})
     # The units by themselves: joined to each row, they would keep counts and pages from being read off an index alone.
-    return Q(**{f"{relation}__in": Unit.objects.filter(under).order_by().values("pk")}) if relation else under
+    if not relation:
+        return under
+    units = Unit.objects.filter(under).order_by().values("pk")
+    if tries_rows and relation == "unit" and connection.vendor == "sqlite":
+        return tested_in(relation, units)
+    return Q(**{f"{relation}__in": units})
 
 
 def visible(
@@ -122,7 +140,7 @@ def visible(
     """The rows of the queryset that the viewer may see."""
     asked = ("visible", permission, lookup)
     if asked not in viewer.kept:
-        viewer.kept[asked] = within(viewer.paths(permission), lookup)
+        viewer.kept[asked] = within(viewer.paths(permission), lookup, tries_rows=viewer.tries_rows)
     return queryset.filter(viewer.kept[asked])
 
 

@@ -5,18 +5,19 @@ PostgreSQL by an index of trigrams. A search gives keys only; the viewer's scope
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
-from typing import Any
+from operator import and_, or_
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.db import connection, transaction
 from django.db.migrations.operations.base import Operation
-from django.db.models import BigIntegerField, BooleanField, F, Func, Model, Q, TextField, Value
+from django.db.models import BooleanField, Func, Model, Q, TextField, Value
 from django.db.models.expressions import RawSQL
-from django.db.models.lookups import In
+
+from caiso.web.base.unindexed import tested_in
 
 SHORTEST = 2  # nearly every row holds any one character: for that each row is looked at
 # Up to so many rows their keys are listed. SQLite looks at the others by the unit, in no order of the table, which takes
@@ -174,16 +175,39 @@ def complete_text_indexes() -> list[str]:
     return [index.table for index in missing]
 
 
+class Search(NamedTuple):
+    """Rows that hold all that was searched for, and how the database best finds them."""
+
+    condition: Q
+    is_common: bool = False  # nearly every row may hold it: in the order of a list, row after row is best tried
+    reads_rows: bool = (
+        False  # and each is read for it, so that counting them, too, best goes through the table in its order
+    )
+
+
 def anywhere(model: type[Model], paths: Iterable[str], word: str) -> Q:
     """Rows of the model that hold the word in one of the paths; the model's text index answers for its own columns."""
+    return _anywhere(model, paths, word).condition
+
+
+def everywhere(model: type[Model], paths: Sequence[str], words: Iterable[str]) -> Search:
+    """Rows that hold every word in one of the paths."""
+    ways = [_anywhere(model, paths, word) for word in words]
+    is_common = bool(ways) and all(way.is_common for way in ways)
+    reads_rows = is_common and any(way.reads_rows for way in ways)
+    return Search(reduce(and_, (way.condition for way in ways), Q()), is_common, reads_rows)
+
+
+def _anywhere(model: type[Model], paths: Iterable[str], word: str) -> Search:
     word = word.replace("\x00", "")  # no text holds the sign, and SQLite takes it for the end
     index = text_index_of(model)
     if index is None:
-        return reduce(or_, (_holding(path, word) for path in paths), Q(pk__in=[]))
+        return Search(reduce(or_, (_holding(path, word) for path in paths), Q(pk__in=[])))
     others = [_related(model, path, word) for path in paths if path not in index.columns]
     ways = [way for way in others if way is not None]
     if len(word) < SHORTEST:
-        return reduce(or_, (*(_holding(column, word) for column in index.columns), *map(_tested, ways)))
+        columns = (_holding(column, word) for column in index.columns)
+        return Search(reduce(or_, (*columns, *map(_tested, ways))), is_common=True, reads_rows=True)
     own = ("pk", RawSQL(*index.keys(word)))  # noqa: S611 - see TextIndex
     if not index.is_rare(word):
         # PostgreSQL would read the table for the list of keys, and then again to try them.
@@ -192,11 +216,11 @@ def anywhere(model: type[Model], paths: Iterable[str], word: str) -> Q:
             if connection.vendor == "sqlite"
             else Q(_Like(_Joined(*index.columns), Value(f"%{_escaped(word)}%")))
         )
-        return reduce(or_, map(_tested, ways), held)
+        return Search(reduce(or_, map(_tested, ways), held), is_common=True)
     ways.insert(0, own)
     # One list of keys from all ways; alternatives in one condition would be tried on every row instead.
     first, *more = (model._default_manager.order_by().filter(**{f"{key}__in": keys}).values("pk") for key, keys in ways)
-    return Q(pk__in=first.union(*more))
+    return Search(Q(pk__in=first.union(*more)))
 
 
 def _holding(path: str, word: str) -> Q:
@@ -220,7 +244,7 @@ def _related(model: type[Model], path: str, word: str) -> tuple[str, Any] | None
 def _tested(way: tuple[str, Any]) -> Q:
     """The same rows, told by looking at each: where most rows are found, their keys by an index are the longer way."""
     key, keys = way
-    return Q(In(_Unindexed(F(key)), keys))
+    return tested_in(key, keys)
 
 
 class _Joined(Func):
@@ -237,13 +261,6 @@ class _Like(Func):
     arg_joiner = " ILIKE "
     template = "(%(expressions)s ESCAPE '!')"
     output_field = BooleanField()
-
-
-class _Unindexed(Func):
-    """A key as a value that no index can look up."""
-
-    template = "+%(expressions)s"
-    output_field = BigIntegerField()
 
 
 def _escaped(text: str) -> str:

@@ -15,7 +15,7 @@ from caiso.web.base.paging import keys_between
 from caiso.web.base.register.declaration import Column, Register
 from caiso.web.base.register.kinds import Control, Filtered
 from caiso.web.base.register.markup import Cell, Row
-from caiso.web.base.textindex import anywhere
+from caiso.web.base.textindex import Search, everywhere
 
 SIZES = (25, 50, 100, 200)
 WORDS_SEARCHED = 8
@@ -101,18 +101,21 @@ class Listing:
     @cached_property
     def rows(self) -> "QuerySet[Any]":
         """Every matching row that the viewer may see, sorted."""
-        queryset = self.register.rows(self.viewer)
+        return self._rows(self.viewer.trying_rows() if self._searched.reads_rows else self.viewer)
+
+    def _rows(self, viewer: Viewer) -> "QuerySet[Any]":
+        queryset = self.register.rows(viewer)
         for _, one in self.filtered:
             queryset = queryset.filter(one.condition or Q())
-        queryset = queryset.filter(self._search_condition(queryset.model)) if self.search else queryset
-        return self._sorted(queryset)
+        return self._sorted(queryset.filter(self._searched.condition))
 
-    def _search_condition(self, model: type[Model]) -> Q:
+    @cached_property
+    def _searched(self) -> Search:
+        if not self.search:
+            return Search(Q())
         searched = [column.path for column in self.register.columns if column.search and column.path]
-        condition = Q()
-        for word in self.search.replace("\x00", "").split()[:WORDS_SEARCHED]:
-            condition &= anywhere(model, searched, word)
-        return condition
+        words = self.search.replace("\x00", "").split()[:WORDS_SEARCHED]
+        return everywhere(self.register.rows(self.viewer).model, searched, words)
 
     def _sorted(self, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         terms: list[Any] = []
@@ -145,10 +148,18 @@ class Listing:
 
     @cached_property
     def total(self) -> int:
-        return len(self._found) if self._found_few else self.rows.order_by().count()
+        return len(self._found) if self._found_few else self._counted
+
+    @cached_property
+    def _counted(self) -> int:
+        return self.rows.order_by().count()
 
     @cached_property
     def _found_few(self) -> bool:
+        if (
+            self._searched.is_common and self._counted > MOST_FOUND
+        ):  # most likely, so that their keys are not read for it
+            return False
         return bool(self.search) and len(self._found) <= MOST_FOUND
 
     @cached_property
@@ -184,7 +195,8 @@ class Listing:
         begin, end = self.first - 1, self.last
         if self._found_few:
             return self._found[begin:end]
-        return keys_between(self.rows, begin, end, total=self.total)
+        rows = self._rows(self.viewer.trying_rows()) if self._searched.is_common else self.rows
+        return keys_between(rows, begin, end, total=self.total)
 
     def row(self, record: Any) -> Row:
         register = self.register

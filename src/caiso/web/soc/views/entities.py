@@ -106,7 +106,9 @@ def risk_page(request: PageRequest) -> HttpResponse:
             messages.success(request, "Saved; they hold from the next batch of events on.")
             return redirect("risk_settings")
     settings, limits = _wanted(form) if form.is_bound and form.is_valid() else (queries.risk_settings(), budgets())
-    found = foresight.outlooks(request.viewer, settings, budget=limits.shift_alerts, now=now)
+    # Two weeks of signals under six settings: whoever came to change a number need not wait for it.
+    asked = request.GET.get("outlook") == "1" or (is_preview and form.is_valid())
+    found = foresight.outlooks(request.viewer, settings, budget=limits.shift_alerts, now=now) if asked else None
     context = {
         "crumbs": [{"label": "Entity risk", "url": reverse("entities_list")}, {"label": "Settings"}],
         "form": form if form.is_bound else RiskForm(initial=current),
