@@ -17,9 +17,9 @@ from scripts.reference import DOCS
 
 from caiso.engine.detect.condition import TextMatch, leaves
 from caiso.engine.detect.loader import shipped_rules
-from caiso.engine.detect.metadata import atlas_techniques
 from caiso.engine.detect.rule import Correlation, Statistic
 from caiso.engine.detect.ruleset import compile_ruleset
+from caiso.engine.detect.techniques import atlas_techniques
 from tests.content.shipped import compiled, shipped
 from tests.content.traces import LOUD, Trace, play, read_traces
 

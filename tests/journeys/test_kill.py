@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from caiso.connect.telemetry.matching import usable_cores
+from caiso.connect.telemetry.apart import usable_cores
 from tests.cli.running import Platform, platform, start
 from tests.cli.test_supervisor import alive, wait_for
 from tests.journeys.conftest import Seed, settle, stored

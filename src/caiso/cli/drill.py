@@ -118,7 +118,7 @@ def _job(names: list[str], *, twin: Path | None, technique: str, expects: list[s
 
 
 def _known(technique: str) -> str:
-    from caiso.engine.detect.metadata import atlas_ids
+    from caiso.engine.detect.techniques import atlas_ids
 
     if technique and technique not in atlas_ids():
         raise UnableToChoose(f"technique {technique} is not in ATLAS 2026.09")

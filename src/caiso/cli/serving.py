@@ -3,12 +3,15 @@
 import socket
 from typing import Any
 
+from caiso.memory import without
+
 GRACEFUL_SHUTDOWN_S = 3  # without a limit one open event stream keeps the process alive for ever
 
 
 def serve(application: Any, descriptor: int) -> None:
     """Answer on the listening socket `descriptor` until SIGTERM; open streams are cut after three seconds."""
-    import uvicorn
+    with without("watchfiles"):  # reloads code that changes, which ours does not
+        import uvicorn
 
     config = uvicorn.Config(
         application,
@@ -16,5 +19,6 @@ def serve(application: Any, descriptor: int) -> None:
         access_log=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         server_header=False,
+        ws="none",
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])

@@ -1,8 +1,8 @@
 """`caiso up`: start the platform on a data directory and keep it running."""
 
-import http.client
 import json
 import os
+import socket
 import threading
 import time
 from importlib.util import find_spec
@@ -115,15 +115,17 @@ class Ready:
         note(f"caiso: {self.url} does not answer; `caiso status` and the logs tell why")
 
     def _answers(self) -> bool:
+        # Asked in so many words: this process stays, and http.client would leave it 5 MB of TLS and mail.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        question = f"GET /healthz HTTP/1.1\r\nHost: localhost:{self.port}\r\nConnection: close\r\n\r\n"
         try:
-            connection.request("GET", "/healthz", headers={"Host": f"localhost:{self.port}"})
-            return connection.getresponse().status < 500
+            with socket.create_connection((host, self.port), timeout=10) as connection:
+                connection.sendall(question.encode())
+                with connection.makefile("rb") as answer:
+                    words = answer.readline(1_000).split()
         except OSError:
             return False
-        finally:
-            connection.close()
+        return len(words) > 1 and words[1].isdigit() and int(words[1]) < 500
 
     def _tell(self) -> None:
         if self.as_json:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from caiso.connect.telemetry.matching import Apart, EngineLost, Here
+from caiso.connect.telemetry.apart import Apart, Engine, EngineLost
+from caiso.connect.telemetry.matching import Here
 from caiso.connect.telemetry.table import EventBatch
-from caiso.engine.detect.loader import read_rules
-from caiso.engine.detect.ruleset import compile_ruleset
+from caiso.connect.telemetry.trial.jobs import RuleSources, RuleText
 
 RULES = b"""
 title: loud
@@ -44,11 +44,17 @@ def batch(size: int, *, start: int = 0) -> EventBatch:
     return EventBatch.of_events(events, {})
 
 
+def started(engine: Engine, cache: Path) -> None:
+    report = engine.load(RuleSources([], [RuleText("made.yaml", RULES.decode())], cache=str(cache)))
+    assert report.problems == []
+    assert [card.id for card in report.cards] == ["loud", "quiet", "counted", "measured"]
+    engine.start(None)
+
+
 @pytest.fixture
 def apart(tmp_path: Path) -> Iterator[Apart]:
-    rules, problems = read_rules(RULES, path=Path("made.yaml"))
-    assert problems == ()
-    engine = Apart(rules, None, cache=tmp_path)
+    engine = Apart()
+    started(engine, tmp_path)
     yield engine
     engine.close()
 
@@ -68,8 +74,9 @@ def test_costs_come_from_the_child_and_begin_anew(apart: Apart) -> None:
     assert apart.costs() == ({}, 0), "what was told once is not told again"
 
 
-def test_costs_and_memory_may_be_asked_for_in_turn(apart: Apart) -> None:
-    here = Here(compile_ruleset(read_rules(RULES, path=Path("made.yaml"))[0], isolate=False), None)
+def test_costs_and_memory_may_be_asked_for_in_turn(apart: Apart, tmp_path: Path) -> None:
+    here = Here()
+    started(here, tmp_path)
     for engine in (apart, here):
         engine.begin(batch(120))
         engine.finish()

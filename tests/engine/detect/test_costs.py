@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from caiso.engine.detect.costs import EVERY, Costs, with_base_rules
+from caiso.engine.detect.costs import EVERY, Costs
 from caiso.engine.detect.detector import Detector
+from caiso.engine.detect.listening import with_base_rules
 from caiso.engine.detect.loader import read_rules
 from caiso.engine.detect.ruleset import compile_ruleset
 

@@ -9,7 +9,6 @@ import pytest
 
 from caiso.engine.detect.loader import load_rules, read_rules, shipped_rules
 from caiso.engine.detect.looks import is_content_only
-from caiso.engine.detect.metadata import atlas_ids
 from caiso.engine.detect.risk import (
     DAY_US,
     Addition,
@@ -24,6 +23,7 @@ from caiso.engine.detect.risk import (
     tactic_name,
     tactics_of,
 )
+from caiso.engine.detect.techniques import atlas_ids
 
 HOUR = 3_600_000_000
 BASE = 1_790_000_000_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from caiso.engine.detect.costs import with_base_rules
+from caiso.engine.detect.listening import with_base_rules
 from caiso.engine.detect.loader import read_rules
 from caiso.web.base.models import AuditRecord, Notification, Unit, User
 from caiso.web.soc.models import Alert, DetectionRule

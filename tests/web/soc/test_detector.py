@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from caiso.connect.telemetry.apart import Apart, EngineLost
 from caiso.connect.telemetry.keys import KeyRing
-from caiso.connect.telemetry.matching import Apart, EngineLost, Here
+from caiso.connect.telemetry.matching import Here
 from caiso.connect.telemetry.records import Encoding, Envelope, Signal, pack_envelope
 from caiso.connect.telemetry.wal import WalWriter
 from caiso.web.base.models import AuditRecord, Unit, User

@@ -356,10 +356,10 @@ def test_text_that_breaks_loading_never_blinds_the_shipped_rules(
     workbench.put_in_shadow(version, actor=author, now=NOW)
     load = loading._load
 
-    def trip(sources: object, cache: object) -> object:
+    def trip(sources: object, by: object) -> object:
         if sources.texts:  # type: ignore[attr-defined]
             raise RuntimeError("a mistake of ours")
-        return load(sources, cache)
+        return load(sources, by)
 
     monkeypatch.setattr(loading, "_load", trip)
     detect()

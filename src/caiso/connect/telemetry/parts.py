@@ -17,10 +17,10 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from caiso.connect.telemetry import threads, words
 from caiso.connect.telemetry.keys import make_folder, sync_folder
+from caiso.connect.telemetry.parquet import pq
 from caiso.connect.telemetry.table import ATTRIBUTES, INTEGERS, RESOURCE, TEXT_COLUMNS, of_today
 from caiso.connect.telemetry.threads import THREAD_COLUMNS, write_threads
 from caiso.connect.telemetry.wal import Position

@@ -8,15 +8,13 @@ The clock is handed in; the engine has none.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final
 
 from caiso.engine.detect.batch import Batch
 from caiso.engine.detect.matcher import Matcher, texts_in
-from caiso.engine.detect.rule import Rule
 from caiso.engine.detect.ruleset import Ruleset
 
 Meter = Callable[[], float]  # seconds of processor time
@@ -78,21 +76,6 @@ class Costs:
         self.listening, self.matching = defaultdict(float), defaultdict(float)
         self.listened = self.matched = 0
         return found, events
-
-
-def with_base_rules(costs: Mapping[str, float], rules: Iterable[Rule]) -> dict[str, float]:
-    """The cost of each rule with what it listens to: a quiet base rule runs only for those who hear it, in equal parts."""
-    listed = list(rules)
-    by_id = {rule.id: rule for rule in listed}
-    listeners: Counter[str] = Counter(name for rule in listed for name in rule.heard)
-
-    @cache
-    def whole(name: str) -> float:
-        rule = by_id[name]
-        heard = [other for other in rule.heard if other in by_id and not by_id[other].emits]
-        return costs.get(name, 0.0) + sum(whole(other) / listeners[other] for other in heard)
-
-    return {rule.id: whole(rule.id) for rule in listed}
 
 
 def _owners(rules: Ruleset) -> list[list[int]]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,7 +29,7 @@ except ImportError:  # the RE2 back end takes over
 BUILD_BUDGET_S: Final = 60.0  # of processor time, as the next one
 PATTERN_BUDGET_S: Final = 1.5
 PATIENCE: Final = 15  # seconds on the clock for each of processor time: a machine may be busy with other work
-_MAGIC: Final = b"caiso-hs-1\n"
+_MAGIC: Final = b"caiso-hs-2\n"
 _CHILD: Final = Path(__file__).with_name("hyperscan_child.py")
 
 _SCRATCH: Final = threading.Lock()  # a database and its scratch space serve one scan at a time
@@ -36,12 +37,26 @@ _SCRATCH: Final = threading.Lock()  # a database and its scratch space serve one
 Request = list[list[Any]]  # [expression, flags] each
 
 
+class Late:
+    """A database that stays packed, a seventh of its size, until it is asked for."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+        self._opened: Any = None
+
+    def opened(self) -> Any:
+        """The database itself."""
+        if self._opened is None:
+            self._opened, self._packed = _open(self._packed), b""
+        return self._opened
+
+
 @dataclass(frozen=True, slots=True)
 class Databases:
     """For one field: the database that reports every match, the one that reports each pattern once, what was refused."""
 
     every: Any
-    once: Any
+    once: Late  # only a flood of matches asks for it
     refused: frozenset[int]  # positions that Hyperscan does not take, or not in time
 
 
@@ -53,7 +68,8 @@ def available() -> bool:
 def scan(database: Any, buffer: bytes, on_match: Any) -> None:
     """Reports matches until the end, or until ``on_match`` returns True."""
     with suppress(hyperscan.ScanTerminated), _SCRATCH:
-        database.scan(buffer, match_event_handler=on_match)
+        ready = database.opened() if isinstance(database, Late) else database
+        ready.scan(buffer, match_event_handler=on_match)
 
 
 def build(sets: Sequence[Sequence[Pattern]], *, cache: Path | None, isolate: bool = True) -> list[Databases]:
@@ -64,12 +80,14 @@ def build(sets: Sequence[Sequence[Pattern]], *, cache: Path | None, isolate: boo
         for number in out:
             request[number] = _NOTHING
     key = _key(requests)
-    refused = _read_refused(cache, key)
-    loaded = _load(cache, key)
-    if loaded is None:
+    found = _load(cache, key)
+    if found is None:
         refused, blobs = _build_checked(requests, isolate=isolate)
-        _store(cache, key, refused, blobs)
-        loaded = [_open(blob) for blob in blobs]
+        packed = [zlib.compress(blob, 1) for blob in blobs]
+        _store(cache, key, refused, packed)
+        loaded = _opened(packed)
+    else:
+        refused, loaded = found
     return [
         Databases(loaded[2 * index], loaded[2 * index + 1], frozenset(refused[index] | unfit[index]))
         for index in range(len(requests))
@@ -203,8 +221,12 @@ def _child(message: dict[str, Any], *, timeout_s: float) -> bytes:
     return done.stdout
 
 
-def _open(blob: bytes) -> Any:
-    database = hyperscan.loadb(blob, mode=hyperscan.HS_MODE_BLOCK)
+def _opened(packed: Sequence[bytes]) -> list[Any]:
+    return [Late(blob) if number % 2 else _open(blob) for number, blob in enumerate(packed)]
+
+
+def _open(packed: bytes) -> Any:
+    database = hyperscan.loadb(zlib.decompress(packed), mode=hyperscan.HS_MODE_BLOCK)
     database.scratch = hyperscan.Scratch(database)
     return database
 
@@ -241,21 +263,16 @@ def _read(cache: Path | None, key: str) -> tuple[dict[str, Any], bytes] | None:
     return (header, blobs) if header["key"] == key and sum(header["sizes"]) == len(blobs) else None
 
 
-def _read_refused(cache: Path | None, key: str) -> list[set[int]]:
-    found = _read(cache, key)
-    return [set(out) for out in found[0]["refused"]] if found else []
-
-
-def _load(cache: Path | None, key: str) -> list[Any] | None:
+def _load(cache: Path | None, key: str) -> tuple[list[set[int]], list[Any]] | None:
     found = _read(cache, key)
     if found is None:
         return None
     header, blobs = found
-    databases, start = [], 0
+    packed, start = [], 0
     for size in header["sizes"]:
-        try:
-            databases.append(_open(blobs[start : start + size]))
-        except hyperscan.error:  # made by another version or for another processor
-            return None
+        packed.append(blobs[start : start + size])
         start += size
-    return databases
+    try:
+        return [set(out) for out in header["refused"]], _opened(packed)
+    except hyperscan.error:  # made by another version or for another processor
+        return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Annotated, Final, Literal
 
 from caiso.engine.detect.documents import Document
 from caiso.engine.detect.rule import DeployState, RuleTest, Severity
 from caiso.engine.detect.series import MAX_TEST_EVENTS, TestEvents, read_lines
-from caiso.engine.packs import Length, Reader, compose, line_at, quoted, to_plain
+from caiso.engine.detect.techniques import atlas_techniques
+from caiso.engine.packs import Length, Reader, line_at, quoted, to_plain
 from caiso.engine.packs.compose import Listing, Mapping, Node, Scalar
 
 _ATLAS_TAG: Final = re.compile(r"atlas\.(aml\.t\d{4}(?:\.\d{3})?)")
@@ -59,21 +58,6 @@ class Metadata:
     unless: tuple[str, ...]
     alike: bool
     tests: tuple[RuleTest, ...]
-
-
-def atlas_ids() -> frozenset[str]:
-    """The technique ids of the ATLAS release that ships."""
-    return frozenset(atlas_techniques())
-
-
-@cache
-def atlas_techniques() -> dict[str, str]:
-    """{technique id: name} of the ATLAS release that ships."""
-    source = resources.files("caiso").joinpath("content/techniques/atlas-2026.09.yaml").read_bytes()
-    value = to_plain(compose(source))
-    if not isinstance(value, dict):
-        raise TypeError("content/techniques/atlas-2026.09.yaml is not a mapping")
-    return {str(key): str(name) for key, name in value["techniques"].items()}
 
 
 def read_metadata(document: Document) -> tuple[Metadata | None, list[Fault]]:

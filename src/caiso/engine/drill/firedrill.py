@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from caiso.engine.detect.metadata import atlas_ids
+from caiso.engine.detect.techniques import atlas_ids
 from caiso.engine.drill.packs import DrillPack, Step, Trace
 from caiso.engine.packs import Between, Length, PackProblem, Reader, UnableToCompose, compose
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
-from caiso.engine.detect.metadata import atlas_ids
 from caiso.engine.detect.series import Variation
+from caiso.engine.detect.techniques import atlas_ids
 from caiso.engine.packs import (
     CONTENT,
     AtlasTechnique,

@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.db import Error, connections
 from django.utils import timezone
 
+from caiso.memory import give_back
 from caiso.web.base.models import Job
 from caiso.web.base.services import jobs, sealing
 from caiso.web.base.services.heartbeats import beat, forget
@@ -114,6 +115,7 @@ class _Worker:
             log.exception("the outcome of a job could not be written; its lease will end", extra={"job": job.pk})
         finally:
             connections.close_all()
+            give_back()
             with self.lock:
                 self.running.pop(job.pk, None)
             self.freed.set()

@@ -12,6 +12,7 @@ from django.urls import get_resolver
 
 pages = get_asgi_application()
 
+from caiso.memory import give_back  # noqa: E402 - as the next one
 from caiso.web.base.edge_auth import web_edge  # noqa: E402 - models load after Django is set up
 
 
@@ -23,6 +24,7 @@ def _settle() -> None:
     _ = get_resolver().url_patterns
     gc.collect()
     gc.freeze()
+    give_back()
 
 
 async def application(

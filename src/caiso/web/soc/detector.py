@@ -2,7 +2,7 @@
 
 Only one runs: it holds the lease, and every transaction checks the fence. After a crash the pump says what was
 written; the engine's memory comes from the newest snapshot and the parts after it, and signal ids that repeat
-are suppressed. Where there are two cores, matching has a process of its own (``matching``): while it matches one
+are suppressed. Where there are two cores, matching has a process of its own (``apart``): while it matches one
 batch, this one reads the next and commits the one before.
 """
 
@@ -20,11 +20,12 @@ from datetime import UTC, datetime
 from django.db import OperationalError, close_old_connections, connection
 
 from caiso.connect.telemetry import parts as part_files
+from caiso.connect.telemetry.apart import Apart, Engine, EngineLost, Spent, usable_cores
 from caiso.connect.telemetry.joining import Joiner
-from caiso.connect.telemetry.matching import Apart, Engine, EngineLost, Here, Spent, usable_cores
 from caiso.connect.telemetry.pump import Batch, Pump
-from caiso.engine.detect.costs import with_base_rules
+from caiso.engine.detect.listening import with_base_rules
 from caiso.engine.detect.signal import Signal
+from caiso.memory import give_back
 from caiso.web.base.models import Unit
 from caiso.web.base.services.leases import acquire_lease, process_owner, release_lease
 from caiso.web.config.environment import environment
@@ -34,7 +35,7 @@ from caiso.web.soc.rulebook import fingerprint
 from caiso.web.soc.services import ingest, storage
 from caiso.web.soc.services.budgets import keep_costs
 from caiso.web.soc.services.coverage import compute_technique_coverage
-from caiso.web.soc.services.loading import LoadedRules, load_live_rules, take_rules
+from caiso.web.soc.services.loading import load_live_rules, take_rules
 from caiso.web.soc.services.privacy import redaction_settings, redactors
 from caiso.web.soc.services.rest import LEASE, rests
 
@@ -48,6 +49,7 @@ IDLE_SECONDS = 0.2
 # A quiet stream waits a little longer, so that it does not leave five small files a second.
 QUIET_SECONDS = 0.5
 QUIET_EVENTS = 500
+REST_SECONDS = 10.0  # without an event for so long, what the last batches left free is given back
 SLICE = 20_000
 
 Clock = Callable[[], datetime]
@@ -94,11 +96,13 @@ class DetectorRun:
             return False
         self.root = root
         self.running = fingerprint()  # before the rules are read: a change in between is then seen as one
-        loaded = load_live_rules(self.data / "cache")
+        self.engine = self._engine()
+        self._open.callback(self.engine.close)
+        loaded = load_live_rules(self.engine.load)
         for problem in loaded.problems:
             log.error("rule is not used: %s", problem)
-        take_rules(loaded, now=self.clock())
-        self.rules, self.label = loaded.rules, loaded.label
+        take_rules(loaded, tested=self.engine.tested, now=self.clock())
+        self.rules, self.label = loaded.cards, loaded.label
         self.pump = Pump(self.data)
         self._open.callback(self.pump.close)
         self.joiner = Joiner(self.pump.events_root)
@@ -111,10 +115,7 @@ class DetectorRun:
         )
         recovery = self.pump.recover(parts, ingest.committed_offsets(), last_part=last)
         self._covered = recovery.snapshot.part if recovery.snapshot else 0
-        self.engine = self._engine(loaded, recovery.snapshot.payload if recovery.snapshot else None)
-        del loaded  # with an engine apart, nobody here needs the compiled rules any more
-        gc.collect()
-        self._open.callback(self.engine.close)
+        self.engine.start(recovery.snapshot.payload if recovery.snapshot else None)
         for part, events in recovery.replay:
             # The repeated signals are known by their ids; this refills the engine's memory only.
             again = Batch.of_part(None, events, {})
@@ -126,10 +127,12 @@ class DetectorRun:
             self._commit(batch, self.engine.finish())
         return True
 
-    def _engine(self, loaded: LoadedRules, memory: bytes | None) -> Engine:
+    def _engine(self) -> Engine:
         if self.apart:
-            return Apart(loaded.rules, memory, cache=self.data / "cache")
-        return Here(loaded.ruleset, memory)
+            return Apart()
+        from caiso.connect.telemetry.matching import Here  # noqa: PLC0415 - all of the engine, which a child has otherwise
+
+        return Here()
 
     def step(self) -> bool:
         """Take one batch from the log to alerts; False when there was little to do."""
@@ -307,11 +310,17 @@ def run_detector(stop: threading.Event | None = None) -> None:
 
 
 def _loop(run: DetectorRun, stop: threading.Event, *, look_s: float = 2.0) -> None:
-    checked = time.monotonic()
+    checked = taken = time.monotonic()
+    rested = False
     while not stop.is_set():
         before = run.events
         if not run.step():
             stop.wait(QUIET_SECONDS if run.events != before else IDLE_SECONDS)
+        if run.events != before:
+            taken, rested = time.monotonic(), False
+        elif not rested and time.monotonic() - taken >= REST_SECONDS:
+            give_back()
+            rested = True
         if time.monotonic() - checked >= look_s:
             checked = time.monotonic()
             run.follow_settings()

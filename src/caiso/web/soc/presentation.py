@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils.timezone import localtime
 
-from caiso.engine.detect.metadata import atlas_techniques
+from caiso.engine.detect.techniques import atlas_techniques
 
 WORDS = {True: "yes", False: "no"}
 

@@ -9,8 +9,8 @@ from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from caiso.connect.telemetry.trial.jobs import label_of_rows
-from caiso.engine.detect.metadata import atlas_techniques
 from caiso.engine.detect.risk import RiskSettings
+from caiso.engine.detect.techniques import atlas_techniques
 from caiso.web.base.access import GRANTS, AccessGrant, Viewer, visible
 from caiso.web.base.models import Job, Person, Setting, User
 from caiso.web.inventory.models import Asset

@@ -8,11 +8,12 @@ import msgspec
 
 from caiso.connect.telemetry.trial.check import run_check
 from caiso.connect.telemetry.trial.drill import run_drill
-from caiso.connect.telemetry.trial.jobs import CheckJob, DrillJob, ScanJob
+from caiso.connect.telemetry.trial.jobs import CheckJob, DrillJob, ScanJob, TestsJob
+from caiso.connect.telemetry.trial.rules import run_own_tests
 from caiso.connect.telemetry.trial.scan import run_scan
 from caiso.connect.telemetry.trial.speak import serve
 
-Job = DrillJob | CheckJob | ScanJob
+Job = DrillJob | CheckJob | ScanJob | TestsJob
 
 
 def run(job: Job, tell: Callable[[int, int, str], None]) -> msgspec.Struct:
@@ -24,6 +25,8 @@ def run(job: Job, tell: Callable[[int, int, str], None]) -> msgspec.Struct:
             return run_check(job, tell)
         case ScanJob():
             return run_scan(job, tell)
+        case TestsJob():
+            return run_own_tests(job)
 
 
 if __name__ == "__main__":

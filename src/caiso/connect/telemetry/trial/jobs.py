@@ -32,6 +32,49 @@ def label_of_rows(rows: Iterable[tuple[str, str, str]]) -> str:
     return digest.hexdigest()[:16]
 
 
+class RuleCard(msgspec.Struct, frozen=True):
+    """What there is to say of a loaded rule; ``path`` is the file, or the name of a rule that lies in none."""
+
+    id: str
+    title: str
+    description: str
+    severity: str
+    state: str
+    kind: str
+    content_only: bool
+    techniques: list[str]
+    owasp: list[str]
+    needs: list[str]
+    heard: list[str]
+    falsepositives: list[str]
+    response: str
+    path: str
+    digest: str
+    emits: bool
+
+
+class RulesReport(msgspec.Struct, frozen=True):
+    """The rules that can run, in the order in which they were read, and what is wrong with the others."""
+
+    cards: list[RuleCard]
+    problems: list[str]
+
+
+# -- the rules' own tests
+
+
+class TestsJob(msgspec.Struct, frozen=True, tag="tests"):
+    """All tests that stand beside the rules."""
+
+    rules: RuleSources
+
+
+class TestsReport(msgspec.Struct, frozen=True):
+    """Whether each test of each rule passes."""
+
+    passed: dict[str, list[bool]]
+
+
 # -- drills
 
 

@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from caiso.connect.telemetry.trial.jobs import RuleSources, label_of_rows
+from caiso.connect.telemetry.trial.jobs import RuleCard, RuleSources, RulesReport, TestsJob, TestsReport, label_of_rows
 from caiso.engine.detect.documents import Document, documents
 from caiso.engine.detect.loader import load_rules
+from caiso.engine.detect.looks import is_content_only
 from caiso.engine.detect.rule import Correlation, DeployState, Rule, Statistic
+from caiso.engine.detect.rule_tests import needed_fields, run_tests
+from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
 from caiso.engine.packs import PackProblem
 
 
@@ -26,6 +29,46 @@ def _in_state(rule: Rule, states: dict[str, str], *, in_text: bool) -> Rule:
     if rule.id in states:
         return dataclasses.replace(rule, state=DeployState(states[rule.id]))
     return dataclasses.replace(rule, state=DeployState.SHADOW) if in_text else rule
+
+
+def report_of(rules: Sequence[Rule], problems: Iterable[PackProblem]) -> RulesReport:
+    """What there is to say of loaded rules, for a process that does not hold them."""
+    return RulesReport([_card(rule, rules) for rule in rules], [str(problem) for problem in problems])
+
+
+def _card(rule: Rule, rules: Sequence[Rule]) -> RuleCard:
+    return RuleCard(
+        id=rule.id,
+        title=rule.title,
+        description=rule.description,
+        severity=rule.severity.value,
+        state=rule.state.value,
+        kind=rule.kind,
+        content_only=is_content_only(rule),
+        techniques=list(rule.techniques),
+        owasp=list(rule.owasp),
+        needs=list(needed_fields(rules, rule)),
+        heard=list(rule.heard),
+        falsepositives=list(rule.falsepositives),
+        response=rule.response,
+        path=str(rule.path),
+        digest=rule.digest,
+        emits=rule.emits,
+    )
+
+
+def run_own_tests(job: TestsJob) -> TestsReport:
+    """Run every test that stands beside a rule."""
+    rules, _ = load_sources(job.rules)
+    return TestsReport(passed_tests(rules, compile_ruleset(rules, Path(job.rules.cache) if job.rules.cache else None)))
+
+
+def passed_tests(rules: Sequence[Rule], ruleset: Ruleset) -> dict[str, list[bool]]:
+    """Whether each test of each rule passes."""
+    passed: dict[str, list[bool]] = {}
+    for result in run_tests(rules, ruleset):
+        passed.setdefault(result.rule_id, []).append(result.passed)
+    return passed
 
 
 def documents_of(sources: RuleSources, names: set[str]) -> list[dict[str, object]]:

@@ -14,11 +14,11 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from caiso.connect.telemetry.bulk.revealing import rule_texts
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.meaning.messages import Segment
+from caiso.connect.telemetry.parquet import pq
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import Found, PartFile, ScanJob, ScanReport
 from caiso.connect.telemetry.trial.rules import load_sources, with_what_they_hear

@@ -11,19 +11,23 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from caiso.memory import without
+
 log = logging.getLogger(__name__)
 RING = b"wake"
 
 
 @lru_cache(maxsize=2)
 def _bell(data: Path) -> Any:
-    from huey import Huey  # noqa: PLC0415 - its storages load database drivers, which who never rings can do without
-    from huey.serializer import SignedSerializer  # noqa: PLC0415 - as above
-    from huey.storage import PostgresStorage, SqliteStorage  # noqa: PLC0415 - as above
+    database = settings.DATABASES["default"]
+    is_postgresql = database["ENGINE"].endswith("postgresql")
+    with without(*(() if is_postgresql else ("psycopg",))):  # it takes 10 MB
+        from huey import Huey  # noqa: PLC0415 - its storages load database drivers, which who never rings can do without
+        from huey.serializer import SignedSerializer  # noqa: PLC0415 - as above
+        from huey.storage import PostgresStorage, SqliteStorage  # noqa: PLC0415 - as above
 
     serializer = SignedSerializer(secret=settings.SECRET_KEY, salt="caiso-jobs")
-    database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("postgresql"):
+    if is_postgresql:
         dsn = {
             "host": database["HOST"],
             "port": database["PORT"] or None,

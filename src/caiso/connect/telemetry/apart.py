@@ -1,0 +1,177 @@
+"""The engine in a process of its own, as its parent sees it; this module loads nothing of the engine.
+
+Reading a batch (decoding, encrypting, compressing) and matching it cost about the same, and a Python process keeps one
+core busy. So where there are two cores or more, the detector keeps the log, the parts and the database to itself, and
+leaves matching to a child (``matching``) that owns nothing but memory: it gets events and gives signals. When the child
+dies, or the detector does, everything starts over from what is durable, as after any crash. Rules are read and compiled
+in the child alone: of them the parent knows what there is to say, which is a tenth of what they take.
+
+The two talk over a socket that nobody else can open, so pickled values are safe between them: each side reads only
+what the other made of its own objects.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Final, Protocol, TypeVar
+
+from caiso.connect.telemetry.table import EventBatch
+from caiso.connect.telemetry.trial.jobs import RuleSources, RulesReport, TestsJob, TestsReport
+from caiso.connect.telemetry.trial.parent import run_trial
+from caiso.engine.detect.signal import Signal
+from caiso.errors import DomainError
+
+log = logging.getLogger(__name__)
+
+COSTS: Final = "costs"
+_CHILD: Final = "caiso.connect.telemetry.matching"
+_READY_SECONDS: Final = 120.0  # a child compiles its rules before it answers, on a machine that may be busy
+_LEAVING_SECONDS: Final = 5.0
+# One heap for all threads: those that compile rules would each keep one of their own, and none but one matches.
+_SPARING: Final = {"MALLOC_ARENA_MAX": "1"}
+
+T = TypeVar("T")
+
+Found = tuple[list[Signal], list[str]]  # signals, and what went wrong on the way
+Spent = tuple[dict[str, float], int]  # microseconds for each event, by rule, and over how many events
+
+
+class EngineLost(DomainError):
+    """The process that matches is gone; its memory can be made again from what is durable."""
+
+
+class UnableToLoad(DomainError):
+    """The engine could not take the rules; the reason is the trace of where it happened."""
+
+
+class Engine(Protocol):
+    """Is given rules by ``load``, its memory by ``start``; then ``begin`` with a batch and ``finish`` it, before the next."""
+
+    def load(self, sources: RuleSources) -> RulesReport:
+        """Read and compile the rules; after a refusal it can be given others."""
+
+    def tested(self, sources: RuleSources) -> dict[str, list[bool]]:
+        """Whether each of their own tests passes, by rule; takes seconds."""
+
+    def start(self, memory: bytes | None) -> None:
+        """Take up what an engine before it remembered."""
+
+    def begin(self, events: EventBatch) -> None:
+        """Give it a batch; it may match it while the caller does something else."""
+
+    def finish(self) -> list[Signal]:
+        """The signals of the batch that was begun."""
+
+    def snapshot(self) -> bytes:
+        """Its memory after the last batch that was finished; only while none is begun."""
+
+    def costs(self) -> Spent:
+        """What each rule cost since the last time; only while no batch is begun."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def usable_cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Apart:
+    """The engine in a process of its own."""
+
+    def __init__(self) -> None:
+        self._link, self._child = _spawn()
+
+    @property
+    def pid(self) -> int:
+        """The child's number, for whoever watches or kills it."""
+        return self._child.pid
+
+    def load(self, sources: RuleSources) -> RulesReport:
+        if self._child.poll() is not None:  # the rules before these killed it
+            self.close()
+            self._link, self._child = _spawn()
+        self._send(sources)
+        report, problem = self._received(tuple, seconds=_READY_SECONDS)
+        if not isinstance(report, RulesReport):
+            raise UnableToLoad(str(problem))
+        return report
+
+    def tested(self, sources: RuleSources) -> dict[str, list[bool]]:
+        # Not in the child that stays: every test has an engine of its own, which together take as much as all the rest.
+        return run_trial(TestsJob(sources), TestsReport, tell=lambda done, total, note: None).passed
+
+    def start(self, memory: bytes | None) -> None:
+        self._send(memory)
+        tell_empty(self._received(str, seconds=_READY_SECONDS))
+
+    def begin(self, events: EventBatch) -> None:
+        self._send((events.table, events.texts))
+
+    def finish(self) -> list[Signal]:
+        signals, problems = self._received(tuple)
+        return told((signals, problems))
+
+    def snapshot(self) -> bytes:
+        self._send(None)
+        return self._received(bytes)
+
+    def costs(self) -> Spent:
+        self._send(COSTS)
+        measured, events = self._received(tuple)
+        return measured, events
+
+    def close(self) -> None:
+        self._link.close()
+        try:
+            self._child.wait(_LEAVING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def _send(self, what: object) -> None:
+        try:
+            self._link.send(what)
+        except OSError as error:
+            raise EngineLost(f"the process that matches is gone: {error}") from error
+
+    def _received(self, kind: type[T], *, seconds: float | None = None) -> T:
+        try:
+            if seconds is not None and not self._link.poll(seconds):
+                raise EngineLost(f"the process that matches did not answer in {seconds:.0f} s")
+            found = self._link.recv()
+        except (EOFError, OSError) as error:
+            raise EngineLost(f"the process that matches is gone (exit {self._child.poll()})") from error
+        if not isinstance(found, kind):
+            raise EngineLost(f"the process that matches answered with {type(found).__name__}")
+        return found
+
+
+def _spawn() -> tuple[Connection, subprocess.Popen[bytes]]:
+    ours, theirs = Pipe()
+    command = [sys.executable, "-m", _CHILD, str(theirs.fileno())]
+    child = subprocess.Popen(  # noqa: S603 - our own module
+        command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_SPARING | os.environ
+    )
+    theirs.close()
+    return ours, child
+
+
+def tell_empty(problem: str) -> None:
+    """Log why an engine could not take up its memory."""
+    if problem:
+        log.error("the engine's memory starts empty: %s", problem)
+
+
+def told(found: Found) -> list[Signal]:
+    """The signals; what went wrong goes to the log."""
+    signals, problems = found
+    for problem in problems[:20]:
+        log.error("%s", problem)
+    return signals
