@@ -20,6 +20,7 @@ import yaml
 
 from caiso.connect.telemetry.normalise import merge_content, normalise
 from caiso.connect.telemetry.otlp import decode_request
+from caiso.connect.telemetry.preparation import Preparation
 from caiso.connect.telemetry.records import Encoding, RawRecord, Signal
 from caiso.engine.detect.detector import Detector
 from caiso.engine.detect.ruleset import Ruleset
@@ -86,7 +87,7 @@ def events_of(trace: Trace) -> list[dict[str, object]]:
 
 def play(trace: Trace, ruleset: Ruleset) -> list[Raised]:
     """The signals that a fresh engine raises on a trace."""
-    return Detector(ruleset).process(events_of(trace))
+    return Detector(ruleset).process(Preparation().of_merged(events_of(trace)))
 
 
 def _timed(trace: Trace) -> Iterator[tuple[int, Mapping[str, Any]]]:

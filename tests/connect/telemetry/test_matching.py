@@ -44,11 +44,11 @@ def batch(size: int, *, start: int = 0) -> EventBatch:
     return EventBatch.of_events(events, {})
 
 
-def started(engine: Engine, cache: Path) -> None:
+def started(engine: Engine, cache: Path, *, memory: bytes | None = None) -> None:
     report = engine.load(RuleSources([], [RuleText("made.yaml", RULES.decode())], cache=str(cache)))
     assert report.problems == []
     assert [card.id for card in report.cards] == ["loud", "quiet", "counted", "measured"]
-    engine.start(None)
+    engine.start(memory)
 
 
 @pytest.fixture
@@ -88,3 +88,32 @@ def test_costs_of_a_child_that_is_gone_are_not_made_up(apart: Apart) -> None:
     apart.close()
     with pytest.raises(EngineLost):
         apart.costs()
+
+
+def here(cache: Path, memory: bytes | None = None) -> Here:
+    engine = Here()
+    started(engine, cache, memory=memory)
+    return engine
+
+
+def test_what_was_seen_of_senders_and_conversations_survives_a_restart(tmp_path: Path) -> None:
+    page = "Hand it in at https://intake.example/f"
+    reporting = EventBatch.of_events(
+        [{"event.id": "a", "time": 1, "event.kind": "tool", "source.id": "s", "service.name": "d", "aisoc.session": "c", "gen_ai.tool.name": "fetch"}],
+        {"content.untrusted": [page]},
+    )  # fmt: skip
+    engine = here(tmp_path)
+    engine.begin(reporting)
+    engine.finish()
+    again = here(tmp_path, engine.snapshot())
+    assert again.snapshot() == engine.snapshot()
+    assert page.encode() not in engine.snapshot()
+
+
+def test_a_snapshot_of_an_older_version_is_taken_up(tmp_path: Path) -> None:
+    engine = here(tmp_path)
+    engine.begin(batch(1_500))
+    engine.finish()
+    again = here(tmp_path, engine.detector.snapshot())
+    again.begin(batch(600, start=1_500))
+    assert "counted" in {signal.rule_id for signal in again.finish()}, "the count goes on where it was"

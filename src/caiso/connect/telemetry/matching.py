@@ -7,11 +7,15 @@ import signal
 import sys
 import time
 import traceback
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from caiso.connect.telemetry.apart import COSTS, Found, Spent, tell_empty, told
+from caiso.connect.telemetry.preparation import Memory, Preparation
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import RuleSources, RulesReport
 from caiso.connect.telemetry.trial.rules import load_sources, passed_tests, report_of
@@ -25,17 +29,36 @@ from caiso.memory import give_back
 _QUIET_SECONDS: Final = 10.0  # without a batch for so long, what the last ones left free is given back
 
 
-def restored(ruleset: Ruleset, memory: bytes | None) -> tuple[Detector, str]:
+@dataclass(slots=True)
+class Matching:
+    """The detector, and what is added to events before it sees them."""
+
+    detector: Detector
+    preparation: Preparation = field(default_factory=Preparation)
+
+    def process(self, events: EventBatch) -> list[Signal]:
+        """The signals of a batch."""
+        return self.detector.process(self.preparation.of(events))
+
+    def snapshot(self) -> bytes:
+        """The memory of both."""
+        return self.detector.snapshot(msgspec.msgpack.encode(self.preparation.save()))
+
+
+def restored(ruleset: Ruleset, memory: bytes | None) -> tuple[Matching, str]:
     """A detector with its memory, or an empty one and the reason why; it measures what each rule costs."""
-    detector, problem = None, ""
+    detector, preparation, problem = None, Preparation(), ""
     if memory is not None:
         try:
             detector = Detector.restore(ruleset, memory)
-        except UnableToRestore as error:
+            if detector.beside:  # an older version kept nothing there
+                preparation = Preparation.restored(msgspec.msgpack.decode(detector.beside, type=Memory))
+        except (UnableToRestore, msgspec.MsgspecError) as error:
             problem = str(error)
     detector = detector or Detector(ruleset)
+    detector.beside = b""
     detector.costs = Costs(time.thread_time)
-    return detector, problem
+    return Matching(detector, preparation), problem
 
 
 def spent(detector: Detector) -> Spent:
@@ -43,20 +66,20 @@ def spent(detector: Detector) -> Spent:
     return detector.costs.take() if detector.costs is not None else ({}, 0)
 
 
-def matched(detector: Detector, events: EventBatch) -> Found:
+def matched(matching: Matching, events: EventBatch) -> Found:
     """The batch's signals. One event that trips a mistake of ours must not blind all detection: it is left out and named.
 
     In that case the events before it are seen a second time by correlations; a count may then be reached early,
     which is the lesser harm.
     """
     try:
-        return detector.process(events), []
+        return matching.process(events), []
     except Exception:  # noqa: BLE001 - told to whoever asked, and logged there
         problems = [f"a batch of {len(events)} events could not be matched as a whole\n{traceback.format_exc()}"]
     signals: list[Signal] = []
     for event in events:
         try:
-            signals += detector.process([event])
+            signals += matching.detector.process([event])
         except Exception:  # noqa: BLE001 - as above
             name = event.get("event.id")
             problems.append(f"event {name} could not be matched and is left out\n{traceback.format_exc()}")
@@ -75,7 +98,7 @@ class Here:
     def __init__(self) -> None:
         self.rules: tuple[Rule, ...] = ()
         self.ruleset = compile_ruleset(())
-        self.detector = Detector(self.ruleset)
+        self._matching = Matching(Detector(self.ruleset))
         self._begun: list[EventBatch] = []
 
     def load(self, sources: RuleSources) -> RulesReport:
@@ -85,18 +108,23 @@ class Here:
     def tested(self, sources: RuleSources) -> dict[str, list[bool]]:
         return passed_tests(self.rules, self.ruleset)
 
+    @property
+    def detector(self) -> Detector:
+        """The detector itself, for whoever looks into it."""
+        return self._matching.detector
+
     def start(self, memory: bytes | None) -> None:
-        self.detector, problem = restored(self.ruleset, memory)
+        self._matching, problem = restored(self.ruleset, memory)
         tell_empty(problem)
 
     def begin(self, events: EventBatch) -> None:
         self._begun.append(events)
 
     def finish(self) -> list[Signal]:
-        return told(matched(self.detector, self._begun.pop()))
+        return told(matched(self._matching, self._begun.pop()))
 
     def snapshot(self) -> bytes:
-        return self.detector.snapshot()
+        return self._matching.snapshot()
 
     def costs(self) -> Spent:
         return spent(self.detector)
@@ -108,7 +136,7 @@ class Here:
 def serve(link: Connection) -> None:
     """What the child does: matches what it is given until the other side is gone."""
     ruleset = _taken(link)
-    detector, problem = restored(ruleset, link.recv())
+    matching, problem = restored(ruleset, link.recv())
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 50)  # a batch makes very many short tuples and no cycles
@@ -121,13 +149,13 @@ def serve(link: Connection) -> None:
             rested = True
         given = link.recv()
         if given is None:
-            link.send(detector.snapshot())
+            link.send(matching.snapshot())
             continue
         if given == COSTS:
-            link.send(spent(detector))
+            link.send(spent(matching.detector))
             continue
         table, texts = given
-        link.send(matched(detector, EventBatch(table, texts)))
+        link.send(matched(matching, EventBatch(table, texts)))
         del table, texts, given
         rested = False
 

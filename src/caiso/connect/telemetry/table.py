@@ -9,6 +9,7 @@ No column ever holds content. A table gives back exactly the events that it was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, Final
 
@@ -166,7 +167,8 @@ def to_event(row: Mapping[str, Any]) -> Event:
 class EventBatch(Columns):
     """Events as a table, with the texts that rules see beside it: what the engine matches.
 
-    ``texts`` has for each content field the text of each event, None where there is none.
+    ``texts`` has for each content field the text of each event, None where there is none; a field of the table that
+    stands there as well is taken from there.
     """
 
     def __init__(self, table: pa.Table, texts: Mapping[str, Sequence[str | None]]) -> None:
@@ -180,8 +182,22 @@ class EventBatch(Columns):
         """A batch of events that came one by one."""
         return cls(to_table(events), texts)
 
+    def adding(self, fields: Mapping[str, Sequence[Any]]) -> EventBatch:
+        """The same events with more fields, or others in place of those; what was made of the rest stays made."""
+        more = copy(self)
+        more.texts = {**self.texts, **fields}
+        more._sources = {**self._sources, **{name: partial(_given, values) for name, values in fields.items()}}
+        more.made = {name: column for name, column in self.made.items() if name not in fields}
+        more._encoded = {name: found for name, found in self._encoded.items() if name not in fields}
+        return more
+
     def encoded(self, name: str) -> tuple[Ints, Sequence[object]]:
-        if COLUMN_TYPES.get(name) is not str or name == SESSION_ALIAS or name in self._loose_names:
+        if (
+            COLUMN_TYPES.get(name) is not str
+            or name == SESSION_ALIAS
+            or name in self._loose_names
+            or name in self.texts
+        ):
             return super().encoded(name)
         found = self.table.column(name).combine_chunks().dictionary_encode(null_encoding="encode")
         return found.indices.to_numpy().astype(np.int64), found.dictionary.to_pylist()

@@ -33,6 +33,11 @@ from caiso.engine.detect.statistics import Observer, Sheet, observer_for
 
 MAX_SHOWN_EVENTS: Final = 200
 _DEFAULT_DEDUP: Final = (SESSION_ALIAS, "user.id", "gen_ai.agent.name", "service.name", "source.id")
+# Whom an event is about that has none of what its rule tells troubles apart by, such as a log record without a session.
+_OTHERWISE: Final = (
+    "gen_ai.agent.id", "writer", "user.id", "api_key.id", "artifact.uri", "model.id", "dataset.id", "config.target",
+    "server.address", "service.name", "source.id",
+)  # fmt: skip
 
 __all__ = ["Detector", "Limits", "Metrics", "UnableToRestore", "group_key"]
 
@@ -55,6 +60,7 @@ class Detector:
     def __init__(self, ruleset: Ruleset, *, limits: Limits = LIMITS) -> None:
         self.ruleset = ruleset
         self.metrics = Metrics()
+        self.beside = b""  # what was kept with the snapshot that it was restored from
         self.costs: Costs | None = None  # set by who wants to know what each rule costs
         self._matcher = Matcher(ruleset)
         self._clocks = SourceClocks()
@@ -206,8 +212,8 @@ class Detector:
             },
         }
 
-    def snapshot(self) -> bytes:
-        """All state as bytes, plain data only."""
+    def snapshot(self, beside: bytes = b"") -> bytes:
+        """All state as bytes, plain data only; ``beside`` is kept with it for whoever feeds the detector."""
         if self._occurrences.is_worth_forgetting:
             self._forget()
         correlations = {
@@ -221,6 +227,7 @@ class Detector:
                 clocks=asdict(self._clocks),
                 occurrences=self._occurrences.save(),
                 correlations=correlations,
+                beside=beside,
             )
         )
 
@@ -229,6 +236,7 @@ class Detector:
         """A detector that goes on where the snapshot was taken; state of rules that changed since is dropped and counted."""
         saved = read_snapshot(snapshot)
         detector = cls(ruleset, limits=limits)
+        detector.beside = saved.beside
         detector.metrics = Metrics(saved.events, Counter(saved.hits), Counter(saved.signals))
         detector._clocks = SourceClocks(**saved.clocks)
         detector._occurrences.load(saved.occurrences)
@@ -256,9 +264,13 @@ def _state_digest(correlator: Joining) -> str:
 
 
 def group_key(rule: Rule, event: Mapping[str, object]) -> str:
-    """What makes two signals of a rule the same trouble: its dedup fields, else the first identity that the event has."""
-    if rule.dedup:
-        parts = [f"{name}={key_part(name, value_of(event, name)) or ''}" for name in rule.dedup]
+    """What makes two signals of a rule the same trouble: its dedup fields, or the first identity that the event has."""
+    own = [(name, key_part(name, value_of(event, name)) or "") for name in rule.dedup]
+    if own:
+        parts = [f"{name}={value}" for name, value in own]
+        if not any(value for _, value in own):
+            first = next((name for name in _OTHERWISE if value_of(event, name)), "")
+            parts += [f"{first}={key_part(first, value_of(event, first))}"] if first else []
     else:
         first = next((name for name in _DEFAULT_DEDUP if value_of(event, name)), "")
         parts = [f"{first}={key_part(first, value_of(event, first))}"] if first else []

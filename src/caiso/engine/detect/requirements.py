@@ -27,6 +27,12 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
         frozenset({"content.output", "content.user"}),
     ),
     "aisoc.egress.planted": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
+    "aisoc.flow.destination": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
+    "aisoc.flow.carries": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
+    "aisoc.flow.stored": (
+        frozenset({"content.untrusted", "content.memory"}),
+        frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),
+    ),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),
     "process.command_line": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),

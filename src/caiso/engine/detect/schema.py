@@ -67,6 +67,8 @@ _KEYWORD: Final = (
     "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id",
     "config.target", "config.old", "config.new", "config.effect", "peer", "key_thumbprint",
     "sample.source.id", "aisoc.package.doubt",
+    # facts that only the conversation shows; on the events that rules see, never in the store
+    "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
     # what a call of a program, an address or a cloud's interface was
     "process.executable.path", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",

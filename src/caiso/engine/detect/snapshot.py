@@ -26,6 +26,7 @@ class Snapshot(msgspec.Struct):
     occurrences: dict[str, Any]  # what the entries of all correlations refer to
     correlations: dict[str, tuple[str, dict[str, Any]]]  # rule -> digest of what its state depends on, state
     version: int = SNAPSHOT_VERSION
+    beside: bytes = b""  # what whoever feeds the detector remembers; the engine does not look into it
 
 
 def write_snapshot(snapshot: Snapshot) -> bytes:

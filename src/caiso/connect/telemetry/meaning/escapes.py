@@ -22,6 +22,13 @@ def with_breaks(text: str) -> str:
     return _BREAK.sub(lambda match: match[1] + _BREAKS[match[2]], text)
 
 
+def without_breaks(text: str) -> str:
+    """JSON as it was before ``with_breaks``: within its strings no line break stands as such."""
+    for letter, shown in _BREAKS.items():
+        text = text.replace(shown, f"\\{letter}")
+    return text
+
+
 def with_letters(text: str) -> str:
     """JSON whose letters are written as ``\\u4f60``, written anew with the letters themselves."""
     if "\\u" not in text:

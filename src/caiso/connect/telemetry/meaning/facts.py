@@ -203,6 +203,7 @@ def _calls(text: str) -> Iterator[tuple[str, str]]:
 
 def unresolved(citations: object, segments: Iterable[Segment]) -> int:
     """Citations that name nothing the model was given; only where the event itself shows what it was given."""
+    citations = load(citations)
     if not isinstance(citations, str | list):
         return 0
     given = "\n".join(

@@ -110,7 +110,7 @@ _MESSAGE_KEYS = frozenset(
      "betreff", "nachricht", "texto", "mensaje", "texte")
 )  # fmt: skip
 _PATH_KEYS = frozenset(("path", "file", "filename", "file_path", "filepath", "pfad", "chemin", "ruta"))
-_DESTINATIONS = (
+DESTINATIONS: Final = (
     "to",
     "an",
     "recipient",
@@ -213,7 +213,7 @@ def _by_arguments(arguments: object, text: str) -> str:
 
 def _sql_impact(arguments: object) -> str:
     worst = ""
-    for _, text in _strings(arguments):
+    for _, text in strings_of(arguments):
         for statement in text.split(";")[:64]:
             match = _SQL.match(statement[:4096])
             found = _SQL_IMPACT.get(match.group(1).lower(), "") if match else ""
@@ -242,9 +242,9 @@ def egress_host(arguments: str, impact: str) -> str:
     text = arguments[:_TEXT_LIMIT]
     if impact == "exec" and not _NETWORK_COMMAND.search(text) and "://" not in text:
         return ""
-    strings = list(_strings(load(text)))
-    ordered = [value for key, value in strings if key in _DESTINATIONS] + [
-        value for key, value in strings if key not in _DESTINATIONS
+    strings = list(strings_of(load(text)))
+    ordered = [value for key, value in strings if key in DESTINATIONS] + [
+        value for key, value in strings if key not in DESTINATIONS
     ]
     for value in ordered:
         host = _host(value)
@@ -261,7 +261,7 @@ def _host(text: str) -> str:
     return first.group(1).lower().strip("[]").rstrip(".")[:253]
 
 
-def _strings(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+def strings_of(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     """Yield (nearest key, text) for the strings inside a JSON value, breadth bounded."""
     stack: list[tuple[str, object]] = [(key, value)]
     left = _VALUES_LIMIT

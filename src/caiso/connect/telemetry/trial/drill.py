@@ -9,6 +9,7 @@ from typing import Final
 
 from caiso.connect.telemetry.files.read import read_file
 from caiso.connect.telemetry.files.record import Misread, Request
+from caiso.connect.telemetry.preparation import Preparation
 from caiso.connect.telemetry.records import Encoding, Signal, UnableToDecode
 from caiso.connect.telemetry.rehearsal import Rehearsed, rehearse
 from caiso.connect.telemetry.trial.jobs import DrillJob, DrillReport, FileTrace, FiredRow, Silence, TraceRow
@@ -104,7 +105,7 @@ def _events_of(folder: Path) -> Callable[[Trace, str], Sequence[Mapping[str, obj
         except UnableToDecode as error:
             raise UnableToDrill(f"{where}: {error}") from error
         _refuse(found, where)
-        return found.events
+        return list(Preparation().of_merged(found.events))
 
     return events_of
 

@@ -19,6 +19,7 @@ from caiso.connect.telemetry.bulk.revealing import rule_texts
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.meaning.messages import Segment
 from caiso.connect.telemetry.parquet import pq
+from caiso.connect.telemetry.preparation import Preparation
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import Found, PartFile, ScanJob, ScanReport
 from caiso.connect.telemetry.trial.rules import load_sources, with_what_they_hear
@@ -72,7 +73,7 @@ def run_scan(job: ScanJob, tell: Tell = lambda done, total, note: None) -> ScanR
     total = sum(part.rows for part in job.parts)
     tell(0, total, "compiling the rules")
     detector = Detector(compile_ruleset(chosen, Path(job.rules.cache) if job.rules.cache else None))
-    reader = _Content(job)
+    reader, preparation = _Content(job), Preparation()
     tally = _Tally(job)
     done = events = 0
     spent = 0.0
@@ -82,7 +83,7 @@ def run_scan(job: ScanJob, tell: Tell = lambda done, total, note: None) -> ScanR
             if batch.num_rows:
                 merged = reader.with_content(batch)
                 before = time.process_time()
-                signals = detector.process(merged)
+                signals = detector.process(preparation.of(merged))
                 spent += time.process_time() - before
                 tally.take(signals)
                 events += batch.num_rows

@@ -1,0 +1,528 @@
+"""Where things of a conversation come from and go to: what no single event shows, as facts about the one that sends.
+
+For each conversation it is remembered what tools returned, from outside or from within. When something is sent, run or
+stored, that is compared: was the destination first named by content from outside, and does what goes there repeat what was
+read within. Texts stay in memory, a few for each conversation and cut off; a snapshot holds numbers made of their pieces.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import unquote
+from zlib import crc32
+
+import msgspec
+
+from caiso.connect.telemetry.meaning.impact import DESTINATIONS, strings_of
+from caiso.connect.telemetry.meaning.messages import load
+from caiso.connect.telemetry.table import EventBatch
+from caiso.engine.detect.schema import SESSION_ALIAS
+
+DESTINATION: Final = (
+    "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there
+)
+CARRIES: Final = (
+    "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
+)
+STORED: Final = "aisoc.flow.stored"  # outside: a memory repeats content from outside
+
+_UNRESOLVED: Final = "gen_ai.output.citations.unresolved"
+_CITED: Final = "gen_ai.output.citations"
+_DOCUMENTS: Final = "gen_ai.retrieval.documents"
+_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+_TALKS: Final = 3_000
+_KEPT: Final = 4  # texts of each side
+_CHARS: Final = 2_000  # of each
+_PIECES: Final = 64
+_LEAST: Final = 12  # characters of a piece
+_TELLING: Final = 16  # and of one that alone tells where a text comes from
+_FORGOTTEN_US: Final = 7 * 86_400_000_000
+_MEMORY_SHARE: Final = 0.4
+
+# Tools that bring in what strangers wrote, and those that may.
+_OUTSIDE = re.compile(
+    r"(?i)fetch|brows|web|https?(?:_|$)|url|scrap|crawl|mail|inbox|postfach|posta|correo|courriel|news|rss|feed|forum|linkedin"
+    r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google|bing|pdf|invite|zendesk"
+)
+_EITHER = re.compile(
+    r"(?i)file|doc|drive|notion|share_?point|confluence|wiki|repo|readme|git|message|nachricht|mensaje|slack|teams|chat"
+    r"|calendar|kalender|note|retrieve|retrieval|search|knowledge|jira|read_?text|\bcat\b"
+)
+_REMEMBERS = re.compile(
+    r"(?i)memory|memories|memori[sz]e|remember|preference|save_?(?:note|fact|context|rule)|store_?(?:note|fact|context|rule)|note_?to_?self|merken|profile"
+    r"|(?:add|write|store|update|upsert|index|insert)_?(?:to_?)?(?:knowledge|vector|persona|instruction|guideline)|knowledge_?(?:add|write|store|upsert)|gedächtnis"
+)
+_MEMORY_FILE = re.compile(
+    r'(?i)"[a-z_]{0,12}(?:path|file|filename|target|uri)"\s{0,2}:\s{0,2}"[^"]{0,160}(?:memory|memories|claude\.md|agents\.md|gemini\.md|\.cursorrules'
+    r"|\.windsurfrules|copilot-instructions|preferences|user_?profile|\.cursor/rules)"
+)
+_RECALLS = re.compile(r"(?i)^(?:[a-z0-9.]{0,30}[_-])?(?:get|read|search|recall|list|query|fetch|load|delete|forget)")
+_RECALLING: Final = ("search", "read", "get", "query", "list", "retrieve")
+# Arguments that hand something over without its text: the number of a mail, the path of a file, a standing order to forward.
+_REFERENCE = re.compile(
+    r'(?i)"(?:(?:message|mail|email|thread|file|document|doc|item|record|folder|event|attachment|sheet|drive|object|invoice|report)s?_?(?:ids?|paths?|names?)?'
+    r'|ids?|paths?|attachments?|resource|forward_?(?:to|all|address)?|scope|permission|role|access)"\s{0,2}:'
+)
+_HANDS_OVER = re.compile(
+    r"(?i)forward|share|send|attach|upload|export|invite|grant|add_?(?:member|user|guest|collaborator|permission|delegate|recipient|subscriber)"
+    r"|sync|mirror|backup|publish|teilen|weiterleit|partage|compart|condivi|set_?(?:webhook|forward)|(?:create|add|update)_?(?:webhook|forward|rule|filter|delegate)"
+)
+_BODY = re.compile(
+    r'(?i)"(?:body|text|message|content|html|data|payload|comment|nachricht|texto|texte)"\s{0,2}:\s{0,2}"[^"]{20}'
+)
+_ATTACHED = re.compile(r'(?i)"(?:attach\w{0,12}|files?|file_\w{1,12}|paths?|ids?|documents?|message_ids?)"\s{0,2}:')
+_DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
+_WORD = re.compile(r"[^\W\d_]{5,}|\d{3,}")
+_SHARED_WORDS: Final = 2
+_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{20,8000}={0,2}")
+_URL_SAFE: Final = str.maketrans("+/", "-_")
+_CUT = re.compile(r"[\n\r;|{}\[\]\"<>!?]|[.,:](?=\s|$)|\\[nrt\"]")
+_AROUND: Final = " \t'`*-•#,.:="
+_URL = re.compile(r"(?i)\b(?:https?|wss?|ftps?|sftp|ssh|git)://(?:[^\s/?#\"'<>\\]*@)?([^\s/?#\"'<>\\:@]{4,120})")
+_QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
+_MAIL = re.compile(r"([\w.+-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,18})")
+_PLACE = re.compile(r"(?i)\b[a-z]{2,6}://[^\s\"'<>\\]{1,300}|[\w.+-]{1,64}@[A-Za-z0-9.-]{1,120}(?::[^\s\"'\\]{1,120})?")
+_SENDER = re.compile(
+    r"(?i)(?:from|sender|reply[-_ ]?to|return-path|author|von|absender|de|da)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:[^\"'\n<]{0,60}<)?$"
+)
+_BROUGHT = re.compile(r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\+[0-9]{1,3}[ /-]?[0-9][0-9 /-]{6,14}[0-9]|\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
+                      r"|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b|\b(?:AKIA|ghp_|sk[_-]|xox[abp]-|hvs\.)[A-Za-z0-9_-]{10,60}")  # fmt: skip
+_FREE_MAIL: Final = frozenset((
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
+    "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "orange.fr", "free.fr", "laposte.net",
+    "libero.it", "mail.ru", "yandex.ru", "qq.com", "163.com", "naver.com", "zoho.com", "fastmail.com", "posteo.de", "mailbox.org",
+))  # fmt: skip
+_DESTINATIONS: Final = frozenset((
+    *DESTINATIONS, "remote", "target", "server", "domain", "webhookurl", "callback", "callback_url", "with", "share_with",
+    "shared_with", "user", "member", "grantee", "collaborator", "invitee", "attendees", "guests", "guest", "forward_to",
+    "forward", "delegate", "emails", "users", "members", "notify", "target_url", "destination_url", "mailto", "reply_to",
+))  # fmt: skip
+
+
+class Talk(msgspec.Struct):
+    """What is remembered of one conversation; texts are of this run only, numbers were made of those of earlier ones."""
+
+    newest: int
+    known: set[int] = set()  # places that the user, the instructions or systems within named
+    places: dict[int, bool] = {}  # those that content from outside named: whether only as its sender or source
+    within: set[int] = set()  # pieces of what was read within
+    records: set[int] = set()  # what tells persons and accounts apart in it
+    outside: set[int] = set()
+    pending: list[str] = []  # tools whose results have not come
+    documents: set[int] = set()  # what retrievals gave, under all its names
+    seen_within: list[str] = []
+    seen_outside: list[tuple[str, str]] = []  # arguments, result
+    asked: str = ""  # what the user said last
+    heard: str = ""  # the same, and what was said before
+
+
+class Kept(msgspec.Struct):
+    """A conversation as a snapshot holds it."""
+
+    key: str
+    newest: int
+    known: list[int]
+    places: dict[int, bool]
+    within: list[int]
+    records: list[int]
+    outside: list[int]
+    pending: list[str]
+    documents: list[int] = []
+
+
+class Flows:
+    """Remembers conversations, and says of a batch's events what only the conversation shows."""
+
+    def __init__(self) -> None:
+        self.talks: OrderedDict[str, Talk] = OrderedDict()
+
+    def with_flows(self, events: EventBatch) -> EventBatch:
+        """The batch with the facts as fields; most batches have none."""
+        found: dict[str, list[str | None]] = {}
+        kinds, keys, times = events.column("event.kind"), events.column(SESSION_ALIAS), events.column("time")
+        table = _Texts(events)
+        resolved = self._resolving(events, kinds, keys)
+        for row, kind in enumerate(kinds):
+            key, time = keys[row], times[row]
+            if not isinstance(key, str) or not key or not isinstance(time, int):
+                continue
+            if kind == "inference":
+                self._hear(key, time, table, row)
+            elif kind in ("tool", "mcp", "retrieval", "memory"):
+                for name, value in self._call(key, time, str(kind), table, row):
+                    found.setdefault(name, [None] * len(events))[row] = value
+        found.update(resolved)
+        if not found:
+            return events
+        return events.adding(found)
+
+    def _resolving(self, events: EventBatch, kinds: Sequence[object], keys: Sequence[object]) -> dict[str, list[Any]]:
+        """How many citations stay unresolved when what earlier retrievals of the conversation gave is counted in."""
+        fields = events.fields()
+        given = events.column(_DOCUMENTS) if _DOCUMENTS in fields else None
+        unresolved = events.column(_UNRESOLVED) if _UNRESOLVED in fields else None
+        if given is None and unresolved is None:
+            return {}
+        left: list[Any] = list(unresolved) if unresolved is not None else []
+        times = events.column("time")
+        for row, kind in enumerate(kinds):
+            key, time = keys[row], times[row]
+            if not isinstance(key, str) or not isinstance(time, int):
+                continue
+            if given is not None and isinstance(given[row], list):
+                talk = self.talks.get(key) or self._begin(key, time)
+                talk.documents.update(_names_of(given[row]))
+                while len(talk.documents) > _PIECES * _KEPT * 2:
+                    talk.documents.pop()
+            elif kind == "inference" and left and left[row] and key in self.talks:
+                cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
+                if isinstance(cited, list) and all(_number(str(one)) in documents for one in cited):
+                    left[row] = None
+        return {_UNRESOLVED: left} if unresolved is not None and left != list(unresolved) else {}
+
+    # -- what was said ------------------------------------------------------------------------------------------
+
+    def _hear(self, key: str, time: int, table: _Texts, row: int) -> None:
+        user = table.of("content.user", row)
+        talk = self.talks.get(key)
+        if talk is None:
+            if user and _may_name(user):
+                self._begin(key, time).known.update(_known(user[: _CHARS * 4]))
+            return
+        self._touch(key, talk, time)
+        if user:
+            talk.heard = talk.asked = user[-_CHARS:]
+            if _may_name(user):
+                talk.known.update(_known(user[: _CHARS * 4]))
+        history = table.of("content.history", row)
+        if history:
+            talk.heard = f"{history[-_CHARS:]}\n{talk.heard}"[-2 * _CHARS :]
+        system = table.of("content.system", row)
+        if system and _may_name(system):
+            talk.known.update(_known(system[: _CHARS * 4]))
+        if talk.pending:
+            result = table.of("content.untrusted", row)
+            if result:
+                self._returned(talk, " ".join(talk.pending), "", result)
+            talk.pending = []
+
+    # -- what was called ----------------------------------------------------------------------------------------
+
+    def _call(self, key: str, time: int, kind: str, table: _Texts, row: int) -> Iterator[tuple[str, str]]:
+        talk = self.talks.get(key)
+        name = table.tool(row) or kind
+        arguments = table.of(_ARGUMENTS, row)
+        if talk is not None:
+            self._touch(key, talk, time)
+            if arguments and (table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
+                yield from _sent(talk, name, arguments)
+            stored = _stored(kind, name, table, row)
+            if stored and _repeats(stored, talk):
+                yield STORED, "outside"
+        result = table.of("content.untrusted", row)
+        if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
+            return
+        if talk is None:
+            talk = self._begin(key, time)
+        if result:
+            self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
+        elif len(talk.pending) < _KEPT:
+            talk.pending.append(name[:80])
+
+    def _returned(self, talk: Talk, name: str, arguments: str, result: str) -> None:
+        side = _side(name)
+        if not side and '"http' in arguments and '"url"' in arguments:
+            side = "outside"
+        if side:
+            talk.seen_outside.append((arguments[:300], result[:_CHARS]))
+            if len(talk.seen_outside) > _KEPT:
+                _take_outside(talk, *talk.seen_outside.pop(0))
+        if side != "outside":
+            talk.seen_within.append(result[:_CHARS])
+            if not side and _may_name(result):
+                talk.known.update(_known(result[:_CHARS]))
+            if len(talk.seen_within) > _KEPT:
+                _take_within(talk, talk.seen_within.pop(0))
+
+    # -- memory -------------------------------------------------------------------------------------------------
+
+    def _begin(self, key: str, time: int) -> Talk:
+        while len(self.talks) >= _TALKS:
+            self.talks.popitem(last=False)
+        talk = self.talks[key] = Talk(time)
+        return talk
+
+    def _touch(self, key: str, talk: Talk, time: int) -> None:
+        self.talks.move_to_end(key)
+        talk.newest = max(talk.newest, time)
+
+    def save(self) -> list[Kept]:
+        """What is remembered, without a text in it; the conversation that was idle longest first."""
+        kept = []
+        for key, talk in self.talks.items():
+            whole = _settled(talk)
+            kept.append(
+                Kept(
+                    key, talk.newest, sorted(talk.known), whole.places, sorted(whole.within), sorted(whole.records),
+                    sorted(whole.outside), talk.pending, sorted(talk.documents),
+                )
+            )  # fmt: skip
+        return kept
+
+    @classmethod
+    def of(cls, saved: Iterable[Kept]) -> Flows:
+        """Take up what ``save`` gave."""
+        flows = cls()
+        for one in saved:
+            flows.talks[one.key] = Talk(
+                one.newest,
+                set(one.known),
+                one.places,
+                set(one.within),
+                set(one.records),
+                set(one.outside),
+                one.pending,
+                set(one.documents),
+            )
+        return flows
+
+
+class _Texts:
+    """The texts of a batch by field and row."""
+
+    def __init__(self, events: EventBatch) -> None:
+        self._texts = events.texts
+        self._tools, self._impacts = events.column("gen_ai.tool.name"), events.column("aisoc.tool.impact")
+        self._operations = events.column("gen_ai.operation.name")
+
+    def of(self, field: str, row: int) -> str:
+        column = self._texts.get(field)
+        return (column[row] or "") if column is not None else ""
+
+    def tool(self, row: int) -> str:
+        return str(self._tools[row] or "")
+
+    def impact(self, row: int) -> object:
+        return self._impacts[row]
+
+    def operation(self, row: int) -> str:
+        return str(self._operations[row] or "")
+
+
+def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
+    """Where a call sends, as far as the conversation tells, and what of it goes along."""
+    whole = _settled(talk)
+    if _takes_nothing(talk, arguments):
+        yield CARRIES, "nothing"
+        return
+    if not whole.places:
+        return
+    destinations = list(_destinations(arguments))
+    own = {number for place in destinations for number in place}
+    kinds = {
+        whole.places[number]
+        for place in destinations
+        if not talk.known.intersection(place)
+        for number in place
+        if number in whole.places
+    }
+    if not kinds:
+        return
+    yield DESTINATION, "source" if all(kinds) else "planted"
+    payload = _without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
+    payload = "\n".join([payload, *_decoded(payload)])
+    records = {*_records(arguments), *_records(payload)} - own
+    pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
+    if records & whole.records:
+        yield CARRIES, "records"
+    elif pieces & whole.within:
+        yield CARRIES, "read"
+    elif talk.heard and not pieces.isdisjoint(number for number, _ in _pieces(talk.heard)):
+        yield CARRIES, "told"
+    elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
+        yield CARRIES, "reference"
+
+
+def _takes_nothing(talk: Talk, arguments: str) -> bool:
+    """Whether all that a call sends is text that stands there, with no word of what was read within; else it is not known."""
+    if not talk.seen_within or talk.within:
+        return False
+    text = _without_places(arguments)
+    body = _BODY.search(text)
+    if body is None or _ATTACHED.search(text) or _DENSE.search(text):
+        return False
+    said = set(_WORD.findall(text.lower()))
+    strange = [other for _, other in talk.seen_outside if other not in talk.seen_within]
+    elsewhere = {word for other in (*strange, talk.asked) for word in _WORD.findall(other.lower())}
+    within = {word for other in talk.seen_within for word in _WORD.findall(other.lower())} - elsewhere
+    return len(said & within) < _SHARED_WORDS
+
+
+def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
+    """The text that an event puts into a memory, empty where it does not."""
+    if kind == "memory":
+        return "" if table.operation(row).startswith(_RECALLING) else table.of("content.memory", row)
+    remembers = _REMEMBERS.search(name) or (
+        table.impact(row) == "write" and _MEMORY_FILE.search(table.of(_ARGUMENTS, row))
+    )
+    if remembers and not _RECALLS.search(name):
+        return "\n".join(text for _, text in strings_of(load(table.of(_ARGUMENTS, row))))
+    return ""
+
+
+def _repeats(stored: str, talk: Talk) -> bool:
+    outside = _settled(talk).outside
+    pieces = dict(_pieces(stored))
+    shared = sum(length for number, length in pieces.items() if number in outside)
+    return shared >= 2 * _LEAST and shared >= _MEMORY_SHARE * sum(pieces.values())
+
+
+def _settled(talk: Talk) -> Talk:
+    """The conversation with the numbers of all its texts; the texts stay."""
+    whole = Talk(talk.newest, talk.known, dict(talk.places), set(talk.within), set(talk.records), set(talk.outside))
+    for arguments, text in talk.seen_outside:
+        _take_outside(whole, arguments, text)
+    for text in talk.seen_within:
+        _take_within(whole, text)
+    return whole
+
+
+def _take_outside(talk: Talk, arguments: str, text: str) -> None:
+    talk.outside.update(number for number, _ in _pieces(text))
+    for number, sender in _named(text):
+        talk.places[number] = sender and talk.places.get(number, True)
+    for number in _known(arguments):
+        talk.places.setdefault(number, True)
+    _bound(talk)
+
+
+def _take_within(talk: Talk, text: str) -> None:
+    talk.within.update(number for number, _ in _pieces(text))
+    talk.records.update(_records(text))
+    _bound(talk)
+
+
+def _bound(talk: Talk) -> None:
+    """Forget when a conversation has gathered too much."""
+    for numbers in (talk.within, talk.outside, talk.records):
+        while len(numbers) > _PIECES * _KEPT * 2:
+            numbers.pop()
+    while len(talk.places) > _PIECES * _KEPT:
+        del talk.places[next(iter(talk.places))]
+
+
+# -- texts ------------------------------------------------------------------------------------------------------
+
+
+def _names_of(documents: Any) -> Iterator[int]:
+    """Numbers of all short values of retrieved documents: an id, a title, an address, whatever an answer may cite."""
+    for item in documents:
+        for value in item.values() if isinstance(item, dict) else ():
+            if isinstance(value, str) and len(value) > 1:
+                yield _number(value)
+
+
+@lru_cache(maxsize=4096)
+def _side(name: str) -> str:
+    """``outside``, ``either``, or empty for a tool that reads within."""
+    if _OUTSIDE.search(name):
+        return "outside"
+    return "either" if _EITHER.search(name) else ""
+
+
+def _may_name(text: str) -> bool:
+    return "@" in text or "://" in text
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Numbers of the pieces of a text that are long enough to be told apart, with their lengths."""
+    left = _PIECES
+    for part in _CUT.split(text[: 2 * _CHARS].lower()):
+        piece = part.strip(_AROUND)
+        if len(piece) >= _LEAST:
+            yield crc32(" ".join(piece.split()).encode("utf-8", "replace")), len(piece)
+            left -= 1
+            if not left:
+                return
+
+
+def _records(text: str) -> Iterator[int]:
+    """Numbers of the mail addresses, accounts, telephones and keys in a text."""
+    for found in _BROUGHT.findall(text[: 2 * _CHARS])[:_PIECES]:
+        yield _number("".join(found.split()))
+    for local, domain in _MAIL.findall(text[: 2 * _CHARS])[:_PIECES]:
+        if local != "git":
+            yield _number(f"{local}@{domain}")
+
+
+@lru_cache(maxsize=512)
+def _known(text: str) -> frozenset[int]:
+    """Numbers of the places in a text that makes them known, the domains above their hosts among them."""
+    found = {number for place, _ in _places(text) for number in place}
+    found.update(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES])
+    return frozenset(found)
+
+
+def _named(text: str) -> Iterator[tuple[int, bool]]:
+    """Numbers of the places in a text, and whether it names each as its sender."""
+    for place, at in _places(text):
+        sender = bool(_SENDER.search(text[max(0, at - 80) : at]))
+        for number in place:
+            yield number, sender
+
+
+def _places(text: str) -> Iterator[tuple[list[int], int]]:
+    """Each place that a text names, under all its names, and where."""
+    for found in [*_URL.finditer(text)][:_PIECES]:
+        yield [_number(found[1].rstrip("."))], found.start()
+    for found in [*_MAIL.finditer(text)][:_PIECES]:
+        local, domain = found[1].lower(), found[2].lower()
+        if local == "git":
+            yield [_number(domain)], found.start()
+        else:
+            mail = _number(f"{local}@{domain}")
+            yield [mail] if domain in _FREE_MAIL else [mail, _number(domain)], found.start()
+
+
+def _destinations(arguments: str) -> Iterator[list[int]]:
+    """The places that a call names as where it sends; all that it names where no argument says so."""
+    given = list(strings_of(load(arguments[: 4 * _CHARS])))
+    told = [text for name, text in given if name in _DESTINATIONS]
+    for text in told or [text for _, text in given]:
+        for place, _ in _places(text[:_CHARS]):
+            yield place
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """What the long runs of letters and digits in a text hold, where that is text again."""
+    for run in _ENCODED.findall(text)[:_KEPT]:
+        for read in (bytes.fromhex, _from_base64):
+            try:
+                plain = read(run).decode()
+            except ValueError:
+                continue
+            yield plain
+            break
+
+
+def _from_base64(run: str) -> bytes:
+    bare = run.rstrip("=").translate(_URL_SAFE)
+    return urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+
+
+def _without_places(arguments: str) -> str:
+    """What a call sends without where: who copies an address from a page takes nothing away by that."""
+    return _PLACE.sub("|", arguments)
+
+
+def _owner(host: str) -> str:
+    return ".".join(host.lower().rstrip(".").split(".")[-2:])
+
+
+def _number(text: str) -> int:
+    return crc32(text.lower().encode("utf-8", "replace"))

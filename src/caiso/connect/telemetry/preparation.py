@@ -1,0 +1,56 @@
+"""What is added to a batch of events before rules see it: what no event shows by itself. Nothing of it is stored.
+
+Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
+of the calls that send them (``flows``). Both remember something of earlier batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from caiso.connect.telemetry.asked import Asked
+from caiso.connect.telemetry.flows import Flows, Kept
+from caiso.connect.telemetry.table import EventBatch
+from caiso.engine.detect.schema import TEXT_FIELDS
+
+
+class Memory(msgspec.Struct):
+    """What is remembered, as plain data."""
+
+    reporting: list[tuple[str, str, int]] = []
+    talks: list[Kept] = []
+
+
+@dataclass(slots=True)
+class Preparation:
+    """Sees every batch once, in order."""
+
+    asked: Asked = field(default_factory=Asked)
+    flows: Flows = field(default_factory=Flows)
+
+    def of(self, events: EventBatch) -> EventBatch:
+        """The batch as rules see it."""
+        return self.flows.with_flows(self.asked.with_calls(events))
+
+    def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
+        """The same of events that hold their texts themselves."""
+        given = list(events)
+        names = {name for event in given for name in event.keys() & TEXT_FIELDS}
+        texts = {
+            name: [text if isinstance(text := event.get(name), str) else None for event in given]
+            for name in sorted(names)
+        }
+        bare = [{name: value for name, value in event.items() if name not in TEXT_FIELDS} for event in given]
+        return self.of(EventBatch.of_events(bare, texts))
+
+    def save(self) -> Memory:
+        """What it remembers."""
+        return Memory(self.asked.save(), self.flows.save())
+
+    @classmethod
+    def restored(cls, memory: Memory) -> Preparation:
+        """Take up what ``save`` gave."""
+        return cls(Asked.of(memory.reporting), Flows.of(memory.talks))
