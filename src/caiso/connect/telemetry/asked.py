@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -28,8 +29,9 @@ ORIGIN: Final = "asked"
 _CALLS: Final = "content.tool_calls"
 _MOST: Final = 16  # calls of one answer
 _SERVICES: Final = 10_000
-_SESSIONS: Final = 4_000
 _ANSWERS: Final = 4  # of one session whose calls may be told to have been made
+_WAITING_US: Final = 600_000_000  # a call is told so soon after the answer that asked for it
+_WAITING_CHARS: Final = 2_000_000  # of all answers together
 _LONGEST: Final = 65_536
 _ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 _DOUBT: Final = "aisoc.package.doubt"
@@ -47,12 +49,26 @@ _OF_THE_ANSWER: Final = (
 Key = tuple[str, str]
 
 
+class Heard(msgspec.Struct):
+    """What a snapshot holds: who reports calls, and the answers of the last minutes.
+
+    Those are content, which nothing else in a snapshot is: without them a restart between an answer and its call would
+    miss what an undisturbed run finds. A snapshot is encrypted, and the next one has other minutes.
+    """
+
+    reporting: list[tuple[str, str, int]] = []
+    answers: list[tuple[str, list[tuple[int, str]]]] = []
+
+
 class Asked:
     """Remembers who reports tool calls, and adds to a batch the calls of those who do not."""
 
     def __init__(self, reporting: Mapping[Key, int] | None = None) -> None:
         self.reporting: dict[Key, int] = dict(reporting or {})  # source and service: when the last call was reported
-        self._answers: OrderedDict[str, list[str]] = OrderedDict()  # by session; texts of this run only
+        self._answers: OrderedDict[str, list[tuple[int, str]]] = (
+            OrderedDict()
+        )  # by session: when, and what it asked for
+        self._newest = self._chars = 0
 
     def with_calls(self, events: EventBatch) -> EventBatch:
         """The batch with the arguments of bare calls, and with an event for each call that is only asked for."""
@@ -73,25 +89,33 @@ class Asked:
         """The batch whose bare calls have the arguments that an answer of their session gave."""
         calls, given = events.texts.get(_CALLS), events.texts.get(_ARGUMENTS)
         sessions, tools = events.column(SESSION_ALIAS), events.column("gen_ai.tool.name")
-        answers = self._answers
+        times = events.column("time")
         found: dict[int, tuple[str, str]] = {}
         for row, kind in enumerate(kinds):
             if kind == "inference":
-                text = calls[row] if calls is not None else None
-                if text is not None and len(text) <= _LONGEST:
-                    answers.setdefault(str(sessions[row]), []).append(text)
-                    answers.move_to_end(str(sessions[row]))
-                    del answers[str(sessions[row])][:-_ANSWERS]
+                text, at = (calls[row] if calls is not None else None), times[row]
+                if text is not None and len(text) <= _LONGEST and isinstance(at, int):
+                    self._remember(str(sessions[row]), at, text)
             elif kind in ("tool", "mcp") and (given is None or given[row] is None):
-                name, session = tools[row], str(sessions[row])
-                if isinstance(name, str) and session in answers:
+                name, session, at = tools[row], str(sessions[row]), times[row]
+                if isinstance(name, str) and session in self._answers and isinstance(at, int):
                     call = str(events.column("gen_ai.tool.call.id")[row] or "")
-                    arguments = _made(answers[session], name, call)
+                    lately = [text for heard, text in self._answers[session] if abs(at - heard) <= _WAITING_US]
+                    arguments = _made(lately, name, call)
                     if arguments:
                         found[row] = (name, arguments)
-        while len(answers) > _SESSIONS:
-            answers.popitem(last=False)
         return _filled(events, found) if found else events
+
+    def _remember(self, session: str, time: int, text: str) -> None:
+        self._newest = max(self._newest, time)
+        own = self._answers.setdefault(session, [])
+        self._answers.move_to_end(session)
+        own.append((time, text))
+        self._chars += len(text)
+        if len(own) > _ANSWERS:
+            self._chars -= len(own.pop(0)[1])
+        while self._chars > _WAITING_CHARS:
+            self._chars -= sum(len(gone) for _, gone in self._answers.popitem(last=False)[1])
 
     def _note(self, events: EventBatch, kinds: Sequence[object]) -> None:
         rows = [row for row, kind in enumerate(kinds) if kind in ("tool", "mcp")]
@@ -111,14 +135,24 @@ class Asked:
         last = self.reporting.get(key)
         return last is not None and isinstance(time, int) and time - last <= _FORGOTTEN_US
 
-    def save(self) -> list[tuple[str, str, int]]:
-        """What is remembered, as plain data."""
-        return [(source, service, time) for (source, service), time in self.reporting.items()]
+    def save(self) -> Heard:
+        """What is remembered, as plain data: of answers those whose calls may still be told."""
+        since = self._newest - _WAITING_US
+        waiting = [
+            (session, [(time, text) for time, text in own if time >= since])
+            for session, own in self._answers.items()
+            if own[-1][0] >= since
+        ]
+        return Heard([(source, service, time) for (source, service), time in self.reporting.items()], waiting)
 
     @classmethod
-    def of(cls, saved: Sequence[tuple[str, str, int]]) -> Asked:
+    def of(cls, saved: Heard) -> Asked:
         """Take up what ``save`` gave."""
-        return cls({(source, service): time for source, service, time in saved})
+        asked = cls({(source, service): time for source, service, time in saved.reporting})
+        for session, own in saved.answers:
+            for time, text in own:
+                asked._remember(session, time, text)
+        return asked
 
 
 def calls_of(text: str) -> Iterator[tuple[str, str, str]]:

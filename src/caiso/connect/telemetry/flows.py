@@ -2,7 +2,9 @@
 
 For each conversation it is remembered what tools returned, from outside or from within. When something is sent, run or
 stored, that is compared: was the destination first named by content from outside, and does what goes there repeat what was
-read within. Texts stay in memory, a few for each conversation and cut off; a snapshot holds numbers made of their pieces.
+read within. Texts stay in memory, a few for each conversation and cut off; a snapshot holds numbers made of their pieces
+and words. Nothing is decided by a text that these numbers would not decide alike: a detector that was restored says what it
+would have said had it never stopped.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ _CHARS: Final = 2_000  # of each
 _PIECES: Final = 64
 _LEAST: Final = 12  # characters of a piece
 _TELLING: Final = 16  # and of one that alone tells where a text comes from
-_FORGOTTEN_US: Final = 7 * 86_400_000_000
+_MOST: Final = 512  # numbers of one sort
 _MEMORY_SHARE: Final = 0.4
 
 # Tools that bring in what strangers wrote, and those that may.
@@ -104,35 +106,48 @@ _DESTINATIONS: Final = frozenset((
 ))  # fmt: skip
 
 
-class Talk(msgspec.Struct):
-    """What is remembered of one conversation; texts are of this run only, numbers were made of those of earlier ones."""
+Numbers = dict[int, None]  # in the order in which they came: the oldest go first
 
-    newest: int
-    known: set[int] = set()  # places that the user, the instructions or systems within named
+
+class Talk(msgspec.Struct):
+    """What is remembered of one conversation; texts are of this run only, numbers were made of those before."""
+
+    known: Numbers = {}  # places that the user, the instructions or systems within named
     places: dict[int, bool] = {}  # those that content from outside named: whether only as its sender or source
-    within: set[int] = set()  # pieces of what was read within
-    records: set[int] = set()  # what tells persons and accounts apart in it
-    outside: set[int] = set()
+    within: Numbers = {}  # pieces of what was read within
+    records: Numbers = {}  # what tells persons and accounts apart in it
+    outside: Numbers = {}
+    reads: int = 0  # how many texts were read within
+    words: Numbers = {}  # of the first of them
+    strange: Numbers = {}  # words of content from outside
     pending: list[str] = []  # tools whose results have not come
-    documents: set[int] = set()  # what retrievals gave, under all its names
+    documents: Numbers = {}  # what retrievals gave, under all its names
+    said: Numbers = {}  # pieces of what the user said last, where the text is gone
+    asked: Numbers = {}  # words of the same
+    before: Numbers = {}  # pieces of what was said before it
     seen_within: list[str] = []
-    seen_outside: list[tuple[str, str]] = []  # arguments, result
-    asked: str = ""  # what the user said last
-    heard: str = ""  # the same, and what was said before
+    seen_outside: list[tuple[str, str, bool]] = []  # arguments, result, whether it cannot be from within
+    user: str = ""
+    history: str = ""
 
 
 class Kept(msgspec.Struct):
     """A conversation as a snapshot holds it."""
 
     key: str
-    newest: int
     known: list[int]
     places: dict[int, bool]
     within: list[int]
     records: list[int]
     outside: list[int]
+    reads: int
+    words: list[int]
+    strange: list[int]
     pending: list[str]
-    documents: list[int] = []
+    documents: list[int]
+    said: list[int]
+    asked: list[int]
+    before: list[int]
 
 
 class Flows:
@@ -144,17 +159,17 @@ class Flows:
     def with_flows(self, events: EventBatch) -> EventBatch:
         """The batch with the facts as fields; most batches have none."""
         found: dict[str, list[str | None]] = {}
-        kinds, keys, times = events.column("event.kind"), events.column(SESSION_ALIAS), events.column("time")
+        kinds, keys = events.column("event.kind"), events.column(SESSION_ALIAS)
         table = _Texts(events)
         resolved = self._resolving(events, kinds, keys)
         for row, kind in enumerate(kinds):
-            key, time = keys[row], times[row]
-            if not isinstance(key, str) or not key or not isinstance(time, int):
+            key = keys[row]
+            if not isinstance(key, str) or not key:
                 continue
             if kind == "inference":
-                self._hear(key, time, table, row)
+                self._hear(key, table, row)
             elif kind in ("tool", "mcp", "retrieval", "memory"):
-                for name, value in self._call(key, time, str(kind), table, row):
+                for name, value in self._call(key, str(kind), table, row):
                     found.setdefault(name, [None] * len(events))[row] = value
         found.update(resolved)
         if not found:
@@ -169,16 +184,12 @@ class Flows:
         if given is None and unresolved is None:
             return {}
         left: list[Any] = list(unresolved) if unresolved is not None else []
-        times = events.column("time")
         for row, kind in enumerate(kinds):
-            key, time = keys[row], times[row]
-            if not isinstance(key, str) or not isinstance(time, int):
+            key = keys[row]
+            if not isinstance(key, str) or not key:
                 continue
             if given is not None and isinstance(given[row], list):
-                talk = self.talks.get(key) or self._begin(key, time)
-                talk.documents.update(_names_of(given[row]))
-                while len(talk.documents) > _PIECES * _KEPT * 2:
-                    talk.documents.pop()
+                _note(self._talk(key).documents, _names_of(given[row]))
             elif kind == "inference" and left and left[row] and key in self.talks:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
                 if isinstance(cited, list) and all(_number(str(one)) in documents for one in cited):
@@ -187,24 +198,25 @@ class Flows:
 
     # -- what was said ------------------------------------------------------------------------------------------
 
-    def _hear(self, key: str, time: int, table: _Texts, row: int) -> None:
+    def _hear(self, key: str, table: _Texts, row: int) -> None:
         user = table.of("content.user", row)
         talk = self.talks.get(key)
         if talk is None:
             if user and _may_name(user):
-                self._begin(key, time).known.update(_known(user[: _CHARS * 4]))
+                _note(self._talk(key).known, _known(user[: _CHARS * 4]))
             return
-        self._touch(key, talk, time)
+        self.talks.move_to_end(key)
         if user:
-            talk.heard = talk.asked = user[-_CHARS:]
+            talk.user, talk.history = user[-_CHARS:], ""
+            talk.said, talk.asked, talk.before = {}, {}, {}
             if _may_name(user):
-                talk.known.update(_known(user[: _CHARS * 4]))
+                _note(talk.known, _known(user[: _CHARS * 4]))
         history = table.of("content.history", row)
         if history:
-            talk.heard = f"{history[-_CHARS:]}\n{talk.heard}"[-2 * _CHARS :]
+            talk.history, talk.before = history[-_CHARS:], {}
         system = table.of("content.system", row)
         if system and _may_name(system):
-            talk.known.update(_known(system[: _CHARS * 4]))
+            _note(talk.known, _known(system[: _CHARS * 4]))
         if talk.pending:
             result = table.of("content.untrusted", row)
             if result:
@@ -213,12 +225,12 @@ class Flows:
 
     # -- what was called ----------------------------------------------------------------------------------------
 
-    def _call(self, key: str, time: int, kind: str, table: _Texts, row: int) -> Iterator[tuple[str, str]]:
+    def _call(self, key: str, kind: str, table: _Texts, row: int) -> Iterator[tuple[str, str]]:
         talk = self.talks.get(key)
         name = table.tool(row) or kind
         arguments = table.of(_ARGUMENTS, row)
         if talk is not None:
-            self._touch(key, talk, time)
+            self.talks.move_to_end(key)
             if arguments and (table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
                 yield from _sent(talk, name, arguments)
             stored = _stored(kind, name, table, row)
@@ -227,8 +239,7 @@ class Flows:
         result = table.of("content.untrusted", row)
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
-        if talk is None:
-            talk = self._begin(key, time)
+        talk = self._talk(key)
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
         elif len(talk.pending) < _KEPT:
@@ -239,27 +250,27 @@ class Flows:
         if not side and '"http' in arguments and '"url"' in arguments:
             side = "outside"
         if side:
-            talk.seen_outside.append((arguments[:300], result[:_CHARS]))
+            talk.seen_outside.append((arguments[:300], result[:_CHARS], side == "outside"))
             if len(talk.seen_outside) > _KEPT:
-                _take_outside(talk, *talk.seen_outside.pop(0))
+                said, text, strange = talk.seen_outside.pop(0)
+                _take_outside(talk, said, text, strange=strange)
         if side != "outside":
+            talk.reads += 1
             talk.seen_within.append(result[:_CHARS])
             if not side and _may_name(result):
-                talk.known.update(_known(result[:_CHARS]))
+                _note(talk.known, _known(result[:_CHARS]))
             if len(talk.seen_within) > _KEPT:
                 _take_within(talk, talk.seen_within.pop(0))
 
     # -- memory -------------------------------------------------------------------------------------------------
 
-    def _begin(self, key: str, time: int) -> Talk:
-        while len(self.talks) >= _TALKS:
-            self.talks.popitem(last=False)
-        talk = self.talks[key] = Talk(time)
+    def _talk(self, key: str) -> Talk:
+        talk = self.talks.get(key)
+        if talk is None:
+            while len(self.talks) >= _TALKS:
+                self.talks.popitem(last=False)
+            talk = self.talks[key] = Talk()
         return talk
-
-    def _touch(self, key: str, talk: Talk, time: int) -> None:
-        self.talks.move_to_end(key)
-        talk.newest = max(talk.newest, time)
 
     def save(self) -> list[Kept]:
         """What is remembered, without a text in it; the conversation that was idle longest first."""
@@ -268,8 +279,9 @@ class Flows:
             whole = _settled(talk)
             kept.append(
                 Kept(
-                    key, talk.newest, sorted(talk.known), whole.places, sorted(whole.within), sorted(whole.records),
-                    sorted(whole.outside), talk.pending, sorted(talk.documents),
+                    key, [*talk.known], whole.places, [*whole.within], [*whole.records], [*whole.outside], talk.reads,
+                    [*_words_within(talk)], [*whole.strange], talk.pending, [*talk.documents], [*_said(talk)],
+                    [*_asked(talk)], [*_before(talk)],
                 )
             )  # fmt: skip
         return kept
@@ -280,14 +292,19 @@ class Flows:
         flows = cls()
         for one in saved:
             flows.talks[one.key] = Talk(
-                one.newest,
-                set(one.known),
-                one.places,
-                set(one.within),
-                set(one.records),
-                set(one.outside),
-                one.pending,
-                set(one.documents),
+                known=dict.fromkeys(one.known),
+                places=one.places,
+                within=dict.fromkeys(one.within),
+                records=dict.fromkeys(one.records),
+                outside=dict.fromkeys(one.outside),
+                reads=one.reads,
+                words=dict.fromkeys(one.words),
+                strange=dict.fromkeys(one.strange),
+                pending=one.pending,
+                documents=dict.fromkeys(one.documents),
+                said=dict.fromkeys(one.said),
+                asked=dict.fromkeys(one.asked),
+                before=dict.fromkeys(one.before),
             )
         return flows
 
@@ -327,7 +344,7 @@ def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
     kinds = {
         whole.places[number]
         for place in destinations
-        if not talk.known.intersection(place)
+        if talk.known.keys().isdisjoint(place)
         for number in place
         if number in whole.places
     }
@@ -338,11 +355,11 @@ def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
     payload = "\n".join([payload, *_decoded(payload)])
     records = {*_records(arguments), *_records(payload)} - own
     pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
-    if records & whole.records:
+    if not records.isdisjoint(whole.records):
         yield CARRIES, "records"
-    elif pieces & whole.within:
+    elif not pieces.isdisjoint(whole.within):
         yield CARRIES, "read"
-    elif talk.heard and not pieces.isdisjoint(number for number, _ in _pieces(talk.heard)):
+    elif not (pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk))):
         yield CARRIES, "told"
     elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
         yield CARRIES, "reference"
@@ -350,17 +367,18 @@ def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
 
 def _takes_nothing(talk: Talk, arguments: str) -> bool:
     """Whether all that a call sends is text that stands there, with no word of what was read within; else it is not known."""
-    if not talk.seen_within or talk.within:
+    if not 0 < talk.reads <= _KEPT:
         return False
     text = _without_places(arguments)
     body = _BODY.search(text)
     if body is None or _ATTACHED.search(text) or _DENSE.search(text):
         return False
-    said = set(_WORD.findall(text.lower()))
-    strange = [other for _, other in talk.seen_outside if other not in talk.seen_within]
-    elsewhere = {word for other in (*strange, talk.asked) for word in _WORD.findall(other.lower())}
-    within = {word for other in talk.seen_within for word in _WORD.findall(other.lower())} - elsewhere
-    return len(said & within) < _SHARED_WORDS
+    own = _words(text)
+    within = _words_within(talk)
+    if sum(number in within for number in own) < _SHARED_WORDS:
+        return True
+    elsewhere = _settled(talk).strange.keys() | _asked(talk).keys()
+    return sum(number in within and number not in elsewhere for number in own) < _SHARED_WORDS
 
 
 def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
@@ -383,37 +401,65 @@ def _repeats(stored: str, talk: Talk) -> bool:
 
 
 def _settled(talk: Talk) -> Talk:
-    """The conversation with the numbers of all its texts; the texts stay."""
-    whole = Talk(talk.newest, talk.known, dict(talk.places), set(talk.within), set(talk.records), set(talk.outside))
-    for arguments, text in talk.seen_outside:
-        _take_outside(whole, arguments, text)
+    """The conversation with the numbers of what its tools returned; the texts stay."""
+    whole = Talk(
+        places=dict(talk.places),
+        within=dict(talk.within),
+        records=dict(talk.records),
+        outside=dict(talk.outside),
+        strange=dict(talk.strange),
+    )
+    for arguments, text, strange in talk.seen_outside:
+        _take_outside(whole, arguments, text, strange=strange)
     for text in talk.seen_within:
         _take_within(whole, text)
     return whole
 
 
-def _take_outside(talk: Talk, arguments: str, text: str) -> None:
-    talk.outside.update(number for number, _ in _pieces(text))
+def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool) -> None:
+    _note(talk.outside, (number for number, _ in _pieces(text)))
+    if strange:
+        _note(talk.strange, _words(text), most=2 * _MOST)
     for number, sender in _named(text):
         talk.places[number] = sender and talk.places.get(number, True)
     for number in _known(arguments):
         talk.places.setdefault(number, True)
-    _bound(talk)
+    while len(talk.places) > _PIECES * _KEPT:
+        del talk.places[next(iter(talk.places))]
 
 
 def _take_within(talk: Talk, text: str) -> None:
-    talk.within.update(number for number, _ in _pieces(text))
-    talk.records.update(_records(text))
-    _bound(talk)
+    _note(talk.within, (number for number, _ in _pieces(text)))
+    _note(talk.records, _records(text))
 
 
-def _bound(talk: Talk) -> None:
-    """Forget when a conversation has gathered too much."""
-    for numbers in (talk.within, talk.outside, talk.records):
-        while len(numbers) > _PIECES * _KEPT * 2:
-            numbers.pop()
-    while len(talk.places) > _PIECES * _KEPT:
-        del talk.places[next(iter(talk.places))]
+def _note(numbers: Numbers, more: Iterable[int], *, most: int = _MOST) -> None:
+    """Add numbers; who gathers too many forgets the oldest."""
+    numbers.update(dict.fromkeys(more))
+    while len(numbers) > most:
+        del numbers[next(iter(numbers))]
+
+
+def _words_within(talk: Talk) -> Numbers:
+    """The words of what was read within, as long as that is little."""
+    if talk.reads > _KEPT:
+        return {}
+    found = dict(talk.words)
+    for text in talk.seen_within:
+        found.update(_words(text))
+    return found
+
+
+def _said(talk: Talk) -> Numbers:
+    return dict.fromkeys(number for number, _ in _pieces(talk.user)) if talk.user else talk.said
+
+
+def _asked(talk: Talk) -> Numbers:
+    return _words(talk.user) if talk.user else talk.asked
+
+
+def _before(talk: Talk) -> Numbers:
+    return dict.fromkeys(number for number, _ in _pieces(talk.history)) if talk.history else talk.before
 
 
 # -- texts ------------------------------------------------------------------------------------------------------
@@ -439,6 +485,11 @@ def _may_name(text: str) -> bool:
     return "@" in text or "://" in text
 
 
+def _words(text: str) -> Numbers:
+    """Numbers of the words of a text that say something."""
+    return dict.fromkeys(crc32(word.encode("utf-8", "replace")) for word in _WORD.findall(text.lower()))
+
+
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
     """Numbers of the pieces of a text that are long enough to be told apart, with their lengths."""
     left = _PIECES
@@ -461,11 +512,11 @@ def _records(text: str) -> Iterator[int]:
 
 
 @lru_cache(maxsize=512)
-def _known(text: str) -> frozenset[int]:
+def _known(text: str) -> tuple[int, ...]:
     """Numbers of the places in a text that makes them known, the domains above their hosts among them."""
-    found = {number for place, _ in _places(text) for number in place}
-    found.update(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES])
-    return frozenset(found)
+    found = dict.fromkeys(number for place, _ in _places(text) for number in place)
+    found.update(dict.fromkeys(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES]))
+    return tuple(found)
 
 
 def _named(text: str) -> Iterator[tuple[int, bool]]:

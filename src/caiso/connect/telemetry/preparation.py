@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from caiso.connect.telemetry.asked import Asked
+from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows, Kept
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import TEXT_FIELDS
@@ -20,7 +20,7 @@ from caiso.engine.detect.schema import TEXT_FIELDS
 class Memory(msgspec.Struct):
     """What is remembered, as plain data."""
 
-    reporting: list[tuple[str, str, int]] = []
+    heard: Heard = msgspec.field(default_factory=Heard)
     talks: list[Kept] = []
 
 
@@ -53,4 +53,4 @@ class Preparation:
     @classmethod
     def restored(cls, memory: Memory) -> Preparation:
         """Take up what ``save`` gave."""
-        return cls(Asked.of(memory.reporting), Flows.of(memory.talks))
+        return cls(Asked.of(memory.heard), Flows.of(memory.talks))
