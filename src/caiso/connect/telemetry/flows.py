@@ -94,6 +94,7 @@ _SENDER = re.compile(
 )
 _BROUGHT = re.compile(r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\+[0-9]{1,3}[ /-]?[0-9][0-9 /-]{6,14}[0-9]|\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
                       r"|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b|\b(?:AKIA|ghp_|sk[_-]|xox[abp]-|hvs\.)[A-Za-z0-9_-]{10,60}")  # fmt: skip
+_MAY_BRING = re.compile(r"[0-9]{2}|ghp_|sk[_-]|xox[abp]-|hvs\.")  # one of these is in all of them, and soon looked for
 _FREE_MAIL: Final = frozenset((
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
     "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "orange.fr", "free.fr", "laposte.net",
@@ -273,14 +274,14 @@ class Flows:
         return talk
 
     def save(self) -> list[Kept]:
-        """What is remembered, without a text in it; the conversation that was idle longest first."""
+        """What is remembered, without a text of it; the conversation that was idle longest first."""
         kept = []
         for key, talk in self.talks.items():
-            whole = _settled(talk)
+            _settle(talk)
             kept.append(
                 Kept(
-                    key, [*talk.known], whole.places, [*whole.within], [*whole.records], [*whole.outside], talk.reads,
-                    [*_words_within(talk)], [*whole.strange], talk.pending, [*talk.documents], [*_said(talk)],
+                    key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
+                    [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)],
                 )
             )  # fmt: skip
@@ -333,10 +334,10 @@ class _Texts:
 
 def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
     """Where a call sends, as far as the conversation tells, and what of it goes along."""
-    whole = _settled(talk)
     if _takes_nothing(talk, arguments):
         yield CARRIES, "nothing"
         return
+    whole = _settle(talk)
     if not whole.places:
         return
     destinations = list(_destinations(arguments))
@@ -377,7 +378,7 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     within = _words_within(talk)
     if sum(number in within for number in own) < _SHARED_WORDS:
         return True
-    elsewhere = _settled(talk).strange.keys() | _asked(talk).keys()
+    elsewhere = _settle(talk).strange.keys() | _asked(talk).keys()
     return sum(number in within and number not in elsewhere for number in own) < _SHARED_WORDS
 
 
@@ -394,26 +395,22 @@ def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
 
 
 def _repeats(stored: str, talk: Talk) -> bool:
-    outside = _settled(talk).outside
+    outside = _settle(talk).outside
     pieces = dict(_pieces(stored))
     shared = sum(length for number, length in pieces.items() if number in outside)
     return shared >= 2 * _LEAST and shared >= _MEMORY_SHARE * sum(pieces.values())
 
 
-def _settled(talk: Talk) -> Talk:
-    """The conversation with the numbers of what its tools returned; the texts stay."""
-    whole = Talk(
-        places=dict(talk.places),
-        within=dict(talk.within),
-        records=dict(talk.records),
-        outside=dict(talk.outside),
-        strange=dict(talk.strange),
-    )
+def _settle(talk: Talk) -> Talk:
+    """Make numbers of the texts that tools returned, once; returns the conversation."""
     for arguments, text, strange in talk.seen_outside:
-        _take_outside(whole, arguments, text, strange=strange)
+        _take_outside(talk, arguments, text, strange=strange)
+    if talk.reads <= _KEPT:
+        talk.words = _words_within(talk)
     for text in talk.seen_within:
-        _take_within(whole, text)
-    return whole
+        _take_within(talk, text)
+    talk.seen_outside, talk.seen_within = [], []
+    return talk
 
 
 def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool) -> None:
@@ -487,7 +484,8 @@ def _may_name(text: str) -> bool:
 
 def _words(text: str) -> Numbers:
     """Numbers of the words of a text that say something."""
-    return dict.fromkeys(crc32(word.encode("utf-8", "replace")) for word in _WORD.findall(text.lower()))
+    different = dict.fromkeys(_WORD.findall(text.lower()))
+    return dict.fromkeys([crc32(word.encode("utf-8", "replace")) for word in different])
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
@@ -504,18 +502,22 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 def _records(text: str) -> Iterator[int]:
     """Numbers of the mail addresses, accounts, telephones and keys in a text."""
-    for found in _BROUGHT.findall(text[: 2 * _CHARS])[:_PIECES]:
-        yield _number("".join(found.split()))
-    for local, domain in _MAIL.findall(text[: 2 * _CHARS])[:_PIECES]:
-        if local != "git":
-            yield _number(f"{local}@{domain}")
+    text = text[: 2 * _CHARS]
+    if _MAY_BRING.search(text):
+        for found in _BROUGHT.findall(text)[:_PIECES]:
+            yield _number("".join(found.split()))
+    if "@" in text:
+        for local, domain in _MAIL.findall(text)[:_PIECES]:
+            if local != "git":
+                yield _number(f"{local}@{domain}")
 
 
 @lru_cache(maxsize=512)
 def _known(text: str) -> tuple[int, ...]:
     """Numbers of the places in a text that makes them known, the domains above their hosts among them."""
     found = dict.fromkeys(number for place, _ in _places(text) for number in place)
-    found.update(dict.fromkeys(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES]))
+    if "://" in text:
+        found.update(dict.fromkeys(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES]))
     return tuple(found)
 
 
@@ -529,9 +531,9 @@ def _named(text: str) -> Iterator[tuple[int, bool]]:
 
 def _places(text: str) -> Iterator[tuple[list[int], int]]:
     """Each place that a text names, under all its names, and where."""
-    for found in [*_URL.finditer(text)][:_PIECES]:
+    for found in [*_URL.finditer(text)][:_PIECES] if "://" in text else ():
         yield [_number(found[1].rstrip("."))], found.start()
-    for found in [*_MAIL.finditer(text)][:_PIECES]:
+    for found in [*_MAIL.finditer(text)][:_PIECES] if "@" in text else ():
         local, domain = found[1].lower(), found[2].lower()
         if local == "git":
             yield [_number(domain)], found.start()
