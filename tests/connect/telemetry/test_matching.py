@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from caiso.connect.telemetry.apart import Apart, Engine, EngineLost
+from caiso.connect.telemetry.apart import Apart, Engine, EngineLost, whole
 from caiso.connect.telemetry.matching import Here
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import RuleSources, RuleText
@@ -82,6 +85,54 @@ def test_costs_and_memory_may_be_asked_for_in_turn(apart: Apart, tmp_path: Path)
         engine.finish()
         assert engine.costs()[1] == 120
     assert apart.snapshot() == here.snapshot()
+
+
+def test_a_snapshot_is_made_while_it_goes_on(apart: Apart, tmp_path: Path) -> None:
+    here = Here()
+    started(here, tmp_path)
+    for engine in (apart, here):
+        engine.begin(batch(120))
+        engine.finish()
+    then, later = here.snapshot(), apart.snapshot_beside()
+    for _ in range(3):
+        apart.begin(batch(200, start=500))
+        apart.finish()
+    assert later() == then
+    assert apart.snapshot() != then
+    assert here.snapshot_beside()() == then
+
+
+def test_a_snapshot_that_was_cut_off_is_none(apart: Apart) -> None:
+    apart.begin(batch(120))
+    apart.finish()
+    later = apart.snapshot_beside()
+    with contextlib.suppress(ProcessLookupError):
+        for copied in copies(apart.pid):
+            os.kill(copied, signal.SIGSTOP)
+    stopped = copies(apart.pid)
+    for copied in stopped:
+        os.kill(copied, signal.SIGKILL)
+    if stopped:  # it may have been done already
+        with pytest.raises(EngineLost, match="before it was whole"):
+            later()
+    apart.begin(batch(10))
+    apart.finish()  # it goes on
+    reader, writer = os.pipe()
+    os.write(writer, (9).to_bytes(8, "big") + b"12345678")
+    os.close(writer)
+    with pytest.raises(EngineLost, match="before it was whole"):
+        whole(reader)
+
+
+def copies(parent: int) -> list[int]:
+    """The processes that the one that matches has made and that have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(folder.name))
+    return found
 
 
 def test_costs_of_a_child_that_is_gone_are_not_made_up(apart: Apart) -> None:

@@ -16,8 +16,10 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
 from typing import Final, Protocol, TypeVar
 
 from caiso.connect.telemetry.table import EventBatch
@@ -29,6 +31,8 @@ from caiso.errors import DomainError
 log = logging.getLogger(__name__)
 
 COSTS: Final = "costs"
+SNAPSHOT: Final = "snapshot"
+SIZE_BYTES: Final = 8  # how a snapshot begins that comes through a pipe
 _CHILD: Final = "caiso.connect.telemetry.matching"
 _READY_SECONDS: Final = 120.0  # a child compiles its rules before it answers, on a machine that may be busy
 _LEAVING_SECONDS: Final = 5.0
@@ -69,6 +73,9 @@ class Engine(Protocol):
 
     def snapshot(self) -> bytes:
         """Its memory after the last batch that was finished; only while none is begun."""
+
+    def snapshot_beside(self) -> Callable[[], bytes]:
+        """The same, made while it goes on: what is returned waits for it, in another thread, and raises ``EngineLost``."""
 
     def costs(self) -> Spent:
         """What each rule cost since the last time; only while no batch is begun."""
@@ -122,6 +129,20 @@ class Apart:
         self._send(None)
         return self._received(bytes)
 
+    def snapshot_beside(self) -> Callable[[], bytes]:
+        reader, writer = os.pipe()
+        try:
+            self._send(SNAPSHOT)
+            send_handle(self._link, writer, self._child.pid)
+        except BaseException as error:
+            os.close(reader)
+            if isinstance(error, OSError):
+                raise EngineLost(f"the process that matches is gone: {error}") from error
+            raise
+        finally:
+            os.close(writer)
+        return lambda: whole(reader)
+
     def costs(self) -> Spent:
         self._send(COSTS)
         measured, events = self._received(tuple)
@@ -151,6 +172,15 @@ class Apart:
         if not isinstance(found, kind):
             raise EngineLost(f"the process that matches answered with {type(found).__name__}")
         return found
+
+
+def whole(reader: int) -> bytes:
+    """What comes through a pipe, which its writer's end ends."""
+    with os.fdopen(reader, "rb") as pipe:
+        size, memory = pipe.read(SIZE_BYTES), pipe.read()
+    if len(size) < SIZE_BYTES or len(memory) != int.from_bytes(size, "big"):
+        raise EngineLost("the process that made a snapshot ended before it was whole")
+    return memory
 
 
 def _spawn() -> tuple[Connection, subprocess.Popen[bytes]]:

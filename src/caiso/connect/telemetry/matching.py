@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from caiso.connect.telemetry.apart import COSTS, Found, Spent, tell_empty, told
+from caiso.connect.telemetry.apart import COSTS, SIZE_BYTES, SNAPSHOT, Found, Spent, tell_empty, told
 from caiso.connect.telemetry.preparation import Memory, Preparation
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import RuleSources, RulesReport
@@ -26,6 +30,7 @@ from caiso.engine.detect.ruleset import Ruleset, compile_ruleset
 from caiso.engine.detect.signal import Signal
 from caiso.memory import give_back
 
+_SNAPSHOT_SECONDS: Final = 120  # a process that makes one and takes longer is stuck
 _QUIET_SECONDS: Final = 10.0  # without a batch for so long, what the last ones left free is given back
 
 
@@ -126,6 +131,10 @@ class Here:
     def snapshot(self) -> bytes:
         return self._matching.snapshot()
 
+    def snapshot_beside(self) -> Callable[[], bytes]:
+        memory = self.snapshot()
+        return lambda: memory
+
     def costs(self) -> Spent:
         return spent(self.detector)
 
@@ -151,6 +160,9 @@ def serve(link: Connection) -> None:
         if given is None:
             link.send(matching.snapshot())
             continue
+        if given == SNAPSHOT:
+            _snapshot_beside(link, matching)
+            continue
         if given == COSTS:
             link.send(spent(matching.detector))
             continue
@@ -158,6 +170,45 @@ def serve(link: Connection) -> None:
         link.send(matched(matching, EventBatch(table, texts)))
         del table, texts, given
         rested = False
+
+
+def _snapshot_beside(link: Connection, matching: Matching) -> None:
+    """Let a copy of this process write what it remembers into the pipe that comes, while this one goes on.
+
+    A large memory takes a second or more to write down, in which every alert would wait.
+    """
+    pipe = recv_handle(link)
+    _reap()
+    try:
+        copied = os.fork()
+    except OSError:  # no room for a copy: then this one writes, and all wait
+        _write(pipe, matching.snapshot())
+        return
+    if copied:
+        os.close(pipe)
+        return
+    try:
+        link.close()  # whoever waits for the end of the one that matches must not wait for this one
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_SNAPSHOT_SECONDS)
+        gc.disable()
+        _write(pipe, matching.snapshot())
+    except BaseException:  # noqa: BLE001 - whoever reads sees that it is not whole
+        os._exit(1)
+    os._exit(0)
+
+
+def _write(pipe: int, memory: bytes) -> None:
+    with os.fdopen(pipe, "wb") as file:
+        file.write(len(memory).to_bytes(SIZE_BYTES, "big"))
+        file.write(memory)
+
+
+def _reap() -> None:
+    """Let the copies go that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _taken(link: Connection) -> Ruleset:

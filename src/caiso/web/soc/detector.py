@@ -164,7 +164,7 @@ class DetectorRun:
         signals = self.engine.finish()
         now = time.monotonic()
         # The engine's memory is asked for as of this batch: after it, before the next.
-        memory = self.engine.snapshot() if ahead is not None and self._is_due(now) else None
+        memory = self.engine.snapshot_beside() if ahead is not None and self._is_due(now) else None
         costs = self.engine.costs() if now - self._costs_at >= COVERAGE_SECONDS else None
         self._begin(ahead)
         self._commit(batch, signals)
@@ -233,23 +233,30 @@ class DetectorRun:
         """Keep the engine's memory beside the parts, so that a restart replays little and the log can be trimmed."""
         self._snapshot_at = time.monotonic()
         if self._unsaved:
-            self._keep(self.engine.snapshot())
+            memory = self.engine.snapshot()
+            self._keep(lambda: memory)
         self._take_saved(wait=True)
 
-    def _keep(self, memory: bytes) -> None:
+    def _keep(self, memory: Callable[[], bytes]) -> None:
         """Have it written beside what comes next: it may be hundreds of megabytes."""
         self._take_saved(wait=True)
         self._snapshot_at = time.monotonic()
-        self._saving = self._last_part, self._saver.submit(self.pump.keep, self._last_part, memory, label=self.label)
+        part, label = self._last_part, self.label
+        self._saving = part, self._saver.submit(lambda: self.pump.keep(part, memory(), label=label))
         self._unsaved = 0
 
     def _take_saved(self, *, wait: bool = False) -> None:
         """Trim the log behind a snapshot that is durable now."""
         if self._saving is not None and (wait or self._saving[1].done()):
             (part, written), self._saving = self._saving, None
-            written.result()
-            self.pump.kept(part)
-            self._covered = part
+            try:
+                written.result()
+            except EngineLost as error:  # the one before is as good, with more to replay
+                log.warning("a snapshot was not kept: %s", error)
+                self._unsaved += 1
+            else:
+                self.pump.kept(part)
+                self._covered = part
 
     def follow_settings(self) -> None:
         """Take up what people set about sources; the next batch is read by it."""
