@@ -198,7 +198,7 @@ class Correlator:
         if len(state.times) > self.limits.max_entries:
             if state.start >= 0:
                 self._leave(state)
-            del state.times[:1], state.whats[:1], state.held[:1]
+            del state.times[0], state.whats[:1], state.held[0]
             self.counters.evicted_entries += 1
         return before - len(state.times)
 

@@ -38,8 +38,8 @@ class KeyState:
 
     def cut(self, horizon: int) -> None:
         """Forget the entries before a moment."""
-        gone = bisect_left(self.times, horizon)
-        if gone:
+        if self.times and self.times[0] < horizon:
+            gone = bisect_left(self.times, horizon)
             del self.times[:gone], self.whats[:gone], self.held[:gone]
             self.start = self.start - gone if self.start >= gone else -1
 
