@@ -337,17 +337,17 @@ def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
     if _takes_nothing(talk, arguments):
         yield CARRIES, "nothing"
         return
-    whole = _settle(talk)
-    if not whole.places:
+    _settle(talk)
+    if not talk.places:
         return
     destinations = list(_destinations(arguments))
     own = {number for place in destinations for number in place}
     kinds = {
-        whole.places[number]
+        talk.places[number]
         for place in destinations
         if talk.known.keys().isdisjoint(place)
         for number in place
-        if number in whole.places
+        if number in talk.places
     }
     if not kinds:
         return
@@ -356,9 +356,9 @@ def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
     payload = "\n".join([payload, *_decoded(payload)])
     records = {*_records(arguments), *_records(payload)} - own
     pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
-    if not records.isdisjoint(whole.records):
+    if not records.isdisjoint(talk.records):
         yield CARRIES, "records"
-    elif not pieces.isdisjoint(whole.within):
+    elif not pieces.isdisjoint(talk.within):
         yield CARRIES, "read"
     elif not (pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk))):
         yield CARRIES, "told"

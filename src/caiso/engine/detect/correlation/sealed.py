@@ -17,7 +17,25 @@ _SHARE: Final = 2  # a text that comes so often on average is kept once
 _LEAST: Final = 64  # rows, below which it is not worth it
 
 
-class Few(Sequence[Text]):
+class Sealed(Sequence[Text]):
+    """A column that is read like a list."""
+
+    __slots__ = ()
+
+    def _at(self, place: int) -> Text:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, place: int) -> Text: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Text]: ...
+    def __getitem__(self, place: int | slice) -> Text | list[Text]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        return self._at(place)
+
+
+class Few(Sealed):
     """Numbers into the different texts."""
 
     __slots__ = ("codes", "values")
@@ -29,20 +47,14 @@ class Few(Sequence[Text]):
     def __len__(self) -> int:
         return len(self.codes)
 
-    @overload
-    def __getitem__(self, place: int) -> Text: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Text]: ...
-    def __getitem__(self, place: int | slice) -> Text | list[Text]:
-        if isinstance(place, slice):
-            return [self.values[code] for code in self.codes[place].tolist()]
+    def _at(self, place: int) -> Text:
         return self.values[int(self.codes[place])]
 
     def __iter__(self) -> Iterator[Text]:
         return map(self.values.__getitem__, self.codes.tolist())
 
 
-class Many(Sequence[Text]):
+class Many(Sealed):
     """Texts behind one another; ``ends`` has where each ends, the complement of that where it is None."""
 
     __slots__ = ("data", "ends")
@@ -54,13 +66,7 @@ class Many(Sequence[Text]):
     def __len__(self) -> int:
         return len(self.ends)
 
-    @overload
-    def __getitem__(self, place: int) -> Text: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Text]: ...
-    def __getitem__(self, place: int | slice) -> Text | list[Text]:
-        if isinstance(place, slice):
-            return list(self)[place]
+    def _at(self, place: int) -> Text:
         place = range(len(self.ends))[place]
         end = int(self.ends[place])
         begin = int(self.ends[place - 1]) if place else 0
@@ -79,7 +85,7 @@ class Many(Sequence[Text]):
 
 def sealed(column: Sequence[Text]) -> Sequence[Text]:
     """The column as it takes the least memory; one that is sealed, or too short for that, as it is."""
-    if isinstance(column, Few | Many) or len(column) < _LEAST:
+    if isinstance(column, Sealed) or len(column) < _LEAST:
         return column
     different = {text: number for number, text in enumerate(dict.fromkeys(column))}
     if len(different) * _SHARE <= len(column):
@@ -99,7 +105,7 @@ def sealed(column: Sequence[Text]) -> Sequence[Text]:
 
 def opened(column: Sequence[Text]) -> Sequence[Text]:
     """The same as a list, for who reads more than a few of it."""
-    return list(column) if isinstance(column, Few | Many) else column
+    return list(column) if isinstance(column, Sealed) else column
 
 
 def plain(column: Sequence[Text]) -> object:
