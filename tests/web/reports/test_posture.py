@@ -104,11 +104,11 @@ def test_a_trend_sums_the_days_of_the_viewers_units(root: Unit, bank: Unit, shop
         on = (now - timedelta(days=days_ago)).date()
         PostureFigure.objects.create(on=on, unit=unit, figure=Figure.SYSTEMS, part=part, whole=10)
     everything = trends(Viewer(login("caiso", root)), now=now)[Figure.SYSTEMS]
-    assert everything.parts[0] == 3.0
-    assert everything.parts[-1] == 9.0
-    assert everything.parts[1] is None, "a day on which nothing was kept is a gap"
+    assert everything.days[0] == (3, 20)
+    assert everything.days[-1] == (9, 20)
+    assert everything.days[1] is None, "a day on which nothing was kept is a gap"
     assert everything.shares[-1] == 45.0
-    assert trends(Viewer(login("analyst", bank)), now=now)[Figure.SYSTEMS].parts[-1] == 4.0
+    assert trends(Viewer(login("analyst", bank)), now=now)[Figure.SYSTEMS].days[-1] == (4, 10)
 
 
 def test_a_tile_says_how_it_changed_and_whether_that_is_good(root: Unit, login: Login) -> None:
@@ -117,8 +117,29 @@ def test_a_tile_says_how_it_changed_and_whether_that_is_good(root: Unit, login: 
     PostureFigure.objects.create(on=(now - timedelta(days=20)).date(), unit=root, figure="alerts", part=0, whole=0)
     _alert(root, _system(root, "vault"), "one")
     found = _tiles(Viewer(login("caiso", root)))
-    assert (found["AI systems owned"].change, found["AI systems owned"].change_tone) == ("-3 in 20 d", "bad")
+    assert (found["AI systems owned"].change, found["AI systems owned"].change_tone) == ("3 of 3, 20 d ago", "bad")
     assert (found["Open alerts"].change, found["Open alerts"].change_tone) == ("+1 in 20 d", "bad")
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "tone"),
+    [
+        ((1, 2), "-1 in 9 d", "bad"),
+        ((0, 2), "as 9 d ago", ""),
+        ((0, 1), "0 of 1, 9 d ago", ""),
+        ((1, 4), "1 of 4, 9 d ago", "bad"),
+        ((0, 0), "", ""),
+    ],
+)
+def test_a_share_tells_the_turn_that_its_line_shows(
+    root: Unit, login: Login, before: tuple[int, int], change: str, tone: str
+) -> None:
+    on = (timezone.now() - timedelta(days=9)).date()
+    PostureFigure.objects.create(on=on, unit=root, figure="systems", part=before[0], whole=before[1])
+    _system(root, "vault")
+    _system(root, "till")
+    tile = _tiles(Viewer(login("caiso", root)))["AI systems owned"]
+    assert (tile.change, tile.change_tone) == (change, tone)
 
 
 def test_the_day_is_counted_once_and_forgotten_after_a_year(bank: Unit) -> None:

@@ -1,6 +1,6 @@
 """The six figures at the top, each with its denominator, its trend and the list that it opens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
@@ -47,7 +47,7 @@ def _systems(viewer: Viewer, found: Mapping[str, Trend]) -> Tile:
     )  # fmt: skip
     total, owned, unmanaged = counts["total"], counts["owned"], counts["loose"]
     note = f"{unmanaged} unmanaged" if unmanaged else "all taken on" if total else "none in the inventory"
-    change, tone, spark = _share(found[Figure.SYSTEMS], owned)
+    change, tone, spark = _share(found[Figure.SYSTEMS], owned, total)
     return Tile(
         "AI systems owned", owned if total else None, f"of {total}", reverse("ai_systems_list"), note,
         "warn" if owned < total else "good", change, tone, spark,
@@ -60,7 +60,7 @@ def _duties(viewer: Viewer, found: Mapping[str, Trend]) -> Tile:
     total, covered = sum(states.values()), states.get("covered", 0)
     worst = ("unowned", "contested", "unstaffed", "unqualified")
     gaps = [f"{states[word]} {word}" for word in worst if states.get(word)]
-    change, tone, spark = _share(found[Figure.DUTIES], covered)
+    change, tone, spark = _share(found[Figure.DUTIES], covered, total)
     return Tile(
         "Duties covered", covered if total else None, f"of {total}", reverse("coverage"),
         ", ".join(gaps[:2]) or "each has an owner", "good" if covered == total else "warn", change, tone, spark,
@@ -73,7 +73,7 @@ def _controls(viewer: Viewer, found: Mapping[str, Trend]) -> Tile:
     total, effective, failing = sum(states.values()), states.get("effective", 0), states.get("failing", 0)
     unknown = states.get("unknown", 0) + states.get("stale", 0)
     words = [f"{failing} failing" if failing else "", f"{unknown} not known" if unknown else ""]
-    change, tone, spark = _share(found[Figure.CONTROLS], effective)
+    change, tone, spark = _share(found[Figure.CONTROLS], effective, total)
     return Tile(
         "Controls effective", effective if total > unknown else None, f"of {total}", link("controls_list"),
         ", ".join(filter(None, words)) or "none failing", "bad" if failing else "good", change, tone, spark,
@@ -86,7 +86,7 @@ def _techniques(viewer: Viewer, found: Mapping[str, Trend]) -> Tile:
         blind=Count("pk", filter=Q(has_tested_live_rule=True, covered=False)),
     )  # fmt: skip
     total, covered, blind = counts["total"], counts["seen"], counts["blind"]
-    change, tone, spark = _share(found[Figure.TECHNIQUES], covered)
+    change, tone, spark = _share(found[Figure.TECHNIQUES], covered, total)
     return Tile(
         "Attacks we would see", covered if total else None, f"of {total}",
         link("technique_coverage_list", covered="no") if total else reverse("technique_coverage_list"),
@@ -127,24 +127,30 @@ def _open() -> str:
     return link("incidents_list", state=[state for state in Incident.State.values if state != Incident.State.CLOSED])
 
 
-def _share(trend: Trend, value: int) -> tuple[str, str, tuple[float | None, ...]]:
-    """How a part of a whole changed; more is better."""
-    change, days = _change(trend.parts, value)
-    return _words(change, days), "good" if change > 0 else "bad" if change < 0 else "", trend.shares
+def _share(trend: Trend, value: int, whole: int) -> tuple[str, str, tuple[float | None, ...]]:
+    """How a part of a whole changed; more is better.
+
+    Where the whole changed too, a difference of parts would say the opposite of the line beside it as often as not (ten
+    more of a hundred more), so then both are told as they were, and the share decides the tone.
+    """
+    (part, before), days = next(((one, ago) for one, ago in _known(trend) if one[1]), ((0, 0), 0))
+    if not days or not whole:
+        return "", "", trend.shares
+    turn = value * before - part * whole
+    words = _words(value - part, days) if before == whole else f"{part} of {before}, {days} d ago"
+    return words, "good" if turn > 0 else "bad" if turn < 0 else "", trend.shares
 
 
 def _load(trend: Trend, value: int) -> tuple[str, str, tuple[float | None, ...]]:
     """How much more is open; less is better."""
-    change, days = _change(trend.wholes, value)
-    return _words(change, days), "bad" if change > 0 else "good" if change < 0 else "", trend.wholes
+    (_, before), days = next(_known(trend), ((0, value), 0))
+    return _words(value - before, days), "bad" if value > before else "good" if value < before else "", trend.wholes
 
 
-def _change(values: tuple[float | None, ...], value: int) -> tuple[int, int]:
-    """The difference to the earliest kept day, and how many days ago that was (0 when there is none)."""
-    for index, known in enumerate(values):
-        if known is not None:
-            return value - int(known), len(values) - 1 - index
-    return 0, 0
+def _known(trend: Trend) -> Iterator[tuple[tuple[int, int], int]]:
+    """The kept days, oldest first, with how many days ago each was."""
+    last = len(trend.days) - 1
+    return ((one, last - index) for index, one in enumerate(trend.days) if one is not None)
 
 
 def _words(change: int, days: int) -> str:

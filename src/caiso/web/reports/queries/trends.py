@@ -28,11 +28,6 @@ class Trend:
         return tuple(round(100 * one[0] / one[1], 1) if one and one[1] else None for one in self.days)
 
     @property
-    def parts(self) -> tuple[float | None, ...]:
-        """The part alone."""
-        return tuple(float(one[0]) if one else None for one in self.days)
-
-    @property
     def wholes(self) -> tuple[float | None, ...]:
         """The whole alone."""
         return tuple(float(one[1]) if one else None for one in self.days)
