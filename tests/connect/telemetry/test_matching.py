@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,6 +16,9 @@ from caiso.connect.telemetry.apart import Apart, Engine, EngineLost, whole
 from caiso.connect.telemetry.matching import Here
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import RuleSources, RuleText
+from caiso.engine.detect.loader import shipped_rules
+
+T = TypeVar("T")
 
 RULES = b"""
 title: loud
@@ -122,6 +127,32 @@ def test_a_snapshot_that_was_cut_off_is_none(apart: Apart) -> None:
     os.close(writer)
     with pytest.raises(EngineLost, match="before it was whole"):
         whole(reader)
+
+
+def test_compiling_ends_with_who_asked_for_it(tmp_path: Path) -> None:
+    """A detector that is killed leaves nobody behind who compiles for half a minute."""
+    engine = Apart()
+    engine._send(RuleSources([str(shipped_rules())], [], cache=str(tmp_path)))
+    compiling = until(lambda: copies(engine.pid))
+    engine._link.close()  # what the kernel does for a process that is killed
+    until(lambda: not any(running(pid) for pid in (engine.pid, *compiling)))
+    engine.close()
+    assert list(tmp_path.glob("*.bin")) == [], "it was still compiling"
+
+
+def until(found: Callable[[], T]) -> T:
+    """What it finds, as soon as there is something."""
+    end = time.monotonic() + 20
+    while not (what := found()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return what
+
+
+def running(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
 
 
 def copies(parent: int) -> list[int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -144,7 +146,8 @@ class Here:
 
 def serve(link: Connection) -> None:
     """What the child does: matches what it is given until the other side is gone."""
-    ruleset = _taken(link)
+    with _ending_with(link.fileno()):
+        ruleset = _taken(link)
     matching, problem = restored(ruleset, link.recv())
     gc.collect()
     gc.freeze()
@@ -221,6 +224,31 @@ def _taken(link: Connection) -> Ruleset:
         else:
             link.send((report, ""))
             return ruleset
+
+
+@contextlib.contextmanager
+def _ending_with(other: int) -> Iterator[None]:
+    """Meanwhile, end at once when the other side of the socket is gone: compiling rules may take half a minute.
+
+    Only meanwhile, because a process of one thread is what can be copied for a snapshot.
+    """
+    reader, writer = os.pipe()
+
+    def watch() -> None:
+        waiting = select.poll()
+        for end in (other, reader):
+            waiting.register(end, 0)  # nothing but the hang-up, which is always told
+        if any(end == other for end, _ in waiting.poll()):
+            os._exit(0)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        os.close(writer)
+        watching.join()
+        os.close(reader)
 
 
 def main() -> None:

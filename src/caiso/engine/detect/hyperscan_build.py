@@ -212,7 +212,7 @@ def _triage(request: Request) -> set[int]:
 def _child(message: dict[str, Any], *, timeout_s: float) -> bytes:
     done = subprocess.run(  # noqa: S603 - our own file, no shell
         [sys.executable, "-I", str(_CHILD)],
-        input=json.dumps(message).encode(),
+        input=json.dumps(message | {"parent": os.getpid()}).encode(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         timeout=timeout_s,
