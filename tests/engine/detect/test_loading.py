@@ -36,6 +36,8 @@ detection:
         (b"contains: foo", b"re: 'a(b'", 6, "missing )"),
         (b"contains: foo", b"re: '(a)\\1'", 6, "groupref is not supported"),
         (b"contains: foo", b"re: '(?=a)'", 6, "look-around around nothing"),
+        (b"contains: foo", b"re: 'a{99999999999999}'", 6, "repetition number is too large"),
+        (b"contains: foo", b"re: '(?!b)a{99999999999999}'", 6, "repetition number is too large"),
         (b"name: good", b"name: Good Rule", 2, "expected a slug"),
         (b"name: good", b"name: good\ntags: [atlas.aml.t9999]", 3, "expected a technique of ATLAS 2026.09"),
         (b"name: good", b"name: good\ntags: [owasp.llm01]", 3, "expected list and year"),

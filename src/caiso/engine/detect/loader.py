@@ -131,7 +131,7 @@ def _read_document(document: Document, path: Path, loading: _Loading) -> None:
             return
     except (SigmaError, UnableToReadRule, UnableToUsePattern) as error:
         problems.append(_problem(error, document, path))
-    except (TypeError, AttributeError, KeyError, ValueError, IndexError, RecursionError) as error:
+    except (TypeError, AttributeError, LookupError, ValueError, OverflowError, RecursionError) as error:
         # pySigma lets malformed structures through to plain Python errors; the author still needs the rule's name.
         message = f"not a valid Sigma rule ({type(error).__name__}: {quoted(str(error))})"
         problems.append(PackProblem(path, document.line, message))

@@ -20,13 +20,21 @@ else:
 
         def compile(self, pattern: str, flags: int = 0) -> Any:
             if any(mark in pattern for mark in ("(?<", "(?=", "(?!", "\\")):
-                return re.compile(pattern, flags)
+                return self._parsed(pattern, flags)
             options = re2.Options()
             options.log_errors = False  # whoever wrote the pattern is told; the server's log need not be
             inline = "".join(letter for flag, letter in _INLINE if flags & flag)
             try:
                 return re2.compile(f"(?{inline}){pattern}" if inline else pattern, options)
             except re2.error:
-                return re.compile(pattern, flags)  # whose error pySigma expects from this engine
+                return self._parsed(pattern, flags)
+
+        @staticmethod
+        def _parsed(pattern: str, flags: int) -> Any:
+            """Python's, which tells every fault by the one error that pySigma expects from this engine."""
+            try:
+                return re.compile(pattern, flags)
+            except (OverflowError, RecursionError) as fault:  # a repetition without end, a nesting without end
+                raise re.error(str(fault), pattern) from fault
 
     POLICY = {"policy": SigmaPolicy(regex_engine=_CheckedLater())}

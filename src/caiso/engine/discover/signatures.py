@@ -314,7 +314,7 @@ class _Entry:
     def pattern(self, parts: list[str]) -> re.Pattern[str]:
         try:
             return re.compile("|".join(f"(?:{part})" for part in parts))
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise self.wrong("models", error, "regular expressions") from error
 
     def wrong(self, key: str, value: object, expected: str) -> UnableToReadSignatures:
