@@ -117,7 +117,7 @@ def test_a_tile_says_how_it_changed_and_whether_that_is_good(root: Unit, login: 
     PostureFigure.objects.create(on=(now - timedelta(days=20)).date(), unit=root, figure="alerts", part=0, whole=0)
     _alert(root, _system(root, "vault"), "one")
     found = _tiles(Viewer(login("caiso", root)))
-    assert (found["AI systems owned"].change, found["AI systems owned"].change_tone) == ("3 of 3, 20 d ago", "bad")
+    assert (found["AI systems owned"].change, found["AI systems owned"].change_tone) == ("100 to 0 % in 20 d", "bad")
     assert (found["Open alerts"].change, found["Open alerts"].change_tone) == ("+1 in 20 d", "bad")
 
 
@@ -126,8 +126,8 @@ def test_a_tile_says_how_it_changed_and_whether_that_is_good(root: Unit, login: 
     [
         ((1, 2), "-1 in 9 d", "bad"),
         ((0, 2), "as 9 d ago", ""),
-        ((0, 1), "0 of 1, 9 d ago", ""),
-        ((1, 4), "1 of 4, 9 d ago", "bad"),
+        ((0, 1), "0 % as 9 d ago", ""),
+        ((1, 4), "25 to 0 % in 9 d", "bad"),
         ((0, 0), "", ""),
     ],
 )

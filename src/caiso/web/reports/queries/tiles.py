@@ -131,13 +131,13 @@ def _share(trend: Trend, value: int, whole: int) -> tuple[str, str, tuple[float 
     """How a part of a whole changed; more is better.
 
     Where the whole changed too, a difference of parts would say the opposite of the line beside it as often as not (ten
-    more of a hundred more), so then both are told as they were, and the share decides the tone.
+    more of a hundred more), so then the shares are told.
     """
     (part, before), days = next(((one, ago) for one, ago in _known(trend) if one[1]), ((0, 0), 0))
     if not days or not whole:
         return "", "", trend.shares
     turn = value * before - part * whole
-    words = _words(value - part, days) if before == whole else f"{part} of {before}, {days} d ago"
+    words = _words(value - part, days) if before == whole else _turn(part / before, value / whole, days)
     return words, "good" if turn > 0 else "bad" if turn < 0 else "", trend.shares
 
 
@@ -157,3 +157,9 @@ def _words(change: int, days: int) -> str:
     if not days:
         return ""
     return f"{change:+d} in {days} d" if change else f"as {days} d ago"
+
+
+def _turn(before: float, now: float, days: int) -> str:
+    """Two shares of 0 to 1 in percent."""
+    old, new = round(100 * before), round(100 * now)
+    return f"{old} to {new} % in {days} d" if old != new else f"{new} % as {days} d ago"
