@@ -30,6 +30,7 @@ from caiso.web.reports.services.demo.remove import UnableToRemove, is_loaded, is
 from caiso.web.soc import store
 from caiso.web.soc.models import Alert, EventPart, Incident, Reject, Source, Suppression, TechniqueCoverage
 from tests.web.conftest import NOW
+from tests.web.lengths import overlong
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +63,7 @@ def test_the_demo_tells_a_month_and_leaves_no_trace(prepared: Unit) -> None:
     _alerts_were_really_raised()
     _incidents_went_on()
     _every_register_shows_something()
+    assert overlong() == []
     for table in (Alert, Incident, Asset, Source, ControlStateChange, Evidence, Scan):
         assert not table.objects.filter(is_demo=False).exists(), table
 

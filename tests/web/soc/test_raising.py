@@ -2,16 +2,21 @@
 
 import random
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from caiso.engine.detect.detector import Detector
+from caiso.engine.detect.loader import read_rules
+from caiso.engine.detect.ruleset import compile_ruleset
 from caiso.engine.detect.signal import Signal as EngineSignal
 from caiso.web.base.models import Unit
 from caiso.web.soc.models import Alert, DetectionRule, RiskAddition, RiskEntity, Signal, Suppression
 from caiso.web.soc.services.raising import Surroundings, raise_alerts
 from tests.web.conftest import NOW
+from tests.web.lengths import overlong
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +119,61 @@ def test_a_storm_asks_the_database_no_more_than_a_breeze(root: Unit) -> None:
     few, many = questions(apart(10, "a")), questions(apart(400, "b"))
     assert Alert.objects.exclude(rule__kind="risk").count() == 410
     assert many <= few + 8  # risk tells of seven people
+
+
+HOSTILE = """
+title: named
+name: named
+level: high
+tags: [atlas.aml.t0010]
+logsource: {product: ai}
+detection: {s: {event.kind: registry}, condition: s}
+caiso: {state: live, dedup: [artifact.uri, user.id, model.id]}
+---
+title: counted
+name: counted
+logsource: {product: ai}
+detection: {s: {event.kind: registry}, condition: s}
+---
+title: often
+name: often
+level: high
+correlation: {type: event_count, rules: [counted], group-by: [user.id, artifact.uri, model.id], timespan: 1m, condition: {gte: 2}}
+caiso: {state: live}
+"""
+
+
+def test_names_of_any_length_and_kind_fit_where_they_are_kept(root: Unit) -> None:
+    """Whoever sends telemetry chooses them: one that a column refuses would stop the detector for good."""
+    loaded, problems = read_rules(HOSTILE.encode(), path=Path("hostile.yaml"))
+    assert problems == ()
+    for rule in loaded:
+        DetectionRule.objects.create(
+            slug=rule.id,
+            title=rule.title,
+            severity="high",
+            state="live",
+            kind="single",
+            path="x",
+            digest="x",
+            tests_pass=True,
+        )
+    names = {
+        name: f"{name} {filler * 900}"[:length]
+        for name, filler, length in (
+            ("artifact.uri", "x", 199), ("model.id", "\N{FACE WITH TEARS OF JOY}", 190), ("user.id", "u\x00", 180),
+            ("gen_ai.conversation.id", "c", 700), ("gen_ai.agent.name", "\N{RIGHT-TO-LEFT OVERRIDE}a", 700), ("service.name", "s", 700),
+            ("api_key.id", "k", 700), ("trace_id", "t", 700), ("source.id", "q", 700), ("dataset.id", "d", 700),
+        )
+    }  # fmt: skip
+    now_us = round(NOW.timestamp() * 1e6)
+    events = [{"event.id": f"e{n}", "event.kind": "registry", "time": now_us + n, **names} for n in range(6)]
+    detector = Detector(compile_ruleset(loaded, backend="re2", isolate=False))
+    found = detector.process(events)
+    assert {signal.rule_id for signal in found} == {"named", "often"}
+    raise_alerts(found, around=Surroundings({}, {}, root, part=1, now=NOW))
+    keys = {alert.rule.slug: alert.group_key for alert in Alert.objects.exclude(rule__kind="risk")}
+    assert set(keys) == {"named", "often"}
+    assert overlong() == []
+    other = detector.process([{**events[0], "event.id": "other", "model.id": f"{names['model.id'][:-1]}x"}])
+    assert other[0].group_key not in keys.values(), "what differs at its end only is still told apart"

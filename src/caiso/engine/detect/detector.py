@@ -27,7 +27,7 @@ from caiso.engine.detect.matcher import Ints, Matcher
 from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.ruleset import Ruleset
 from caiso.engine.detect.schema import SESSION_ALIAS
-from caiso.engine.detect.signal import Signal, bounded_facts, entity_of, signal_id
+from caiso.engine.detect.signal import GROUP_KEY_CHARS, Signal, bounded_facts, bounded_key, entity_of, signal_id
 from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, write_snapshot
 from caiso.engine.detect.statistics import Observer, Sheet, observer_for
 
@@ -177,6 +177,8 @@ class Detector:
                         spans += self._matcher.spans(number, event)
                 if dedup:
                     key = group_key(rule, event)
+            if len(key) > GROUP_KEY_CHARS:
+                key = bounded_key(key)
             signal = Signal(
                 signal_id(rule.id, firing.key, ids),
                 rule.id,
@@ -274,4 +276,4 @@ def group_key(rule: Rule, event: Mapping[str, object]) -> str:
     else:
         first = next((name for name in _DEFAULT_DEDUP if value_of(event, name)), "")
         parts = [f"{first}={key_part(first, value_of(event, first))}"] if first else []
-    return "|".join((rule.id, *parts))
+    return bounded_key("|".join((rule.id, *parts)))

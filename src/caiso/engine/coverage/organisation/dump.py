@@ -48,7 +48,7 @@ def plain(record: object) -> object:
     if isinstance(record, tuple | list):
         return [plain(item) for item in record]
     if isinstance(record, dict):
-        return {key: plain(value) for key, value in record.items()}
+        return {key: plain(record[key]) for key in sorted(record)}  # a database may keep them in an order of its own
     return record
 
 

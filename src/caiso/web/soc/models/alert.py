@@ -59,7 +59,7 @@ class Alert(models.Model):
         FALSE = "false", "False positive"
 
     # Rule, entity and window: a second signal with the same key raises the count, not a second alert.
-    group_key = models.CharField(max_length=80)
+    group_key = models.CharField(max_length=200)  # what the engine bounds it to
     rule = models.ForeignKey("soc.DetectionRule", on_delete=models.PROTECT, related_name="alerts")
     title = models.CharField(max_length=300)
     severity = models.CharField(max_length=14, choices=SEVERITIES)
