@@ -131,12 +131,14 @@ def check(monkeypatch: pytest.MonkeyPatch, seed: int, count: int) -> int:
     batches = cut(rng, stream(rng, count, far=seed % 4 == 3))
     restarts = rng.random() < 0.5
     monkeypatch.setattr(bulk_module, "_BIG", rng.choice((2, 12, 512)))
-    share = rng.choice((1, 1, 0.6))
+    share = rng.choice((1, 1, 0.6, 0))
     chance = random.Random(seed)
     choices: tuple[Chooses, Chooses] = (lambda *_: False, lambda *_: chance.random() < share)
     found = []
-    for choose in choices:
+    for choose, many in zip(choices, (1 << 30, rng.choice((1, 1, 1 << 30))), strict=True):
         monkeypatch.setattr(Bulk, "takes", choose)
+        monkeypatch.setattr(bulk_module, "MANY", many)
+        monkeypatch.setattr(bulk_module, "RESTING_US", rng.choice((-100, 0, 3, 60)) * SECOND)
         found.append(outcome(ruleset, batches, limits, restarts=restarts))
     (signals, counters), (at_once, counted) = found
     assert at_once == signals, f"seed {seed}"
@@ -190,10 +192,30 @@ def test_large_batches_are_taken_at_once_and_hot_keys_come_back() -> None:
             for place in range(3000)
         ]  # fmt: skip
         detector.process(batch)
-    bulks = [correlator._bulk for correlator in detector._correlators.values()]  # type: ignore[union-attr]
+    bulks = [correlator._bulk for correlator in detector._correlators.values() if correlator._at_once]  # type: ignore[union-attr]
     packed = [bulk.packed.keys for bulk in bulks if bulk is not None]
     assert len(packed) == 14
     assert sum(keys > 0 for keys in packed) >= 8  # those without a group have too many entries under their one key
+
+
+def test_keys_that_rest_are_kept_in_columns_whatever_their_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also under what is never taken at once, and where batches are small; none but the last minute's stay loose."""
+    monkeypatch.setattr(bulk_module, "MANY", 50)
+    ruleset = ruleset_of(1)
+    detector = Detector(ruleset)
+    for number in range(1000):
+        event = {
+            "event.id": f"e{number}", "event.kind": "config", "time": BASE + number * SECOND, "action": "abc"[number % 3],
+            "user.id": f"u{number}", "trace_id": f"t{number}", "rows": 1, "writer": "w", "span_id": f"m{number}",
+        }  # fmt: skip
+        detector.process([event])
+    kept = {name: correlator for name, correlator in detector._correlators.items() if correlator.key_count > 100}
+    assert "excused" in kept
+    for correlator in kept.values():
+        assert len(correlator.states) < 150  # type: ignore[arg-type]
+    held = sum(correlator.key_count for correlator in kept.values())
+    again = Detector.restore(ruleset, detector.snapshot())
+    assert sum(again._correlators[name].key_count for name in kept) == held
 
 
 @pytest.mark.parametrize("late", [False, True])

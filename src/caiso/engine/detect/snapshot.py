@@ -8,8 +8,8 @@ import msgspec
 
 from caiso.errors import DomainError
 
-SNAPSHOT_VERSION: Final = 5
-READABLE: Final = (4, 5)  # the fourth had all texts one by one
+SNAPSHOT_VERSION: Final = 6
+READABLE: Final = (4, 5, 6)  # the fourth had all texts one by one, the fifth columns for some kinds only
 
 
 class UnableToRestore(DomainError):

@@ -11,7 +11,7 @@ way, as every key does in a small batch; with the next large one they go back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -42,6 +42,8 @@ _HEAVY: Final = 32  # times as many entries as events are too many to look throu
 _PATIENCE: Final = 16  # batches until that is asked again
 _SPARE: Final = 1024  # values that no entry has any more, and that may stay known
 _BIG: Final = 512  # entries of a key that is better left loose
+MANY: Final = 4096  # loose keys, before those that rest are taken back
+RESTING_US: Final = 60_000_000  # without an event for so long, a key rests
 _ROW: Final = attrgetter("row")
 _NO_FLAGS: Final[Flags] = np.zeros(0, dtype=np.bool_)
 _NOTHING: Final[Ints] = np.zeros(0, dtype=np.int64)
@@ -108,13 +110,19 @@ class Bulk:
         self._tidy = False  # whether nothing came since the rows were tidied
         self._stale = False  # whether there are rows of loose keys
         self._cut_at = 0  # so many rows are reason to look for what is too old
+        self._rest_at = MANY
+        self._excused: dict[str, Sequence[int]] = {}  # of keys that are not loose, as their states had it
+
+    @staticmethod
+    def holds(correlator: Kind) -> bool:
+        """Whether what a correlation remembers can be had in columns."""
+        return correlator.keep_us < LONGEST and correlator.limits.max_keys < MOST_SLOTS
 
     @staticmethod
     def suits(correlator: Kind, base: set[str]) -> bool:
         """Whether large batches of what a correlation hears can be taken at once; ``base``: the rules that are not correlations."""
         logic = correlator.logic
-        bounded = correlator.keep_us < LONGEST and correlator.limits.max_keys < MOST_SLOTS
-        return bounded and not logic.unless and not logic.aliases and not logic.alike and base.issuperset(logic.heard)
+        return not logic.unless and not logic.aliases and not logic.alike and base.issuperset(logic.heard)
 
     def takes(self, count: int) -> bool:
         """Whether a batch of so many events is worth it."""
@@ -150,6 +158,31 @@ class Bulk:
         states = self.packed.states(slots, rows, self._correlator.decoded)
         for slot, state in zip(slots.tolist(), states, strict=True):
             self._correlator.states[names[slot]] = state
+            if self._excused:
+                state.excused = self._excused.pop(names[slot], ())
+
+    def rest(self, newest: int) -> None:
+        """Take back the states of keys that rest, once there are many: in columns they take a tenth of the memory.
+
+        That changes nothing in what is remembered, so it does not matter when it happens.
+        """
+        packed, states = self.packed, self._correlator.states
+        if len(states) < self._rest_at:
+            return
+        most, since = self._big // 2, newest - RESTING_US
+        resting = {key: state for key, state in states.items() if state.latest() < since and len(state.times) <= most}
+        if resting:
+            self._place(np.fromiter((state.latest() for state in resting.values()), dtype=np.int64))
+            resting = {key: state for key, state in resting.items() if packed.is_within(state)}
+            old = self._old()
+            for key, state in resting.items():
+                del states[key]
+                if state.excused:
+                    self._excused[key] = state.excused
+            packed.rows, _ = merged(old, packed.rows_of(resting, self._correlator.encoded))
+            self._tidy = False
+            self._forget_values()
+        self._rest_at = max(MANY, 2 * len(states))
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -230,10 +263,14 @@ class Bulk:
         if len(gone):
             packed.rows = packed.rows.take(np.flatnonzero(~gone))
             self._stale = False
-        values = correlator.values
+        self._forget_values()
+        return firings
+
+    def _forget_values(self) -> None:
+        """Drop the texts that no entry has any more, once they are most."""
+        packed, values = self.packed, self._correlator.values
         if len(values.texts) > 2 * len(packed.rows.at) + _SPARE:
             packed.rows = packed.rows._replace(whats=values.forget(packed.rows.whats))
-        return firings
 
     def _looked(self, fresh: Ints, admitted: Admitted, batch_rows: Ints) -> tuple[Flags | None, list[Fired]]:
         """Marks by slot the keys that need a closer look, None where there are none; and what fires under others.
@@ -347,6 +384,12 @@ class Bulk:
 
     # -- bounds and snapshots -----------------------------------------------------------------------------------
 
+    def drop(self, keys: Collection[str]) -> None:
+        """Forget keys."""
+        self.packed.drop(keys)
+        for key in keys:
+            self._excused.pop(key, None)
+
     def tidied(self) -> Rows:
         """The rows, without those that nothing will ask for."""
         packed = self.packed
@@ -358,12 +401,13 @@ class Bulk:
     def save(self) -> dict[str, Any]:
         """All that is not loose, as plain data."""
         self.tidied()
-        return {**self.packed.save(), "texts": self._correlator.values.texts}
+        return {**self.packed.save(), "texts": self._correlator.values.texts, "excused": self._excused}
 
     def load(self, saved: dict[str, Any]) -> None:
         """Take up what ``save`` gave."""
         self.packed.load(saved)
         self._correlator.values.set(saved["texts"])
+        self._excused = saved.get("excused", {})
 
 
 class Admitted:

@@ -57,12 +57,14 @@ class Correlator:
         self.occurrences = Occurrences()
         self.values = Values()  # that entries in columns have, where those are texts
         self._bulk: Bulk | None = None
+        self._at_once = False  # whether large batches are taken at once; otherwise columns are for keys that rest
 
     def listen(self, names: Sequence[str], occurrences: Occurrences) -> None:
         """Take the base rules of a rule set, in order of their numbers, and what entries refer to."""
         self.occurrences = occurrences
-        if Bulk.suits(self, set(names)):
+        if Bulk.holds(self):
             self._bulk = Bulk(self, self.dtype)
+            self._at_once = Bulk.suits(self, set(names))
         self.base = Wanted.among(names, self._wanted | self._excusing)
 
     # -- one batch ----------------------------------------------------------------------------------------------
@@ -73,11 +75,13 @@ class Correlator:
             return []
         chosen = stream.chosen(self.base)
         firings = None
-        if self._bulk is not None and self._bulk.takes(len(chosen.rows)):
+        if self._bulk is not None and self._at_once and self._bulk.takes(len(chosen.rows)):
             firings = self._bulk.run(stream, chosen)
         if firings is None:
             heard = stream.heard(chosen, self.heard)
             firings = self._run(stream, heard) if heard.rows else []
+            if self._bulk is not None:
+                self._bulk.rest(stream.newest)
         most = len(self.states) + (
             len(self._bulk.packed.names) if self._bulk is not None else 0
         )  # a key may be in both
@@ -324,7 +328,7 @@ class Correlator:
         for key in gone:
             self.states.pop(key, None)
         if self._bulk is not None:
-            self._bulk.packed.drop(gone)
+            self._bulk.drop(gone)
         self._next_look = max(_FIRST_LOOK, 2 * (len(latest) - len(gone)))
 
     def references(self) -> list[Ints]:
@@ -361,5 +365,5 @@ class Correlator:
         }
         for state in self.states.values():
             state.rising_from = max(state.latest(), state.quiet_until + 1)
-        if self._bulk is not None:
+        if self._bulk is not None and saved["packed"] is not None:  # before, some kinds had no columns
             self._bulk.load(saved["packed"])
