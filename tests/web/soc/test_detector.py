@@ -31,6 +31,7 @@ from caiso.web.soc.models import Signal as SignalRow
 from caiso.web.soc.services import rest
 from caiso.web.soc.services.coverage import compute_technique_coverage
 from tests.web.conftest import NOW
+from tests.web.lengths import overlong
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +234,35 @@ def test_refused_records_are_kept_with_the_reason(root: Unit, send: Callable[...
     run()
     assert Source.objects.get().events == 1
     assert Reject.objects.get().reason
+
+
+@pytest.mark.parametrize("filler", ["x", "\x00\N{FACE WITH TEARS OF JOY}/"])
+def test_names_of_any_length_stop_nothing(root: Unit, send: Callable[..., None], filler: str) -> None:
+    """Whoever sends telemetry chooses them, and what one column refuses would come again with each try."""
+    long = {
+        name: f"{name} {filler * 3000}"
+        for name in (
+            "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "gen_ai.conversation.id", "user.id",
+            "gen_ai.agent.id", "gen_ai.agent.name", "api_key.id", "mcp.session.id", "mcp.server.name", "server.address",
+            "gen_ai.data_source.id", "dataset.id", "model.id", "artifact.uri", "config.target", "error.type",
+            "deployment.environment.name", "gen_ai.tool.name", "gen_ai.tool.description", "client.address",
+        )
+    }  # fmt: skip
+    attack = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.call.result": ATTACK, **long}
+    kinds = ("tool", "inference", "registry", "config", "data")
+    sent = [
+        span(f"a {filler * 900}", number, **attack, **{"event.kind": kind})
+        for number, kind in enumerate(kinds, start=1)
+    ]
+    broken = {**ATTACK_SPANS[0], "startTimeUnixNano": f"soon {filler * 3000}"}
+    send(request(*sent, broken, service=f"app {filler * 3000}"))
+    run()
+    assert EventPart.objects.get().rows == len(sent)
+    assert Alert.objects.exists()
+    assert Reject.objects.count() == 1
+    evaluate_controls(now=NOW)
+    compute_technique_coverage(now=NOW)
+    assert overlong() == []
 
 
 def test_rules_carry_the_result_of_their_own_tests(root: Unit, data: Path) -> None:
