@@ -11,8 +11,12 @@ import pytest
 
 from caiso.cli.main import LazyGroup
 from caiso.errors import DomainError
+from tests.databases import SERVER
 from tests.engine.drill.test_drill import assert_is_layer
 
+pytestmark = pytest.mark.skipif(
+    SERVER, reason="plays without an installation, and where a server is named there is one"
+)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SPAN = (
     '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"' + "ab" * 16 + '","spanId":"' + "cd" * 8 + '","name":"x",'
