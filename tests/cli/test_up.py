@@ -64,7 +64,7 @@ def test_a_service_writes_one_json_object_a_line(up: Platform) -> None:
     assert not any("\x1b" in str(value) for line in written for value in line.values())
 
 
-@pytest.mark.skipif(SERVER, reason="looks into the file of the embedded database")
+@pytest.mark.skipif(bool(SERVER), reason="looks into the file of the embedded database")
 def test_an_idle_installation_comes_to_rest_without_job_or_line(up: Platform) -> None:
     database = sqlite3.connect(f"file:{up.data / 'caiso.sqlite3'}?mode=ro", uri=True)
 
