@@ -15,7 +15,7 @@ from tests.databases import SERVER
 from tests.engine.drill.test_drill import assert_is_layer
 
 pytestmark = pytest.mark.skipif(
-    SERVER, reason="plays without an installation, and where a server is named there is one"
+    bool(SERVER), reason="plays without an installation, and where a server is named there is one"
 )
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SPAN = (
