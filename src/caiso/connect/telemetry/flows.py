@@ -25,9 +25,7 @@ from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
-DESTINATION: Final = (
-    "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there
-)
+DESTINATION: Final = "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there; number: it named it
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
 )
@@ -50,6 +48,7 @@ _MEMORY_SHARE: Final = 0.4
 _OUTSIDE = re.compile(
     r"(?i)fetch|brows|web|https?(?:_|$)|url|scrap|crawl|mail|inbox|postfach|posta|correo|courriel|news|rss|feed|forum|linkedin"
     r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google|bing|pdf|invite|zendesk"
+    r"|transcri|voice|speech|audio|call_?log|sms|whatsapp|screen|computer|desktop|\bocr\b|image|photo|camera|feedback|survey|guestbook"
 )
 _EITHER = re.compile(
     r"(?i)file|doc|drive|notion|share_?point|confluence|wiki|repo|readme|git|message|nachricht|mensaje|slack|teams|chat"
@@ -95,6 +94,40 @@ _SENDER = re.compile(
 _BROUGHT = re.compile(r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\+[0-9]{1,3}[ /-]?[0-9][0-9 /-]{6,14}[0-9]|\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
                       r"|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b|\b(?:AKIA|ghp_|sk[_-]|xox[abp]-|hvs\.)[A-Za-z0-9_-]{10,60}")  # fmt: skip
 _MAY_BRING = re.compile(r"[0-9]{2}|ghp_|sk[_-]|xox[abp]-|hvs\.")  # one of these is in all of them, and soon looked for
+_PHONE = re.compile(r"(?<![\w+])\+[0-9]{1,3}[ ()/.-]{0,2}[0-9][0-9 ()/.-]{5,15}[0-9]")
+_ACCOUNT = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b")
+_DIGITS = re.compile(r"[0-9]{2}")
+_ENDINGS: Final = (
+    ".com",
+    ".net",
+    ".org",
+    ".io",
+    ".app",
+    ".dev",
+    ".eu",
+    ".de",
+    ".co",
+    ".info",
+    ".site",
+    ".online",
+    ".cloud",
+    ".xyz",
+    ".ai",
+    ".example",
+)
+_BARE = re.compile(
+    r"(?i)(?<![\w@./-])((?:[a-z0-9-]{1,63}\.){1,4}(?:com|net|org|io|app|dev|eu|de|co|info|site|online|cloud|xyz|ai|example))(?![\w@-]|\.\w)"
+)
+# What operates a screen: where it went, and that it types.
+_OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
+_TYPES = re.compile(
+    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
+)
+_TYPING = re.compile(
+    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
+)
+_SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
+_TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
 _FREE_MAIL: Final = frozenset((
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
     "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "orange.fr", "free.fr", "laposte.net",
@@ -126,6 +159,7 @@ class Talk(msgspec.Struct):
     said: Numbers = {}  # pieces of what the user said last, where the text is gone
     asked: Numbers = {}  # words of the same
     before: Numbers = {}  # pieces of what was said before it
+    at: list[int] = []  # where the screen that it operates is
     seen_within: list[str] = []
     seen_outside: list[tuple[str, str, bool]] = []  # arguments, result, whether it cannot be from within
     user: str = ""
@@ -149,6 +183,7 @@ class Kept(msgspec.Struct):
     said: list[int]
     asked: list[int]
     before: list[int]
+    at: list[int] = []
 
 
 class Flows:
@@ -232,8 +267,9 @@ class Flows:
         arguments = table.of(_ARGUMENTS, row)
         if talk is not None:
             self.talks.move_to_end(key)
-            if arguments and (table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
-                yield from _sent(talk, name, arguments)
+            types = _types(name, arguments)
+            if arguments and (types or table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
+                yield from _sent(talk, name, arguments, own=table.domain(row), types=types)
             stored = _stored(kind, name, table, row)
             if stored and _repeats(stored, talk):
                 yield STORED, "outside"
@@ -241,6 +277,8 @@ class Flows:
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
         talk = self._talk(key)
+        if arguments and "://" in arguments and _OPERATES.search(name):
+            talk.at = next(_destinations(arguments), [])
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
         elif len(talk.pending) < _KEPT:
@@ -258,6 +296,8 @@ class Flows:
         if side != "outside":
             talk.reads += 1
             talk.seen_within.append(result[:_CHARS])
+            if _SECRETS.search(name) and len(result) < _CHARS:
+                _note(talk.records, (_number(token) for token in _TOKEN.findall(result)[:_PIECES]))
             if not side and _may_name(result):
                 _note(talk.known, _known(result[:_CHARS]))
             if len(talk.seen_within) > _KEPT:
@@ -282,7 +322,7 @@ class Flows:
                 Kept(
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
-                    [*_asked(talk)], [*_before(talk)],
+                    [*_asked(talk)], [*_before(talk)], talk.at,
                 )
             )  # fmt: skip
         return kept
@@ -306,6 +346,7 @@ class Flows:
                 said=dict.fromkeys(one.said),
                 asked=dict.fromkeys(one.asked),
                 before=dict.fromkeys(one.before),
+                at=one.at,
             )
         return flows
 
@@ -317,6 +358,7 @@ class _Texts:
         self._texts = events.texts
         self._tools, self._impacts = events.column("gen_ai.tool.name"), events.column("aisoc.tool.impact")
         self._operations = events.column("gen_ai.operation.name")
+        self._users = events.column("user.id")
 
     def of(self, field: str, row: int) -> str:
         column = self._texts.get(field)
@@ -331,8 +373,18 @@ class _Texts:
     def operation(self, row: int) -> str:
         return str(self._operations[row] or "")
 
+    def domain(self, row: int) -> str:
+        """The user's own, as far as a mail address tells."""
+        domain = str(self._users[row] or "").rpartition("@")[2].lower()
+        return domain if "." in domain and domain not in _FREE_MAIL else ""
 
-def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
+
+def _types(name: str, arguments: str) -> bool:
+    """Whether a call types something into a screen."""
+    return bool((_OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))
+
+
+def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> Iterator[tuple[str, str]]:
     """Where a call sends, as far as the conversation tells, and what of it goes along."""
     if _takes_nothing(talk, arguments):
         yield CARRIES, "nothing"
@@ -340,30 +392,59 @@ def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
     _settle(talk)
     if not talk.places:
         return
-    destinations = list(_destinations(arguments))
-    own = {number for place in destinations for number in place}
-    kinds = {
+    destinations = list(_destinations(arguments, own))
+    if types and not destinations:
+        destinations = [talk.at]
+    kinds = _kinds(talk, destinations)
+    if not kinds:
+        if _kinds(talk, _lines(arguments)):
+            yield DESTINATION, "number"
+        return
+    yield DESTINATION, "source" if all(kinds) else "planted"
+    carried = _carried(talk, arguments, {number for place in destinations for number in place}, types=types)
+    if carried:
+        yield CARRIES, carried
+    elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
+        yield CARRIES, "reference"
+
+
+def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:
+    """What of the conversation goes along with a call, empty where nothing of it is recognised."""
+    payload = _without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
+    payload = "\n".join([payload, *_decoded(payload)])
+    records = {*_records(arguments), *_records(payload)} - places
+    if types:
+        records.update(_number(text) for _, text in strings_of(load(arguments)) if len(text) >= _LEAST // 2)
+    if not records.isdisjoint(talk.records):
+        return "records"
+    pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
+    if not pieces.isdisjoint(talk.within) or _in_other_words(talk, arguments):
+        return "read"
+    return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
+
+
+def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
+    """Of places that nobody but content from outside named: whether each was only its sender or source."""
+    return {
         talk.places[number]
         for place in destinations
         if talk.known.keys().isdisjoint(place)
         for number in place
         if number in talk.places
     }
-    if not kinds:
-        return
-    yield DESTINATION, "source" if all(kinds) else "planted"
-    payload = _without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
-    payload = "\n".join([payload, *_decoded(payload)])
-    records = {*_records(arguments), *_records(payload)} - own
-    pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
-    if not records.isdisjoint(talk.records):
-        yield CARRIES, "records"
-    elif not pieces.isdisjoint(talk.within):
-        yield CARRIES, "read"
-    elif not (pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk))):
-        yield CARRIES, "told"
-    elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
-        yield CARRIES, "reference"
+
+
+def _in_other_words(talk: Talk, payload: str) -> bool:
+    """Whether most words that a call sends are of what was read within, and neither from outside nor of the request."""
+    within = talk.words if talk.reads <= _KEPT else {}
+    if not within:
+        return False
+    loaded = load(payload)
+    given = payload if isinstance(loaded, str) else "\n".join(text for _, text in strings_of(loaded))
+    own = _words(_without_places(given))
+    telling = own.keys() - _asked(talk).keys()
+    shared = sum(number in within and number not in talk.strange for number in telling)
+    return shared > _SHARED_WORDS and 2 * shared >= len(telling)
 
 
 def _takes_nothing(talk: Talk, arguments: str) -> bool:
@@ -479,7 +560,11 @@ def _side(name: str) -> str:
 
 
 def _may_name(text: str) -> bool:
-    return "@" in text or "://" in text
+    return "@" in text or "://" in text or _DIGITS.search(text) is not None or _has_ending(text)
+
+
+def _has_ending(text: str) -> bool:
+    return "." in text and any(ending in text for ending in _ENDINGS)
 
 
 def _words(text: str) -> Numbers:
@@ -515,40 +600,72 @@ def _records(text: str) -> Iterator[int]:
 @lru_cache(maxsize=512)
 def _known(text: str) -> tuple[int, ...]:
     """Numbers of the places in a text that makes them known, the domains above their hosts among them."""
-    found = dict.fromkeys(number for place, _ in _places(text) for number in place)
+    found: Numbers = {}
+    for numbers, at, host in _places(text):
+        found.update(dict.fromkeys(numbers))
+        if host == _owner(host) and host not in _FREE_MAIL and "://" not in text[at : at + 9]:
+            found[_below(host)] = None
+    for line in _lines(text):
+        found.update(dict.fromkeys(line))
     if "://" in text:
         found.update(dict.fromkeys(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES]))
     return tuple(found)
 
 
+def _below(host: str) -> int:
+    """Stands for whatever lies below a domain: who names it as such means its hosts as well."""
+    return _number(f"*.{_owner(host)}")
+
+
 def _named(text: str) -> Iterator[tuple[int, bool]]:
     """Numbers of the places in a text, and whether it names each as its sender."""
-    for place, at in _places(text):
+    for numbers, at, _ in _places(text):
         sender = bool(_SENDER.search(text[max(0, at - 80) : at]))
-        for number in place:
+        for number in numbers:
             yield number, sender
+    for line in _lines(text):
+        for number in line:
+            yield number, False
 
 
-def _places(text: str) -> Iterator[tuple[list[int], int]]:
-    """Each place that a text names, under all its names, and where."""
+def _lines(text: str) -> Iterator[list[int]]:
+    """Each telephone and account that a text names."""
+    if "+" in text:
+        for found in _PHONE.findall(text)[:_PIECES]:
+            yield [_number("+" + "".join(filter(str.isdigit, found)))]
+    if _DIGITS.search(text):
+        for found in _ACCOUNT.findall(text)[:_PIECES]:
+            yield [_number(found.replace(" ", ""))]
+
+
+def _places(text: str, *, bare: bool = True) -> Iterator[tuple[list[int], int, str]]:
+    """Each place that a text names, under all its names, where, and its host."""
     for found in [*_URL.finditer(text)][:_PIECES] if "://" in text else ():
-        yield [_number(found[1].rstrip("."))], found.start()
+        host = found[1].rstrip(".").lower()
+        yield [_number(host)], found.start(), host
     for found in [*_MAIL.finditer(text)][:_PIECES] if "@" in text else ():
         local, domain = found[1].lower(), found[2].lower()
         if local == "git":
-            yield [_number(domain)], found.start()
+            yield [_number(domain)], found.start(), domain
         else:
             mail = _number(f"{local}@{domain}")
-            yield [mail] if domain in _FREE_MAIL else [mail, _number(domain)], found.start()
+            yield [mail] if domain in _FREE_MAIL else [mail, _number(domain)], found.start(), domain
+    for found in [*_BARE.finditer(text)][:_PIECES] if bare and _has_ending(text) else ():
+        host = found[1].lower()
+        yield [_number(host)], found.start(), host
 
 
-def _destinations(arguments: str) -> Iterator[list[int]]:
-    """The places that a call names as where it sends; all that it names where no argument says so."""
+def _destinations(arguments: str, own: str = "") -> Iterator[list[int]]:
+    """The places that a call names as where it sends; all that it names where no argument says so.
+
+    The user's ``own`` domain is none of them. Each goes with what stands for all that lies below its domain.
+    """
     given = list(strings_of(load(arguments[: 4 * _CHARS])))
     told = [text for name, text in given if name in _DESTINATIONS]
     for text in told or [text for _, text in given]:
-        for place, _ in _places(text[:_CHARS]):
-            yield place
+        for numbers, _, host in _places(text[:_CHARS], bare=bool(told)):
+            if not own or not f".{host}".endswith(f".{own}"):
+                yield [*numbers, _below(host)]
 
 
 def _decoded(text: str) -> Iterator[str]:
