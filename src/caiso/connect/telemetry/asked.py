@@ -3,7 +3,8 @@
 Gateways and thin clients report what a model was told and said, and nothing of the tools it called: every rule about tool
 calls would be blind to them. So a call that an answer asks for is matched like a call that was made, as long as the
 service has reported no tool call itself. Other senders report that a tool was called but not with what: such an event
-gets the arguments that the answer gave. Nothing of it is stored: a signal refers to the event that came.
+gets the arguments that the answer gave. What a tool returned may come as a message in an event of its own, too: it is
+matched as the result of the call that it names. Nothing of it is stored: a signal refers to the event that came.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyarrow as pa
 from caiso.connect.telemetry.bulk.revealing import rule_texts
 from caiso.connect.telemetry.meaning.escapes import with_letters, without_breaks
 from caiso.connect.telemetry.meaning.facts import add_facts
+from caiso.connect.telemetry.meaning.gather import TOOL_MESSAGE
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.normalise import TOOL_FIELDS, ToolFacts, tool_facts
 from caiso.connect.telemetry.table import Event, EventBatch, to_events, to_table
@@ -34,6 +36,8 @@ _WAITING_US: Final = 600_000_000  # a call is told so soon after the answer that
 _WAITING_CHARS: Final = 2_000_000  # of all answers together
 _LONGEST: Final = 65_536
 _ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+_RESULT: Final = "gen_ai.tool.call.result"
+_UNTRUSTED: Final = "content.untrusted"
 _DOUBT: Final = "aisoc.package.doubt"
 _FORGOTTEN_US: Final = 7 * 86_400_000_000  # a service that reported no call for so long may have changed its ways
 # What is said of the answer as a whole and would count twice.
@@ -74,7 +78,7 @@ class Asked:
         """The batch with the arguments of bare calls, and with an event for each call that is only asked for."""
         kinds = events.column("event.kind")
         self._note(events, kinds)
-        events = self._with_arguments(events, kinds)
+        events = self._with_results(self._with_arguments(events, kinds), kinds)
         calls = events.texts.get(_CALLS)
         if calls is None:
             return events
@@ -105,6 +109,39 @@ class Asked:
                     if arguments:
                         found[row] = (name, arguments)
         return _filled(events, found) if found else events
+
+    def _with_results(self, events: EventBatch, kinds: Sequence[object]) -> EventBatch:
+        """The batch whose results in messages of their own are results of the calls that they name."""
+        untrusted = events.texts.get(_UNTRUSTED)
+        if untrusted is None:
+            return events
+        names = events.column("event.name")
+        rows = [
+            row
+            for row, name in enumerate(names)
+            if name == TOOL_MESSAGE and untrusted[row] and kinds[row] == "inference"
+        ]
+        if not rows:
+            return events
+        sessions, ids = events.column(SESSION_ALIAS), events.column("gen_ai.tool.call.id")
+        tools = {row: tool for row in rows if (tool := self._tool(str(sessions[row]), ids[row]))}
+        if not tools:
+            return events
+        columns = {name: list(events.column(name)) for name in ("event.kind", "gen_ai.tool.name")}
+        impacts, results = list(events.column(TOOL_FIELDS[0])), list(events.texts.get(_RESULT, [None] * len(events)))
+        for row, tool in tools.items():
+            columns["event.kind"][row], columns["gen_ai.tool.name"][row] = "tool", tool
+            impacts[row] = tool_facts(tool, [], ToolFacts(None, None, None)).impact or None
+            results[row] = untrusted[row]
+        return events.adding({**columns, TOOL_FIELDS[0]: impacts, _RESULT: results})
+
+    def _tool(self, session: str, call: object) -> str:
+        """The name of the tool that a call went to, as the answers of its session tell."""
+        for _, text in reversed(self._answers.get(session, ())) if call else ():
+            for name, _, own in calls_of(text):
+                if own == call:
+                    return name
+        return ""
 
     def _remember(self, session: str, time: int, text: str) -> None:
         self._newest = max(self._newest, time)
