@@ -135,7 +135,8 @@ def _described(text: str) -> Iterator[tuple[str, str]]:
         tool = load(item)
         if not isinstance(tool, dict):
             continue
-        inner = tool.get("function") if isinstance(tool.get("function"), dict) else tool
+        function = tool.get("function")
+        inner: Any = function if isinstance(function, dict) else tool
         inner = load(inner.get("json_schema", inner))
         name = inner.get("name") if isinstance(inner, dict) else None
         if isinstance(name, str) and name:
