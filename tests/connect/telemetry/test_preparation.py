@@ -96,11 +96,15 @@ def added(preparation: Preparation, events: list[Event]) -> list[tuple[object, .
 def test_a_restart_anywhere_changes_nothing(seed: int) -> None:
     rng = random.Random(seed)
     events = [
-        {"event.id": f"e{number}", "time": 1_000_000 * number, "aisoc.session": f"c{rng.randrange(3)}",
+        {"event.id": f"e{number}", "time": 1_000_000 * (1 + number), "aisoc.session": f"c{rng.randrange(3)}",
          "source.id": "s", "service.name": "one", **turn(rng)}
         for number in range(240)
     ]  # fmt: skip
-    events[0] |= {"event.kind": "tool", "gen_ai.tool.name": "ping"}  # the service reports its calls from the start
+    events[0] = {
+        **events[0],
+        "event.kind": "tool",
+        "gen_ai.tool.name": "ping",
+    }  # the service reports its calls from the start
     whole = added(Preparation(), events)
     assert len(Counter(flow[:3] for flow in whole)) > 4  # or nothing is compared
     for cut in rng.sample(range(len(events)), 12):
