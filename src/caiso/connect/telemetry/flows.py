@@ -20,8 +20,20 @@ from zlib import crc32
 
 import msgspec
 
-from caiso.connect.telemetry.meaning.impact import DESTINATIONS, strings_of
+from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
+from caiso.connect.telemetry.places import (
+    FREE_MAIL,
+    MAIL,
+    Numbers,
+    destinations_of,
+    known_places,
+    lines_of,
+    may_name,
+    named_places,
+    number_of,
+    without_places,
+)
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
@@ -84,40 +96,10 @@ _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{20,8000}={0,2}")
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 _CUT = re.compile(r"[\n\r;|{}\[\]\"<>!?]|[.,:](?=\s|$)|\\[nrt\"]")
 _AROUND: Final = " \t'`*-•#,.:="
-_URL = re.compile(r"(?i)\b(?:https?|wss?|ftps?|sftp|ssh|git)://(?:[^\s/?#\"'<>\\]*@)?([^\s/?#\"'<>\\:@]{4,120})")
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
-_MAIL = re.compile(r"([\w.+-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,18})")
-_PLACE = re.compile(r"(?i)\b[a-z]{2,6}://[^\s\"'<>\\]{1,300}|[\w.+-]{1,64}@[A-Za-z0-9.-]{1,120}(?::[^\s\"'\\]{1,120})?")
-_SENDER = re.compile(
-    r"(?i)(?:from|sender|reply[-_ ]?to|return-path|author|von|absender|de|da)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:[^\"'\n<]{0,60}<)?$"
-)
 _BROUGHT = re.compile(r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\+[0-9]{1,3}[ /-]?[0-9][0-9 /-]{6,14}[0-9]|\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
                       r"|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b|\b(?:AKIA|ghp_|sk[_-]|xox[abp]-|hvs\.)[A-Za-z0-9_-]{10,60}")  # fmt: skip
 _MAY_BRING = re.compile(r"[0-9]{2}|ghp_|sk[_-]|xox[abp]-|hvs\.")  # one of these is in all of them, and soon looked for
-_PHONE = re.compile(r"(?<![\w+])\+[0-9]{1,3}[ ()/.-]{0,2}[0-9][0-9 ()/.-]{5,15}[0-9]")
-_ACCOUNT = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b")
-_DIGITS = re.compile(r"[0-9]{2}")
-_ENDINGS: Final = (
-    ".com",
-    ".net",
-    ".org",
-    ".io",
-    ".app",
-    ".dev",
-    ".eu",
-    ".de",
-    ".co",
-    ".info",
-    ".site",
-    ".online",
-    ".cloud",
-    ".xyz",
-    ".ai",
-    ".example",
-)
-_BARE = re.compile(
-    r"(?i)(?<![\w@./-])((?:[a-z0-9-]{1,63}\.){1,4}(?:com|net|org|io|app|dev|eu|de|co|info|site|online|cloud|xyz|ai|example))(?![\w@-]|\.\w)"
-)
 # What operates a screen: where it went, and that it types.
 _OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
 _TYPES = re.compile(
@@ -128,19 +110,6 @@ _TYPING = re.compile(
 )
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
-_FREE_MAIL: Final = frozenset((
-    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
-    "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "orange.fr", "free.fr", "laposte.net",
-    "libero.it", "mail.ru", "yandex.ru", "qq.com", "163.com", "naver.com", "zoho.com", "fastmail.com", "posteo.de", "mailbox.org",
-))  # fmt: skip
-_DESTINATIONS: Final = frozenset((
-    *DESTINATIONS, "remote", "target", "server", "domain", "webhookurl", "callback", "callback_url", "with", "share_with",
-    "shared_with", "user", "member", "grantee", "collaborator", "invitee", "attendees", "guests", "guest", "forward_to",
-    "forward", "delegate", "emails", "users", "members", "notify", "target_url", "destination_url", "mailto", "reply_to",
-))  # fmt: skip
-
-
-Numbers = dict[int, None]  # in the order in which they came: the oldest go first
 
 
 class Talk(msgspec.Struct):
@@ -228,7 +197,7 @@ class Flows:
                 _note(self._talk(key).documents, _names_of(given[row]))
             elif kind == "inference" and left and left[row] and key in self.talks:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
-                if isinstance(cited, list) and all(_number(str(one)) in documents for one in cited):
+                if isinstance(cited, list) and all(number_of(str(one)) in documents for one in cited):
                     left[row] = None
         return {_UNRESOLVED: left} if unresolved is not None and left != list(unresolved) else {}
 
@@ -238,21 +207,21 @@ class Flows:
         user = table.of("content.user", row)
         talk = self.talks.get(key)
         if talk is None:
-            if user and _may_name(user):
-                _note(self._talk(key).known, _known(user[: _CHARS * 4]))
+            if user and may_name(user):
+                _note(self._talk(key).known, known_places(user[: _CHARS * 4]))
             return
         self.talks.move_to_end(key)
         if user:
             talk.user, talk.history = user[-_CHARS:], ""
             talk.said, talk.asked, talk.before = {}, {}, {}
-            if _may_name(user):
-                _note(talk.known, _known(user[: _CHARS * 4]))
+            if may_name(user):
+                _note(talk.known, known_places(user[: _CHARS * 4]))
         history = table.of("content.history", row)
         if history:
             talk.history, talk.before = history[-_CHARS:], {}
         system = table.of("content.system", row)
-        if system and _may_name(system):
-            _note(talk.known, _known(system[: _CHARS * 4]))
+        if system and may_name(system):
+            _note(talk.known, known_places(system[: _CHARS * 4]))
         if talk.pending:
             result = table.of("content.untrusted", row)
             if result:
@@ -278,7 +247,7 @@ class Flows:
             return
         talk = self._talk(key)
         if arguments and "://" in arguments and _OPERATES.search(name):
-            talk.at = next(_destinations(arguments), [])
+            talk.at = next(destinations_of(arguments), [])
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
         elif len(talk.pending) < _KEPT:
@@ -297,9 +266,9 @@ class Flows:
             talk.reads += 1
             talk.seen_within.append(result[:_CHARS])
             if _SECRETS.search(name) and len(result) < _CHARS:
-                _note(talk.records, (_number(token) for token in _TOKEN.findall(result)[:_PIECES]))
-            if not side and _may_name(result):
-                _note(talk.known, _known(result[:_CHARS]))
+                _note(talk.records, (number_of(token) for token in _TOKEN.findall(result)[:_PIECES]))
+            if not side and may_name(result):
+                _note(talk.known, known_places(result[:_CHARS]))
             if len(talk.seen_within) > _KEPT:
                 _take_within(talk, talk.seen_within.pop(0))
 
@@ -376,7 +345,7 @@ class _Texts:
     def domain(self, row: int) -> str:
         """The user's own, as far as a mail address tells."""
         domain = str(self._users[row] or "").rpartition("@")[2].lower()
-        return domain if "." in domain and domain not in _FREE_MAIL else ""
+        return domain if "." in domain and domain not in FREE_MAIL else ""
 
 
 def _types(name: str, arguments: str) -> bool:
@@ -392,12 +361,12 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
     _settle(talk)
     if not talk.places:
         return
-    destinations = list(_destinations(arguments, own))
+    destinations = list(destinations_of(arguments, own))
     if types and not destinations:
         destinations = [talk.at]
     kinds = _kinds(talk, destinations)
     if not kinds:
-        if _kinds(talk, _lines(arguments)):
+        if _kinds(talk, lines_of(arguments)):
             yield DESTINATION, "number"
         return
     yield DESTINATION, "source" if all(kinds) else "planted"
@@ -410,11 +379,11 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
 
 def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:
     """What of the conversation goes along with a call, empty where nothing of it is recognised."""
-    payload = _without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
+    payload = without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
     payload = "\n".join([payload, *_decoded(payload)])
     records = {*_records(arguments), *_records(payload)} - places
     if types:
-        records.update(_number(text) for _, text in strings_of(load(arguments)) if len(text) >= _LEAST // 2)
+        records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= _LEAST // 2)
     if not records.isdisjoint(talk.records):
         return "records"
     pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
@@ -441,7 +410,7 @@ def _in_other_words(talk: Talk, payload: str) -> bool:
         return False
     loaded = load(payload)
     given = payload if isinstance(loaded, str) else "\n".join(text for _, text in strings_of(loaded))
-    own = _words(_without_places(given))
+    own = _words(without_places(given))
     telling = own.keys() - _asked(talk).keys()
     shared = sum(number in within and number not in talk.strange for number in telling)
     return shared > _SHARED_WORDS and 2 * shared >= len(telling)
@@ -451,7 +420,7 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     """Whether all that a call sends is text that stands there, with no word of what was read within; else it is not known."""
     if not 0 < talk.reads <= _KEPT:
         return False
-    text = _without_places(arguments)
+    text = without_places(arguments)
     body = _BODY.search(text)
     if body is None or _ATTACHED.search(text) or _DENSE.search(text):
         return False
@@ -498,9 +467,9 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool) -> No
     _note(talk.outside, (number for number, _ in _pieces(text)))
     if strange:
         _note(talk.strange, _words(text), most=2 * _MOST)
-    for number, sender in _named(text):
+    for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
-    for number in _known(arguments):
+    for number in known_places(arguments):
         talk.places.setdefault(number, True)
     while len(talk.places) > _PIECES * _KEPT:
         del talk.places[next(iter(talk.places))]
@@ -548,7 +517,7 @@ def _names_of(documents: Any) -> Iterator[int]:
     for item in documents:
         for value in item.values() if isinstance(item, dict) else ():
             if isinstance(value, str) and len(value) > 1:
-                yield _number(value)
+                yield number_of(value)
 
 
 @lru_cache(maxsize=4096)
@@ -557,14 +526,6 @@ def _side(name: str) -> str:
     if _OUTSIDE.search(name):
         return "outside"
     return "either" if _EITHER.search(name) else ""
-
-
-def _may_name(text: str) -> bool:
-    return "@" in text or "://" in text or _DIGITS.search(text) is not None or _has_ending(text)
-
-
-def _has_ending(text: str) -> bool:
-    return "." in text and any(ending in text for ending in _ENDINGS)
 
 
 def _words(text: str) -> Numbers:
@@ -590,82 +551,11 @@ def _records(text: str) -> Iterator[int]:
     text = text[: 2 * _CHARS]
     if _MAY_BRING.search(text):
         for found in _BROUGHT.findall(text)[:_PIECES]:
-            yield _number("".join(found.split()))
+            yield number_of("".join(found.split()))
     if "@" in text:
-        for local, domain in _MAIL.findall(text)[:_PIECES]:
+        for local, domain in MAIL.findall(text)[:_PIECES]:
             if local != "git":
-                yield _number(f"{local}@{domain}")
-
-
-@lru_cache(maxsize=512)
-def _known(text: str) -> tuple[int, ...]:
-    """Numbers of the places in a text that makes them known, the domains above their hosts among them."""
-    found: Numbers = {}
-    for numbers, at, host in _places(text):
-        found.update(dict.fromkeys(numbers))
-        if host == _owner(host) and host not in _FREE_MAIL and "://" not in text[at : at + 9]:
-            found[_below(host)] = None
-    for line in _lines(text):
-        found.update(dict.fromkeys(line))
-    if "://" in text:
-        found.update(dict.fromkeys(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES]))
-    return tuple(found)
-
-
-def _below(host: str) -> int:
-    """Stands for whatever lies below a domain: who names it as such means its hosts as well."""
-    return _number(f"*.{_owner(host)}")
-
-
-def _named(text: str) -> Iterator[tuple[int, bool]]:
-    """Numbers of the places in a text, and whether it names each as its sender."""
-    for numbers, at, _ in _places(text):
-        sender = bool(_SENDER.search(text[max(0, at - 80) : at]))
-        for number in numbers:
-            yield number, sender
-    for line in _lines(text):
-        for number in line:
-            yield number, False
-
-
-def _lines(text: str) -> Iterator[list[int]]:
-    """Each telephone and account that a text names."""
-    if "+" in text:
-        for found in _PHONE.findall(text)[:_PIECES]:
-            yield [_number("+" + "".join(filter(str.isdigit, found)))]
-    if _DIGITS.search(text):
-        for found in _ACCOUNT.findall(text)[:_PIECES]:
-            yield [_number(found.replace(" ", ""))]
-
-
-def _places(text: str, *, bare: bool = True) -> Iterator[tuple[list[int], int, str]]:
-    """Each place that a text names, under all its names, where, and its host."""
-    for found in [*_URL.finditer(text)][:_PIECES] if "://" in text else ():
-        host = found[1].rstrip(".").lower()
-        yield [_number(host)], found.start(), host
-    for found in [*_MAIL.finditer(text)][:_PIECES] if "@" in text else ():
-        local, domain = found[1].lower(), found[2].lower()
-        if local == "git":
-            yield [_number(domain)], found.start(), domain
-        else:
-            mail = _number(f"{local}@{domain}")
-            yield [mail] if domain in _FREE_MAIL else [mail, _number(domain)], found.start(), domain
-    for found in [*_BARE.finditer(text)][:_PIECES] if bare and _has_ending(text) else ():
-        host = found[1].lower()
-        yield [_number(host)], found.start(), host
-
-
-def _destinations(arguments: str, own: str = "") -> Iterator[list[int]]:
-    """The places that a call names as where it sends; all that it names where no argument says so.
-
-    The user's ``own`` domain is none of them. Each goes with what stands for all that lies below its domain.
-    """
-    given = list(strings_of(load(arguments[: 4 * _CHARS])))
-    told = [text for name, text in given if name in _DESTINATIONS]
-    for text in told or [text for _, text in given]:
-        for numbers, _, host in _places(text[:_CHARS], bare=bool(told)):
-            if not own or not f".{host}".endswith(f".{own}"):
-                yield [*numbers, _below(host)]
+                yield number_of(f"{local}@{domain}")
 
 
 def _decoded(text: str) -> Iterator[str]:
@@ -683,16 +573,3 @@ def _decoded(text: str) -> Iterator[str]:
 def _from_base64(run: str) -> bytes:
     bare = run.rstrip("=").translate(_URL_SAFE)
     return urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
-
-
-def _without_places(arguments: str) -> str:
-    """What a call sends without where: who copies an address from a page takes nothing away by that."""
-    return _PLACE.sub("|", arguments)
-
-
-def _owner(host: str) -> str:
-    return ".".join(host.lower().rstrip(".").split(".")[-2:])
-
-
-def _number(text: str) -> int:
-    return crc32(text.lower().encode("utf-8", "replace"))
