@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from caiso.connect.telemetry import offers as offers_module
 from caiso.connect.telemetry.offers import REDEFINED, Offer, Offers
 from caiso.connect.telemetry.table import EventBatch
 
@@ -71,3 +72,16 @@ def test_definitions_that_are_no_list_say_nothing() -> None:
     event = listing(PLAIN)
     event["gen_ai.tool.definitions"] = '[1, null, {"function": 3}, {"function": {"json_schema": 4}}]'
     assert told(event) == [None]
+
+
+def test_memory_is_bounded_over_all_senders_and_the_bound_survives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offers_module, "_MOST", 300)
+    offers = Offers()
+    for number in range(200):
+        words = [" ".join(f"Sentence {number} {one} {two}." for two in range(10)) for one in range(5)]
+        told(listing(*words, address=f"s{number}"), offers=offers)
+        if number % 7 == 0:
+            offers = Offers.of(offers.save())
+    kept = offers.save()
+    assert sum(len(sentences) for offer in kept for sentences in offer.tools.values()) <= 300 + 50
+    assert kept[-1].key.split("\x1f")[2] == "s199", "the latest stay"

@@ -25,6 +25,7 @@ _DEFINITIONS: Final = "gen_ai.tool.definitions"
 _KEYS: Final = 2_000
 _TOOLS: Final = 128  # of one key
 _SENTENCES: Final = 96  # of one tool
+_MOST: Final = 200_000  # sentences of all keys together, some ten megabytes
 _WHOLES: Final = 16  # texts of one key, known as a whole
 _LONGEST: Final = 200_000
 _CHARS: Final = 4_000
@@ -59,6 +60,7 @@ class Offers:
 
     def __init__(self) -> None:
         self.offers: OrderedDict[str, Offer] = OrderedDict()
+        self._sentences = 0
 
     def with_changes(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; nearly all batches have none."""
@@ -80,8 +82,8 @@ class Offers:
     def _compared(self, key: str, text: str, *, listed: bool) -> str | None:
         offer = self.offers.get(key)
         if offer is None:
-            while len(self.offers) >= _KEYS:
-                self.offers.popitem(last=False)
+            while len(self.offers) >= _KEYS or (self._sentences > _MOST and self.offers):
+                self._sentences -= _size(self.offers.popitem(last=False)[1])
             offer = self.offers[key] = Offer(key)
         self.offers.move_to_end(key)
         whole = crc32(text.encode("utf-8", "replace"))
@@ -89,7 +91,9 @@ class Offers:
             return None
         offer.wholes.append(whole)
         del offer.wholes[:-_WHOLES]
+        before = _size(offer)
         fresh = [sentence for name, said in _described(text) for sentence in _fresh(offer.tools, name, said)]
+        self._sentences += _size(offer) - before
         if not fresh:
             return None
         added = "\n".join(fresh)
@@ -105,7 +109,13 @@ class Offers:
         """Take up what ``save`` gave."""
         offers = cls()
         offers.offers.update((one.key, one) for one in saved)
+        offers._sentences = sum(map(_size, offers.offers.values()))
         return offers
+
+
+def _size(offer: Offer) -> int:
+    """How many sentences are remembered of it."""
+    return sum(map(len, offer.tools.values()))
 
 
 def _fresh(tools: Tools, name: str, said: str) -> list[str]:
