@@ -115,3 +115,20 @@ def test_what_is_no_call_is_passed_over() -> None:
         ("b", "", ""),
     ]
     assert len(Asked().with_calls(batch(answer(1), tool(2, "x")))) == 2
+
+
+def test_a_result_in_a_message_of_its_own_belongs_to_the_call_that_it_names() -> None:
+    asked = answer(1, {"name": "get_mail", "arguments": {"id": 4}, "id": "t4"})
+    told = {**tool(2, ""), "event.kind": "inference", "event.name": "gen_ai.tool.message", "gen_ai.tool.name": None}
+    events = [asked, {**told, "gen_ai.tool.call.id": "t4"}, {**told, "event.id": "e3", "gen_ai.tool.call.id": "t9"}]
+    texts = {
+        "content.tool_calls": [event.pop("content.tool_calls", None) for event in events],
+        "content.untrusted": [None, "from: a@far.example", "who knows"],
+    }
+    found = Asked().with_calls(EventBatch.of_events(events, texts)).events()
+    results = [
+        (event["event.kind"], event.get("gen_ai.tool.name"), event.get("gen_ai.tool.call.result"))
+        for event in found[2:]
+    ]
+    assert results == [("tool", "get_mail", "from: a@far.example"), ("inference", None, None)]
+    assert found[2]["aisoc.tool.impact"] == "read"

@@ -3,7 +3,8 @@
 Gateways and thin clients report what a model was told and said, and nothing of the tools it called: every rule about tool
 calls would be blind to them. So a call that an answer asks for is matched like a call that was made, as long as the
 service has reported no tool call itself. Other senders report that a tool was called but not with what: such an event
-gets the arguments that the answer gave. Nothing of it is stored: a signal refers to the event that came.
+gets the arguments that the answer gave. What a tool returned may come as a message in an event of its own, too: it is
+matched as the result of the call that it names. Nothing of it is stored: a signal refers to the event that came.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyarrow as pa
 from caiso.connect.telemetry.bulk.revealing import rule_texts
 from caiso.connect.telemetry.meaning.escapes import with_letters, without_breaks
 from caiso.connect.telemetry.meaning.facts import add_facts
+from caiso.connect.telemetry.meaning.gather import TOOL_MESSAGE
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.normalise import TOOL_FIELDS, ToolFacts, tool_facts
 from caiso.connect.telemetry.table import Event, EventBatch, to_events, to_table
@@ -34,6 +36,8 @@ _WAITING_US: Final = 600_000_000  # a call is told so soon after the answer that
 _WAITING_CHARS: Final = 2_000_000  # of all answers together
 _LONGEST: Final = 65_536
 _ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+_RESULT: Final = "gen_ai.tool.call.result"
+_UNTRUSTED: Final = "content.untrusted"
 _DOUBT: Final = "aisoc.package.doubt"
 _FORGOTTEN_US: Final = 7 * 86_400_000_000  # a service that reported no call for so long may have changed its ways
 # What is said of the answer as a whole and would count twice.
@@ -74,7 +78,7 @@ class Asked:
         """The batch with the arguments of bare calls, and with an event for each call that is only asked for."""
         kinds = events.column("event.kind")
         self._note(events, kinds)
-        events = self._with_arguments(events, kinds)
+        events = self._joined(events, kinds)
         calls = events.texts.get(_CALLS)
         if calls is None:
             return events
@@ -85,26 +89,41 @@ class Asked:
         alone = [row for row in asking if not self._reports(keys[row], times[row])]
         return _with(events, alone, calls) if alone else events
 
-    def _with_arguments(self, events: EventBatch, kinds: Sequence[object]) -> EventBatch:
-        """The batch whose bare calls have the arguments that an answer of their session gave."""
+    def _joined(self, events: EventBatch, kinds: Sequence[object]) -> EventBatch:
+        """The batch whose bare calls have the arguments that an answer of their session gave, and the results that messages tell."""
         calls, given = events.texts.get(_CALLS), events.texts.get(_ARGUMENTS)
         sessions, tools = events.column(SESSION_ALIAS), events.column("gen_ai.tool.name")
-        times = events.column("time")
+        times, ids = events.column("time"), events.column("gen_ai.tool.call.id")
+        messages = _messages(events)
         found: dict[int, tuple[str, str]] = {}
+        told: dict[int, str] = {}
         for row, kind in enumerate(kinds):
+            at = times[row]
             if kind == "inference":
-                text, at = (calls[row] if calls is not None else None), times[row]
+                text = calls[row] if calls is not None else None
                 if text is not None and len(text) <= _LONGEST and isinstance(at, int):
                     self._remember(str(sessions[row]), at, text)
+                if row in messages and (tool := self._tool(str(sessions[row]), ids[row], at)):
+                    told[row] = tool
             elif kind in ("tool", "mcp") and (given is None or given[row] is None):
-                name, session, at = tools[row], str(sessions[row]), times[row]
+                name, session = tools[row], str(sessions[row])
                 if isinstance(name, str) and session in self._answers and isinstance(at, int):
-                    call = str(events.column("gen_ai.tool.call.id")[row] or "")
                     lately = [text for heard, text in self._answers[session] if abs(at - heard) <= _WAITING_US]
-                    arguments = _made(lately, name, call)
+                    arguments = _made(lately, name, str(ids[row] or ""))
                     if arguments:
                         found[row] = (name, arguments)
-        return _filled(events, found) if found else events
+        events = _filled(events, found) if found else events
+        return _answered(events, told) if told else events
+
+    def _tool(self, session: str, call: object, time: object) -> str:
+        """The name of the tool that a call went to, as a late answer of its session tells."""
+        if call and isinstance(time, int):
+            for heard, text in reversed(self._answers.get(session, ())):
+                if abs(time - heard) <= _WAITING_US:
+                    for name, _, own in calls_of(text):
+                        if own == call:
+                            return name
+        return ""
 
     def _remember(self, session: str, time: int, text: str) -> None:
         self._newest = max(self._newest, time)
@@ -200,6 +219,29 @@ def _filled(events: EventBatch, found: Mapping[int, tuple[str, str]]) -> EventBa
                 whole[row] = f"{whole[row]}\n{text}" if whole[row] else text
         texts[field] = whole
     return events.adding(texts)
+
+
+def _messages(events: EventBatch) -> frozenset[int]:
+    """The rows that hold a tool's result as a message of its own."""
+    untrusted = events.texts.get(_UNTRUSTED)
+    if untrusted is None:
+        return frozenset()
+    return frozenset(
+        row for row, name in enumerate(events.column("event.name")) if name == TOOL_MESSAGE and untrusted[row]
+    )
+
+
+def _answered(events: EventBatch, told: Mapping[int, str]) -> EventBatch:
+    """The batch whose results in messages of their own are results of the tools that are told."""
+    columns = {name: list(events.column(name)) for name in ("event.kind", "gen_ai.tool.name", TOOL_FIELDS[0])}
+    untrusted = events.texts[_UNTRUSTED]
+    results = list(events.texts.get(_RESULT, [None] * len(events)))
+    for row, tool in told.items():
+        impact = tool_facts(tool, [], ToolFacts(None, None, None)).impact or None
+        for column, value in zip(columns.values(), ("tool", tool, impact), strict=True):
+            column[row] = value
+        results[row] = untrusted[row]
+    return events.adding({**columns, _RESULT: results})
 
 
 def _keys(events: EventBatch) -> list[Key]:

@@ -20,14 +20,24 @@ from zlib import crc32
 
 import msgspec
 
-from caiso.connect.telemetry.meaning.impact import DESTINATIONS, strings_of
+from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
+from caiso.connect.telemetry.places import (
+    FREE_MAIL,
+    MAIL,
+    Numbers,
+    destinations_of,
+    known_places,
+    lines_of,
+    may_name,
+    named_places,
+    number_of,
+    without_places,
+)
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
-DESTINATION: Final = (
-    "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there
-)
+DESTINATION: Final = "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there; number: it named it
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
 )
@@ -50,6 +60,7 @@ _MEMORY_SHARE: Final = 0.4
 _OUTSIDE = re.compile(
     r"(?i)fetch|brows|web|https?(?:_|$)|url|scrap|crawl|mail|inbox|postfach|posta|correo|courriel|news|rss|feed|forum|linkedin"
     r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google|bing|pdf|invite|zendesk"
+    r"|transcri|voice|speech|audio|call_?log|sms|whatsapp|screen|computer|desktop|\bocr\b|image|photo|camera|feedback|survey|guestbook"
 )
 _EITHER = re.compile(
     r"(?i)file|doc|drive|notion|share_?point|confluence|wiki|repo|readme|git|message|nachricht|mensaje|slack|teams|chat"
@@ -85,29 +96,20 @@ _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{20,8000}={0,2}")
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 _CUT = re.compile(r"[\n\r;|{}\[\]\"<>!?]|[.,:](?=\s|$)|\\[nrt\"]")
 _AROUND: Final = " \t'`*-•#,.:="
-_URL = re.compile(r"(?i)\b(?:https?|wss?|ftps?|sftp|ssh|git)://(?:[^\s/?#\"'<>\\]*@)?([^\s/?#\"'<>\\:@]{4,120})")
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
-_MAIL = re.compile(r"([\w.+-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,18})")
-_PLACE = re.compile(r"(?i)\b[a-z]{2,6}://[^\s\"'<>\\]{1,300}|[\w.+-]{1,64}@[A-Za-z0-9.-]{1,120}(?::[^\s\"'\\]{1,120})?")
-_SENDER = re.compile(
-    r"(?i)(?:from|sender|reply[-_ ]?to|return-path|author|von|absender|de|da)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:[^\"'\n<]{0,60}<)?$"
-)
 _BROUGHT = re.compile(r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\+[0-9]{1,3}[ /-]?[0-9][0-9 /-]{6,14}[0-9]|\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
                       r"|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b|\b(?:AKIA|ghp_|sk[_-]|xox[abp]-|hvs\.)[A-Za-z0-9_-]{10,60}")  # fmt: skip
 _MAY_BRING = re.compile(r"[0-9]{2}|ghp_|sk[_-]|xox[abp]-|hvs\.")  # one of these is in all of them, and soon looked for
-_FREE_MAIL: Final = frozenset((
-    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
-    "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "orange.fr", "free.fr", "laposte.net",
-    "libero.it", "mail.ru", "yandex.ru", "qq.com", "163.com", "naver.com", "zoho.com", "fastmail.com", "posteo.de", "mailbox.org",
-))  # fmt: skip
-_DESTINATIONS: Final = frozenset((
-    *DESTINATIONS, "remote", "target", "server", "domain", "webhookurl", "callback", "callback_url", "with", "share_with",
-    "shared_with", "user", "member", "grantee", "collaborator", "invitee", "attendees", "guests", "guest", "forward_to",
-    "forward", "delegate", "emails", "users", "members", "notify", "target_url", "destination_url", "mailto", "reply_to",
-))  # fmt: skip
-
-
-Numbers = dict[int, None]  # in the order in which they came: the oldest go first
+# What operates a screen: where it went, and that it types.
+_OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
+_TYPES = re.compile(
+    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
+)
+_TYPING = re.compile(
+    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
+)
+_SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
+_TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
 
 
 class Talk(msgspec.Struct):
@@ -126,6 +128,7 @@ class Talk(msgspec.Struct):
     said: Numbers = {}  # pieces of what the user said last, where the text is gone
     asked: Numbers = {}  # words of the same
     before: Numbers = {}  # pieces of what was said before it
+    at: list[int] = []  # where the screen that it operates is
     seen_within: list[str] = []
     seen_outside: list[tuple[str, str, bool]] = []  # arguments, result, whether it cannot be from within
     user: str = ""
@@ -149,6 +152,7 @@ class Kept(msgspec.Struct):
     said: list[int]
     asked: list[int]
     before: list[int]
+    at: list[int] = []
 
 
 class Flows:
@@ -193,7 +197,7 @@ class Flows:
                 _note(self._talk(key).documents, _names_of(given[row]))
             elif kind == "inference" and left and left[row] and key in self.talks:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
-                if isinstance(cited, list) and all(_number(str(one)) in documents for one in cited):
+                if isinstance(cited, list) and all(number_of(str(one)) in documents for one in cited):
                     left[row] = None
         return {_UNRESOLVED: left} if unresolved is not None and left != list(unresolved) else {}
 
@@ -203,21 +207,21 @@ class Flows:
         user = table.of("content.user", row)
         talk = self.talks.get(key)
         if talk is None:
-            if user and _may_name(user):
-                _note(self._talk(key).known, _known(user[: _CHARS * 4]))
+            if user and may_name(user):
+                _note(self._talk(key).known, known_places(user[: _CHARS * 4]))
             return
         self.talks.move_to_end(key)
         if user:
             talk.user, talk.history = user[-_CHARS:], ""
             talk.said, talk.asked, talk.before = {}, {}, {}
-            if _may_name(user):
-                _note(talk.known, _known(user[: _CHARS * 4]))
+            if may_name(user):
+                _note(talk.known, known_places(user[: _CHARS * 4]))
         history = table.of("content.history", row)
         if history:
             talk.history, talk.before = history[-_CHARS:], {}
         system = table.of("content.system", row)
-        if system and _may_name(system):
-            _note(talk.known, _known(system[: _CHARS * 4]))
+        if system and may_name(system):
+            _note(talk.known, known_places(system[: _CHARS * 4]))
         if talk.pending:
             result = table.of("content.untrusted", row)
             if result:
@@ -232,8 +236,9 @@ class Flows:
         arguments = table.of(_ARGUMENTS, row)
         if talk is not None:
             self.talks.move_to_end(key)
-            if arguments and (table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
-                yield from _sent(talk, name, arguments)
+            types = _types(name, arguments)
+            if arguments and (types or table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
+                yield from _sent(talk, name, arguments, own=table.domain(row), types=types)
             stored = _stored(kind, name, table, row)
             if stored and _repeats(stored, talk):
                 yield STORED, "outside"
@@ -241,6 +246,8 @@ class Flows:
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
         talk = self._talk(key)
+        if arguments and "://" in arguments and _OPERATES.search(name):
+            talk.at = next(destinations_of(arguments), [])
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
         elif len(talk.pending) < _KEPT:
@@ -258,8 +265,10 @@ class Flows:
         if side != "outside":
             talk.reads += 1
             talk.seen_within.append(result[:_CHARS])
-            if not side and _may_name(result):
-                _note(talk.known, _known(result[:_CHARS]))
+            if _SECRETS.search(name) and len(result) < _CHARS:
+                _note(talk.records, (number_of(token) for token in _TOKEN.findall(result)[:_PIECES]))
+            if not side and may_name(result):
+                _note(talk.known, known_places(result[:_CHARS]))
             if len(talk.seen_within) > _KEPT:
                 _take_within(talk, talk.seen_within.pop(0))
 
@@ -282,7 +291,7 @@ class Flows:
                 Kept(
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
-                    [*_asked(talk)], [*_before(talk)],
+                    [*_asked(talk)], [*_before(talk)], talk.at,
                 )
             )  # fmt: skip
         return kept
@@ -306,6 +315,7 @@ class Flows:
                 said=dict.fromkeys(one.said),
                 asked=dict.fromkeys(one.asked),
                 before=dict.fromkeys(one.before),
+                at=one.at,
             )
         return flows
 
@@ -317,6 +327,7 @@ class _Texts:
         self._texts = events.texts
         self._tools, self._impacts = events.column("gen_ai.tool.name"), events.column("aisoc.tool.impact")
         self._operations = events.column("gen_ai.operation.name")
+        self._users = events.column("user.id")
 
     def of(self, field: str, row: int) -> str:
         column = self._texts.get(field)
@@ -331,8 +342,18 @@ class _Texts:
     def operation(self, row: int) -> str:
         return str(self._operations[row] or "")
 
+    def domain(self, row: int) -> str:
+        """The user's own, as far as a mail address tells."""
+        domain = str(self._users[row] or "").rpartition("@")[2].lower()
+        return domain if "." in domain and domain not in FREE_MAIL else ""
 
-def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
+
+def _types(name: str, arguments: str) -> bool:
+    """Whether a call types something into a screen."""
+    return bool((_OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))
+
+
+def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> Iterator[tuple[str, str]]:
     """Where a call sends, as far as the conversation tells, and what of it goes along."""
     if _takes_nothing(talk, arguments):
         yield CARRIES, "nothing"
@@ -340,37 +361,66 @@ def _sent(talk: Talk, name: str, arguments: str) -> Iterator[tuple[str, str]]:
     _settle(talk)
     if not talk.places:
         return
-    destinations = list(_destinations(arguments))
-    own = {number for place in destinations for number in place}
-    kinds = {
+    destinations = list(destinations_of(arguments, own))
+    if types and not destinations:
+        destinations = [talk.at]
+    kinds = _kinds(talk, destinations)
+    if not kinds:
+        if _kinds(talk, lines_of(arguments)):
+            yield DESTINATION, "number"
+        return
+    yield DESTINATION, "source" if all(kinds) else "planted"
+    carried = _carried(talk, arguments, {number for place in destinations for number in place}, types=types)
+    if carried:
+        yield CARRIES, carried
+    elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
+        yield CARRIES, "reference"
+
+
+def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:
+    """What of the conversation goes along with a call, empty where nothing of it is recognised."""
+    payload = without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
+    payload = "\n".join([payload, *_decoded(payload)])
+    records = {*_records(arguments), *_records(payload)} - places
+    if types:
+        records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= _LEAST // 2)
+    if not records.isdisjoint(talk.records):
+        return "records"
+    pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
+    if not pieces.isdisjoint(talk.within) or _in_other_words(talk, arguments):
+        return "read"
+    return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
+
+
+def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
+    """Of places that nobody but content from outside named: whether each was only its sender or source."""
+    return {
         talk.places[number]
         for place in destinations
         if talk.known.keys().isdisjoint(place)
         for number in place
         if number in talk.places
     }
-    if not kinds:
-        return
-    yield DESTINATION, "source" if all(kinds) else "planted"
-    payload = _without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
-    payload = "\n".join([payload, *_decoded(payload)])
-    records = {*_records(arguments), *_records(payload)} - own
-    pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
-    if not records.isdisjoint(talk.records):
-        yield CARRIES, "records"
-    elif not pieces.isdisjoint(talk.within):
-        yield CARRIES, "read"
-    elif not (pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk))):
-        yield CARRIES, "told"
-    elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
-        yield CARRIES, "reference"
+
+
+def _in_other_words(talk: Talk, payload: str) -> bool:
+    """Whether most words that a call sends are of what was read within, and neither from outside nor of the request."""
+    within = talk.words if talk.reads <= _KEPT else {}
+    if not within:
+        return False
+    loaded = load(payload)
+    given = payload if isinstance(loaded, str) else "\n".join(text for _, text in strings_of(loaded))
+    own = _words(without_places(given))
+    telling = own.keys() - _asked(talk).keys()
+    shared = sum(number in within and number not in talk.strange for number in telling)
+    return shared > _SHARED_WORDS and 2 * shared >= len(telling)
 
 
 def _takes_nothing(talk: Talk, arguments: str) -> bool:
     """Whether all that a call sends is text that stands there, with no word of what was read within; else it is not known."""
     if not 0 < talk.reads <= _KEPT:
         return False
-    text = _without_places(arguments)
+    text = without_places(arguments)
     body = _BODY.search(text)
     if body is None or _ATTACHED.search(text) or _DENSE.search(text):
         return False
@@ -417,9 +467,9 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool) -> No
     _note(talk.outside, (number for number, _ in _pieces(text)))
     if strange:
         _note(talk.strange, _words(text), most=2 * _MOST)
-    for number, sender in _named(text):
+    for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
-    for number in _known(arguments):
+    for number in known_places(arguments):
         talk.places.setdefault(number, True)
     while len(talk.places) > _PIECES * _KEPT:
         del talk.places[next(iter(talk.places))]
@@ -467,7 +517,7 @@ def _names_of(documents: Any) -> Iterator[int]:
     for item in documents:
         for value in item.values() if isinstance(item, dict) else ():
             if isinstance(value, str) and len(value) > 1:
-                yield _number(value)
+                yield number_of(value)
 
 
 @lru_cache(maxsize=4096)
@@ -476,10 +526,6 @@ def _side(name: str) -> str:
     if _OUTSIDE.search(name):
         return "outside"
     return "either" if _EITHER.search(name) else ""
-
-
-def _may_name(text: str) -> bool:
-    return "@" in text or "://" in text
 
 
 def _words(text: str) -> Numbers:
@@ -505,50 +551,11 @@ def _records(text: str) -> Iterator[int]:
     text = text[: 2 * _CHARS]
     if _MAY_BRING.search(text):
         for found in _BROUGHT.findall(text)[:_PIECES]:
-            yield _number("".join(found.split()))
+            yield number_of("".join(found.split()))
     if "@" in text:
-        for local, domain in _MAIL.findall(text)[:_PIECES]:
+        for local, domain in MAIL.findall(text)[:_PIECES]:
             if local != "git":
-                yield _number(f"{local}@{domain}")
-
-
-@lru_cache(maxsize=512)
-def _known(text: str) -> tuple[int, ...]:
-    """Numbers of the places in a text that makes them known, the domains above their hosts among them."""
-    found = dict.fromkeys(number for place, _ in _places(text) for number in place)
-    if "://" in text:
-        found.update(dict.fromkeys(_number(_owner(host)) for host in _URL.findall(text)[:_PIECES]))
-    return tuple(found)
-
-
-def _named(text: str) -> Iterator[tuple[int, bool]]:
-    """Numbers of the places in a text, and whether it names each as its sender."""
-    for place, at in _places(text):
-        sender = bool(_SENDER.search(text[max(0, at - 80) : at]))
-        for number in place:
-            yield number, sender
-
-
-def _places(text: str) -> Iterator[tuple[list[int], int]]:
-    """Each place that a text names, under all its names, and where."""
-    for found in [*_URL.finditer(text)][:_PIECES] if "://" in text else ():
-        yield [_number(found[1].rstrip("."))], found.start()
-    for found in [*_MAIL.finditer(text)][:_PIECES] if "@" in text else ():
-        local, domain = found[1].lower(), found[2].lower()
-        if local == "git":
-            yield [_number(domain)], found.start()
-        else:
-            mail = _number(f"{local}@{domain}")
-            yield [mail] if domain in _FREE_MAIL else [mail, _number(domain)], found.start()
-
-
-def _destinations(arguments: str) -> Iterator[list[int]]:
-    """The places that a call names as where it sends; all that it names where no argument says so."""
-    given = list(strings_of(load(arguments[: 4 * _CHARS])))
-    told = [text for name, text in given if name in _DESTINATIONS]
-    for text in told or [text for _, text in given]:
-        for place, _ in _places(text[:_CHARS]):
-            yield place
+                yield number_of(f"{local}@{domain}")
 
 
 def _decoded(text: str) -> Iterator[str]:
@@ -566,16 +573,3 @@ def _decoded(text: str) -> Iterator[str]:
 def _from_base64(run: str) -> bytes:
     bare = run.rstrip("=").translate(_URL_SAFE)
     return urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
-
-
-def _without_places(arguments: str) -> str:
-    """What a call sends without where: who copies an address from a page takes nothing away by that."""
-    return _PLACE.sub("|", arguments)
-
-
-def _owner(host: str) -> str:
-    return ".".join(host.lower().rstrip(".").split(".")[-2:])
-
-
-def _number(text: str) -> int:
-    return crc32(text.lower().encode("utf-8", "replace"))

@@ -1,7 +1,8 @@
 """What is added to a batch of events before rules see it: what no event shows by itself. Nothing of it is stored.
 
 Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
-of the calls that send them (``flows``). Both remember something of earlier batches.
+of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
+(``offers``). All three remember something of earlier batches.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 
 from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows, Kept
+from caiso.connect.telemetry.offers import Offer, Offers
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import TEXT_FIELDS
 
@@ -22,6 +24,7 @@ class Memory(msgspec.Struct):
 
     heard: Heard = msgspec.field(default_factory=Heard)
     talks: list[Kept] = []
+    offers: list[Offer] = []
 
 
 @dataclass(slots=True)
@@ -30,10 +33,11 @@ class Preparation:
 
     asked: Asked = field(default_factory=Asked)
     flows: Flows = field(default_factory=Flows)
+    offers: Offers = field(default_factory=Offers)
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
-        return self.flows.with_flows(self.asked.with_calls(events))
+        return self.flows.with_flows(self.offers.with_changes(self.asked.with_calls(events)))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -48,9 +52,9 @@ class Preparation:
 
     def save(self) -> Memory:
         """What it remembers."""
-        return Memory(self.asked.save(), self.flows.save())
+        return Memory(self.asked.save(), self.flows.save(), self.offers.save())
 
     @classmethod
     def restored(cls, memory: Memory) -> Preparation:
         """Take up what ``save`` gave."""
-        return cls(Asked.of(memory.heard), Flows.of(memory.talks))
+        return cls(Asked.of(memory.heard), Flows.of(memory.talks), Offers.of(memory.offers))

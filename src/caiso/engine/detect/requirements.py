@@ -27,6 +27,8 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
         frozenset({"content.output", "content.user"}),
     ),
     "aisoc.egress.planted": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
+    "content.personal_records": (frozenset({"content.output"}),),
+    "aisoc.tool.redefined": (frozenset({"gen_ai.tool.definitions"}),),
     "aisoc.flow.destination": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.flow.carries": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.flow.stored": (

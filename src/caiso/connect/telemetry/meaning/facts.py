@@ -52,6 +52,13 @@ _HANDED_ON = re.compile(
 )  # within the system: another agent's orders
 _SOURCE_MARK = re.compile(r"(?i)\b(?:doc(?:ument)?|source|passage|chunk)s?[ _-]?(?:id)?\b|\[[a-z]{0,12}[-_]?\d{1,5}\]")
 
+_MANY_PEOPLE: Final = 8
+_OF_PEOPLE: Final = (
+    re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{2,24}"),
+    re.compile(r"\+[0-9]{1,3}[ ()/.-]{0,2}[0-9][0-9 ()/.-]{5,15}[0-9]"),
+    re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b"),
+    re.compile(r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b|\b(?:19[2-9][0-9]|20[01][0-9])-[01][0-9]-[0-3][0-9]\b"),
+)
 
 # Texts from outside stand under ``content.untrusted``, too.
 HIDING_ONCE: Final = HIDING - {"content.documents", "gen_ai.tool.call.result"}
@@ -96,6 +103,9 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         if leaked:
             event["content.system_leak"] = leaked
     if output:
+        people = personal_records(output)
+        if people:
+            event["content.personal_records"] = people
         disguised = disguised_links(output) if "://" in output else 0
         if disguised:
             event["content.disguised_links"] = disguised
@@ -108,6 +118,14 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         missing = marks_beyond(output, segments)
     if missing:
         event["gen_ai.output.citations.unresolved"] = missing
+
+
+def personal_records(text: str) -> int:
+    """How many people's data stand in a text: of two kinds of marks, such as addresses and telephones, the rarer one."""
+    if text.count("@") < _MANY_PEOPLE and text.count("+") < _MANY_PEOPLE:
+        return 0
+    counts = sorted(len(set(marks.findall(text[:_LIMIT]))) for marks in _OF_PEOPLE)
+    return counts[-2] if counts[-2] >= _MANY_PEOPLE else 0
 
 
 def _sides(segments: Iterable[Segment]) -> dict[str, str]:

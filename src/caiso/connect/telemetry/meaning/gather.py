@@ -21,9 +21,10 @@ from caiso.engine.detect.schema import TEXT_FIELDS
 
 SPAN_MESSAGES: Final = "\x00span.messages"  # no sender can use this key: it is set after the attributes are sorted
 
+TOOL_MESSAGE: Final = "gen_ai.tool.message"  # a tool's result in an event of its own
 _ROLE_EVENTS: Final = {
     "gen_ai.system.message": "system", "gen_ai.user.message": "user", "gen_ai.assistant.message": "assistant",
-    "gen_ai.tool.message": "tool", "gen_ai.choice": "output", "gen_ai.content.prompt": "prompt",
+    TOOL_MESSAGE: "tool", "gen_ai.choice": "output", "gen_ai.content.prompt": "prompt",
     "gen_ai.content.completion": "output",
 }  # fmt: skip
 _INPUTS: Final = ("gen_ai.input.messages", "messages", "gen_ai.prompt", "llm.prompts")
@@ -35,7 +36,7 @@ _ARGUMENTS: Final = (
     "gen_ai.tool.parameters",
     "tool.parameters",
 )
-_RESULTS: Final = ("gen_ai.tool.call.result", "mcp.tool.result", "gen_ai.tool.message")
+_RESULTS: Final = ("gen_ai.tool.call.result", "mcp.tool.result", TOOL_MESSAGE)
 _BODY_KEYS: Final = ("content", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion", "message", "body")
 _DOCUMENT_TEXT: Final = ("content", "text", "page_content", "chunk", "snippet", "body", "document")
 _TOOL_CALL: Final = frozenset({"gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.definitions"})
@@ -61,6 +62,8 @@ def segments(
     out: list[Segment] = []
     if is_message_event(name):
         out += _message_event(name, record.body, content)
+        if name == TOOL_MESSAGE and isinstance(record.body, dict) and isinstance(record.body.get("id"), str):
+            event.setdefault("gen_ai.tool.call.id", record.body["id"][:128])
     _number_messages(content)
     out += _conversation(content)
     out += _fallback_values(kind, content, out)

@@ -6,6 +6,7 @@ attributes, and the older span and log events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -221,11 +222,12 @@ def sort_input(messages: list[Message], origin: str) -> list[Segment]:
     while turn >= 0 and messages[turn].role != "assistant":
         turn -= 1
     found: list[Segment] = []
+    told = _told(messages, turn)
     for index, message in enumerate(messages):
         role = message.role
         old = index <= turn or role == "assistant"
         for part in message.parts:
-            untrusted = role == "tool" or part.kind == "tool_result"
+            untrusted = role == "tool" or part.kind == "tool_result" or index in told
             if role == "system" and not untrusted:
                 name = "content.system"
             elif old:
@@ -236,6 +238,24 @@ def sort_input(messages: list[Message], origin: str) -> list[Segment]:
     return found
 
 
+def _told(messages: list[Message], turn: int) -> frozenset[int]:
+    """Messages of this turn that are what a retrieval gave, written for the user beside what the user said."""
+    new = [index for index in range(turn + 1, len(messages)) if messages[index].role == "user"]
+    if len(new) < 2:
+        return frozenset()
+    told = frozenset(
+        index
+        for index in new
+        if (parts := messages[index].parts) and parts[0].kind == "text" and _CONTEXT.match(parts[0].text)
+    )
+    return told if len(told) < len(new) else frozenset()
+
+
+_CONTEXT = re.compile(
+    r"(?i)\s{0,8}(?:#{1,4}\s|<|\[|\*\*|===\s?)?(?:(?:the |here (?:is|are) (?:the |some )?)?(?:retrieved |relevant |additional |background |search |supporting |found )?"
+    r"(?:context|documents?|passages?|sources?|search results|snippets|excerpts|articles?|knowledge|references|results|kontext|quellen|dokumente|contexte|contexto)"
+    r"|(?:use|consider|based on|given) the following (?:context|documents?|passages?|sources?|pieces|information|excerpts|search results))\b[^\n]{0,80}?[:>\]]"
+)
 _OUTPUT_FIELDS = {"text": "content.output", "tool_call": "content.tool_calls", "reasoning": "content.reasoning"}
 
 

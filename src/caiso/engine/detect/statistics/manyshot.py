@@ -21,6 +21,9 @@ from caiso.engine.detect.statistics.settings import Fields, Settings
 from caiso.engine.packs import Between
 
 _MOST_CHARS: Final = 400_000
+_LABEL_CHARS: Final = 32  # an answer up to here may be a class; a compliant one says more
+_FEW_CLASSES: Final = 4  # answers to each class: examples of sorting repeat theirs
+_MOST_CLASSES: Final = 24
 _OPEN_CHARS: Final = 40  # an answer shorter than this is a cue for the model, no answer
 _ASKS: Final = (
     r"user|human|usr|q|question|prompt|input|instruction|customer|person|student|me|nutzer|benutzer|mensch|frage|anfrage|"
@@ -69,6 +72,7 @@ class Prompt(msgspec.Struct):
     chars: int
     pairs: int
     ends_open: bool
+    sorts: bool = False  # the answers are a few short classes: examples of sorting, no dialogue
 
 
 class Manyshot(Observer[ManyshotSettings, ManyshotState]):
@@ -98,7 +102,7 @@ class Manyshot(Observer[ManyshotSettings, ManyshotState]):
             high = turns.quantile(0.95)
             limit = max(limit, settings.factor * high)
             usual = f"up to {high:.0f} turns, {chars.quantile(0.95):,.0f} characters"
-        staged = prompt.pairs >= limit and prompt.ends_open and prompt.chars >= settings.chars
+        staged = prompt.pairs >= limit and prompt.ends_open and not prompt.sorts and prompt.chars >= settings.chars
         turns.add(min(prompt.pairs, limit) if staged else prompt.pairs)
         chars.add(prompt.chars)
         if not staged:
@@ -117,17 +121,27 @@ def prompt_of(text: str) -> Prompt:
     """Pairs of a question label and the answer label that follows it."""
     if ":" not in text and "\uff1a" not in text and "[INST]" not in text and "<|" not in text:
         return Prompt(len(text), 0, ends_open=False)
-    pairs, asked, last_asks, end = 0, False, False, 0
+    pairs, asked, last_asks, end, answered = 0, False, False, 0, -1
+    classes: set[str] = set()
+    longest = 0
     for found in _LABEL.finditer(text, 0, _MOST_CHARS):
         last_asks = _asks(found)
+        if answered >= 0:
+            said = text[answered : found.start()].strip()
+            longest = max(longest, len(said))
+            if len(classes) <= _MOST_CLASSES:
+                classes.add(said[:_LABEL_CHARS].lower())
+            answered = -1
         end = found.end()
         if last_asks:
             asked = True
         elif asked:
             pairs += 1
             asked = False
+            answered = end
     open_ = last_asks or (end > 0 and len(text) - end < _OPEN_CHARS)
-    return Prompt(len(text), pairs, ends_open=bool(open_))
+    sorts = longest <= _LABEL_CHARS and len(classes) <= min(_MOST_CLASSES, pairs // _FEW_CLASSES)
+    return Prompt(len(text), pairs, ends_open=bool(open_), sorts=sorts)
 
 
 def _asks(found: re.Match[str]) -> Any:

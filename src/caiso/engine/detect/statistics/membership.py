@@ -34,6 +34,7 @@ class MembershipSettings(AmongPeersSettings):
     burst: Annotated[int, Between(5, 10_000)] = 60
     remembered: Annotated[int, Between(5, 1_000)] = 100
     exact: bool = True  # whether the very same input again counts
+    near: bool = True  # whether another input near it counts
     timespan: timedelta = timedelta(hours=1)
     keys: Annotated[int, Between(1, 10_000)] = 1_000
 
@@ -109,7 +110,7 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
         known = state.of_exact.get(query.exact)
         if known is not None and known in state.records:
             return known, True
-        nearness, place = past.nearest(query, population.spread)
+        nearness, place = past.nearest(query, population.spread) if self.settings.near else (0.0, -1)
         serial = state.of_place.get(place, -1) if nearness >= 1 else -1
         if serial in state.records:
             self._note_exact(state, query, serial)

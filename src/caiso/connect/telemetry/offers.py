@@ -1,0 +1,153 @@
+"""How each server or application describes its tools, and what of a description is new: a fact about the one that lists them.
+
+A person approves a tool by its description; a server may show another one later. Of each tool the sentences are remembered
+as 32-bit numbers, never as text. A listing that an MCP server gives is compared whenever it comes; the definitions that
+stand beside model calls only when their text as a whole was not seen before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from caiso.connect.telemetry.meaning.impact import strings_of
+from caiso.connect.telemetry.meaning.messages import load
+from caiso.connect.telemetry.table import EventBatch
+
+REDEFINED: Final = "aisoc.tool.redefined"  # altered: a known tool is described otherwise; demands: and wants more
+
+_DEFINITIONS: Final = "gen_ai.tool.definitions"
+_KEYS: Final = 2_000
+_TOOLS: Final = 128  # of one key
+_SENTENCES: Final = 96  # of one tool
+_MOST: Final = 200_000  # sentences of all keys together, some ten megabytes
+_WHOLES: Final = 16  # texts of one key, known as a whole
+_LONGEST: Final = 200_000
+_CHARS: Final = 4_000
+_SENTENCE = re.compile(r"[.!?\n;]+(?:\s|$)")
+_WANTS = re.compile(
+    r"(?i)\b(?:must|always|needs?|requires?|required|append|include|attach|pass|send|fetch|read|copy|forward|add|provide|insert|supply|put"
+    r"|quote|repeat|collect|open|call|use|give|fill|beforehand|first)\b"
+)
+_REACHES = re.compile(
+    r"(?i)\b(?:last|recent|recently|previous|earlier|latest|full|whole|entire|complete|all|other|user.s|newest|current)\b[^.]{0,40}"
+    r"\b(?:messages?|chats?|conversations?|e?-?mails?|mailbox|inbox|history|files?|contacts?|prompts?|documents?|notes|context|keys?|calendar|environment)\b"
+    r"|\b(?:api[ _-]?keys?|access tokens?|passwords?|secrets?|credentials?|private keys?|system prompt|environment variables?|ssh)\b|~/|\.env\b|https?://|[\w.+-]{1,40}@[\w-]{1,40}\."
+)
+_HIDES = re.compile(
+    r"(?i)\b(?:say|saying|mention|mentioning) nothing\b|\b(?:do not|don.t|never|without|no need to)\s(?:[a-z]{1,12}\s){0,2}(?:mention|tell|inform|show|ask|reveal|notify|telling|asking|showing)"
+    r"|\b(?:silently|secretly|quietly)\b|\bkeep (?:it|this|that) (?:to yourself|from)\b|\b(?:user|person|human)s? (?:need|should|must) not\b"
+)
+
+Tools = dict[str, list[int]]
+
+
+class Offer(msgspec.Struct):
+    """What one server or application offered, as numbers."""
+
+    key: str
+    tools: Tools = {}
+    wholes: list[int] = []
+
+
+class Offers:
+    """Remembers descriptions of tools, and says of a batch's events where one changed."""
+
+    def __init__(self) -> None:
+        self.offers: OrderedDict[str, Offer] = OrderedDict()
+        self._sentences = 0
+
+    def with_changes(self, events: EventBatch) -> EventBatch:
+        """The batch with the fact as a field; nearly all batches have none."""
+        texts = events.texts.get(_DEFINITIONS)
+        if texts is None:
+            return events
+        found: list[str | None] = [None] * len(events)
+        columns = [events.column(name) for name in ("source.id", "service.name", "server.address", "gen_ai.agent.name")]
+        kinds, servers = events.column("event.kind"), events.column("mcp.server.name")
+        for row, text in enumerate(texts):
+            if not text or len(text) > _LONGEST:
+                continue
+            listed = kinds[row] != "inference"
+            source, service, address, agent = (column[row] or "" for column in columns)
+            place = (servers[row] or address) if listed else agent
+            found[row] = self._compared(f"{source}\x1f{service}\x1f{place}\x1f{listed:d}", text, listed=listed)
+        return events.adding({REDEFINED: found}) if any(found) else events
+
+    def _compared(self, key: str, text: str, *, listed: bool) -> str | None:
+        offer = self.offers.get(key)
+        if offer is None:
+            while len(self.offers) >= _KEYS or (self._sentences > _MOST and self.offers):
+                self._sentences -= _size(self.offers.popitem(last=False)[1])
+            offer = self.offers[key] = Offer(key)
+        self.offers.move_to_end(key)
+        whole = crc32(text.encode("utf-8", "replace"))
+        if whole in offer.wholes:
+            return None
+        offer.wholes.append(whole)
+        del offer.wholes[:-_WHOLES]
+        before = _size(offer)
+        fresh = [sentence for name, said in _described(text) for sentence in _fresh(offer.tools, name, said)]
+        self._sentences += _size(offer) - before
+        if not fresh:
+            return None
+        added = "\n".join(fresh)
+        demands = _HIDES.search(added) or (_WANTS.search(added) and _REACHES.search(added))
+        return "demands" if demands else "altered" if listed else None
+
+    def save(self) -> list[Offer]:
+        """What is remembered; what was idle longest first."""
+        return list(self.offers.values())
+
+    @classmethod
+    def of(cls, saved: Iterable[Offer]) -> Offers:
+        """Take up what ``save`` gave."""
+        offers = cls()
+        offers.offers.update((one.key, one) for one in saved)
+        offers._sentences = sum(map(_size, offers.offers.values()))
+        return offers
+
+
+def _size(offer: Offer) -> int:
+    """How many sentences are remembered of it."""
+    return sum(map(len, offer.tools.values()))
+
+
+def _fresh(tools: Tools, name: str, said: str) -> list[str]:
+    """The sentences of a description that the tool did not have, where the tool is known; they are known from now on."""
+    sentences = {
+        crc32(sentence.lower().encode("utf-8", "replace")): sentence
+        for part in _SENTENCE.split(said[:_CHARS])
+        if (sentence := " ".join(part.split()))
+    }
+    known = tools.get(name)
+    if known is None:
+        if len(tools) < _TOOLS:
+            tools[name] = list(sentences)[:_SENTENCES]
+        return []
+    fresh = [number for number in sentences if number not in known]
+    known += fresh
+    del known[:-_SENTENCES]
+    return [sentences[number] for number in fresh]
+
+
+def _described(text: str) -> Iterator[tuple[str, str]]:
+    """Name and words of each tool in a list of definitions."""
+    loaded: Any = load(text)
+    if isinstance(loaded, dict):
+        loaded = loaded.get("tools", [loaded])
+    for item in loaded if isinstance(loaded, list) else ():
+        tool = load(item)
+        if not isinstance(tool, dict):
+            continue
+        function = tool.get("function")
+        inner: Any = function if isinstance(function, dict) else tool
+        inner = load(inner.get("json_schema", inner))
+        name = inner.get("name") if isinstance(inner, dict) else None
+        if isinstance(name, str) and name:
+            yield name[:128], "\n".join(words for key, words in strings_of(inner) if key in ("description", "title"))
