@@ -24,24 +24,7 @@ _SENDER = re.compile(
 _PHONE = re.compile(r"(?<![\w+])\+[0-9]{1,3}[ ()/.-]{0,2}[0-9][0-9 ()/.-]{5,15}[0-9]")
 _ACCOUNT = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b")
 _DIGITS = re.compile(r"[0-9]{2}")
-_ENDINGS: Final = (
-    ".com",
-    ".net",
-    ".org",
-    ".io",
-    ".app",
-    ".dev",
-    ".eu",
-    ".de",
-    ".co",
-    ".info",
-    ".site",
-    ".online",
-    ".cloud",
-    ".xyz",
-    ".ai",
-    ".example",
-)
+_ENDING = re.compile(r"\.(?:com|net|org|io|app|dev|eu|de|co|info|site|online|cloud|xyz|ai|example)")
 _BARE = re.compile(
     r"(?i)(?<![\w@./-])((?:[a-z0-9-]{1,63}\.){1,4}(?:com|net|org|io|app|dev|eu|de|co|info|site|online|cloud|xyz|ai|example))(?![\w@-]|\.\w)"
 )
@@ -58,11 +41,16 @@ _DESTINATIONS: Final = frozenset((
 
 
 def may_name(text: str) -> bool:
-    return "@" in text or "://" in text or _DIGITS.search(text) is not None or _has_ending(text)
+    """Whether it is worth looking; asked of all that users say, so what begins with one certain character comes first."""
+    return "@" in text or "://" in text or "+" in text or _has_ending(text) or _has_digits(text)
 
 
 def _has_ending(text: str) -> bool:
-    return "." in text and any(ending in text for ending in _ENDINGS)
+    return _ENDING.search(text) is not None
+
+
+def _has_digits(text: str) -> bool:
+    return any(map(text.__contains__, "0123456789")) and _DIGITS.search(text) is not None
 
 
 @lru_cache(maxsize=512)
@@ -101,7 +89,7 @@ def lines_of(text: str) -> Iterator[list[int]]:
     if "+" in text:
         for found in _PHONE.findall(text)[:_MOST]:
             yield [number_of("+" + "".join(filter(str.isdigit, found)))]
-    if _DIGITS.search(text):
+    if _has_digits(text):
         for found in _ACCOUNT.findall(text)[:_MOST]:
             yield [number_of(found.replace(" ", ""))]
 
