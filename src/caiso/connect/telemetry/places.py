@@ -24,10 +24,11 @@ _SENDER = re.compile(
 _PHONE = re.compile(r"(?<![\w+])\+[0-9]{1,3}[ ()/.-]{0,2}[0-9][0-9 ()/.-]{5,15}[0-9]")
 _ACCOUNT = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b")
 _DIGITS = re.compile(r"[0-9]{2}")
-_ENDING = re.compile(r"\.(?:com|net|org|io|app|dev|eu|de|co|info|site|online|cloud|xyz|ai|example)")
-_BARE = re.compile(
-    r"(?i)(?<![\w@./-])((?:[a-z0-9-]{1,63}\.){1,4}(?:com|net|org|io|app|dev|eu|de|co|info|site|online|cloud|xyz|ai|example))(?![\w@-]|\.\w)"
+_COMMON: Final = (
+    "com|net|org|io|app|dev|eu|de|co|info|site|online|cloud|xyz|ai|example"  # a bare host is told by its ending
 )
+_ENDING = re.compile(rf"\.(?:{_COMMON})")
+_BARE = re.compile(rf"(?i)(?<![\w@./-])((?:[a-z0-9-]{{1,63}}\.){{1,4}}(?:{_COMMON}))(?![\w@-]|\.\w)")
 FREE_MAIL: Final = frozenset((
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "aol.com",
     "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "orange.fr", "free.fr", "laposte.net",
