@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from caiso.engine.detect.batch import Batch, different
 from caiso.engine.detect.correlation.keys import picked
-from caiso.engine.detect.correlation.pieces import Pieces
+from caiso.engine.detect.correlation.pieces import FULL, Pieces
+from caiso.engine.detect.correlation.sealed import numbered
 from caiso.engine.detect.signal import ENTITY_FIELDS, MAX_ENTITY_CHARS, Facts
 
 
@@ -62,7 +63,11 @@ class Occurrences:
         for kind, fields in ENTITY_FIELDS.items():
             known = [field for field in fields if field in present]
             if len(known) == 1 and known[0] in encoded and _all_fit(batch.encoded(known[0])[1]):
-                columns[kind] = _at(batch.column(known[0]), wanted)  # type: ignore[assignment]  # texts
+                if len(rows) >= FULL:  # a piece of its own: nothing will be added to it
+                    codes, values = batch.encoded(known[0])
+                    columns[kind] = numbered(codes if every else codes[rows], values)  # type: ignore[arg-type]  # texts
+                else:
+                    columns[kind] = _at(batch.column(known[0]), wanted)  # type: ignore[assignment]  # texts
             elif known:
                 columns[kind] = _first_of([_at(batch.column(field), wanted) for field in known])
         self._learn(columns.keys())

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from caiso.engine.detect.correlation.keys import picked
-from caiso.engine.detect.correlation.sealed import of_plain, opened, plain, sealed
+from caiso.engine.detect.correlation.sealed import all_different, of_plain, opened, plain, sealed
 
 _FIRST: Final = attrgetter("first")
-_FULL: Final = 4096  # rows of a piece that is not added to
+FULL: Final = 4096  # rows of a piece that is not added to
 
 Ints = npt.NDArray[np.int64]
 Column = Sequence[str | None]
@@ -56,7 +56,7 @@ class Piece:
 
     def seal(self) -> None:
         """Take less memory; what is added later opens it again."""
-        self.ids = sealed(self.ids)  # type: ignore[assignment]  # none of them is None
+        self.ids = all_different(self.ids)
         self.columns = {kind: sealed(column) for kind, column in self.columns.items()}
 
 
@@ -88,7 +88,7 @@ class Pieces:
         self.next += count
         self._count += count
         last = self._pieces[-1] if self._pieces else None
-        if last is not None and last.numbers is None and len(last.ids) + count <= _FULL:
+        if last is not None and last.numbers is None and len(last.ids) + count <= FULL:
             last.add(ids, columns)
         else:
             if last is not None:
@@ -135,7 +135,7 @@ class Pieces:
                 continue
             found = piece.only(live[begin:end])
             before = kept[-1] if kept else None
-            if before is not None and before.numbers is not None and len(before.ids) + len(found.ids) <= _FULL:
+            if before is not None and before.numbers is not None and len(before.ids) + len(found.ids) <= FULL:
                 before.numbers = np.concatenate((before.numbers, live[begin:end]))
                 before.add(found.ids, found.columns)
             else:

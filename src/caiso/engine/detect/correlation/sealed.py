@@ -89,18 +89,48 @@ def sealed(column: Sequence[Text]) -> Sequence[Text]:
         return column
     different = {text: number for number, text in enumerate(dict.fromkeys(column))}
     if len(different) * _SHARE <= len(column):
-        kind = np.uint8 if len(different) < 1 << 8 else np.uint16 if len(different) < 1 << 16 else np.uint32
-        codes = np.fromiter(map(different.__getitem__, column), dtype=kind, count=len(column))
+        codes = np.fromiter(map(different.__getitem__, column), dtype=_kind(len(different)), count=len(column))
         return Few(list(different), codes)
-    whole = [b"" if text is None else text.encode("utf-8", "surrogatepass") for text in column]
+    return _behind_one_another(column, missing=None in different)
+
+
+def numbered(codes: npt.NDArray[Any], values: Sequence[Text]) -> Sequence[Text]:
+    """``sealed`` for a column that is at hand as numbers into texts, of which some may be in no row."""
+    present = np.zeros(len(values), dtype=np.bool_)
+    present[codes] = True
+    used = np.flatnonzero(present)
+    if len(used) < len(values):
+        codes, values = (np.cumsum(present) - 1)[codes], [values[number] for number in used.tolist()]
+    found = Few(list(values), codes.astype(_kind(len(values))))
+    return found if len(values) * _SHARE <= len(codes) else _behind_one_another(list(found), missing=None in values)
+
+
+def all_different(column: Sequence[str]) -> Sequence[str]:
+    """``sealed`` for texts of which hardly any two are alike: nobody looks for those that are."""
+    if isinstance(column, Sealed) or len(column) < _LEAST:
+        return column
+    return _behind_one_another(column, missing=False)  # type: ignore[return-value]  # none of them is None
+
+
+def _kind(count: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint8 if count < 1 << 8 else np.uint16 if count < 1 << 16 else np.uint32
+
+
+def _behind_one_another(column: Sequence[Text], *, missing: bool) -> Many:
+    texts: Sequence[str] = [text or "" for text in column] if missing else column  # type: ignore[assignment]
+    joined = "".join(texts)
+    if joined.isascii():
+        data, lengths = joined.encode("ascii"), map(len, texts)
+    else:
+        whole = [text.encode("utf-8", "surrogatepass") for text in texts]
+        data, lengths = b"".join(whole), map(len, whole)
     # 32 bits would hold two gigabytes of a piece's texts, which are bounded, but nothing says so here.
-    ends = np.cumsum(np.fromiter(map(len, whole), dtype=np.int64, count=len(whole)))
-    if len(whole) and ends[-1] < 1 << 31:
-        ends = ends.astype(np.int32)
-    if None in different:
-        missing = np.fromiter((text is None for text in column), dtype=np.bool_, count=len(whole))
-        ends[missing] = ~ends[missing]
-    return Many(b"".join(whole), ends)
+    kind = np.int32 if len(data) < 1 << 31 else np.int64
+    ends = np.fromiter(lengths, dtype=kind, count=len(texts)).cumsum(dtype=kind)
+    if missing:
+        absent = np.fromiter((text is None for text in column), dtype=np.bool_, count=len(texts))
+        ends[absent] = ~ends[absent]
+    return Many(data, ends)
 
 
 def opened(column: Sequence[Text]) -> Sequence[Text]:

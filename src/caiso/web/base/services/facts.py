@@ -19,6 +19,14 @@ def touched(collection_name: str, scopes: Iterable[object] = (), *, now: datetim
     )
 
 
+def all_touched(collection_names: Iterable[str], *, now: datetime) -> None:
+    """Report several collections, each of which may have changed as a whole; as ``touched``, in one statement."""
+    names = list(collection_names)
+    for name in names:
+        collection(name)
+    FactTouch.objects.bulk_create([FactTouch(collection=name, scope="", touched_at=now) for name in names])
+
+
 def has_touches() -> bool:
     """Whether anything changed since the checks were last evaluated."""
     return FactTouch.objects.exists()

@@ -40,9 +40,10 @@ def commit_batch(
         raise UnableToCommit("another detector holds the lease")
     if batch.part is not None:
         keep_part(batch.part, fence=fence, now=now)
-    for writer, position in batch.offsets.items():
-        where = {"segment": position.segment, "offset": position.offset}
-        WalOffset.objects.update_or_create(writer=writer, defaults=where)
+    WalOffset.objects.bulk_create(
+        [WalOffset(writer=name, segment=at.segment, offset=at.offset) for name, at in batch.offsets.items()],
+        update_conflicts=True, unique_fields=["writer"], update_fields=["segment", "offset"],
+    )  # fmt: skip
     tallies = tally(batch.events)
     names = {slug for slug, _ in tallies} | {reject.source_id for reject in batch.rejects}
     sources = sources_named(names - {"", "unknown"}, root=root)
@@ -53,14 +54,12 @@ def commit_batch(
     around = Surroundings(sources, systems, root, part=batch.part.number if batch.part else 0, now=now)
     alerts = raise_alerts(signals, around=around)
     tell_about(alerts, now=now)
-    if tallies:
-        facts.touched("sources", now=now)
-    if added:
-        facts.touched("assets", now=now)
-        facts.touched("ai_systems", now=now)
-    if signals:
-        facts.touched("alerts", now=now)
-        facts.touched("detection_rules", now=now)
+    changed = [
+        *(["sources"] if tallies else []),
+        *(["assets", "ai_systems"] if added else []),
+        *(["alerts", "detection_rules"] if signals else []),
+    ]
+    facts.all_touched(changed, now=now)
     return alerts
 
 

@@ -80,30 +80,52 @@ def record_arrivals(
             first_event_at=source.first_event_at or last,
             last_event_at=max(source.last_event_at, last) if source.last_event_at else last,
         )
-    for (slug, service), one in tallies.items():
-        if slug in sources:
-            _record_feed(one, source=sources[slug], service=service, system=systems.get(service.lower()), root=root)
+    told = {(sources[slug].pk, service): one for (slug, service), one in tallies.items() if slug in sources}
+    _record_feeds(told, sources={source.pk: source for source in sources.values()}, systems=systems, root=root)
 
 
-def _record_feed(one: Tally, *, source: Source, service: str, system: Asset | None, root: Unit) -> None:
-    last = _moment(one.last_us)
-    feed = Feed.objects.filter(source=source, service=service).first()
-    if feed is None:
-        if Feed.objects.filter(source=source).count() >= MAX_FEEDS:
-            return  # a sender that invents service names must not fill the table; its events are kept all the same
-        feed = Feed(
-            source=source, service=service, unit=system.unit if system else source.unit or root, last_event_at=last
-        )
+def _record_feeds(
+    told: Mapping[tuple[int, str], Tally], *, sources: Mapping[int, Source], systems: Mapping[str, Asset], root: Unit
+) -> None:
+    """Add to the feeds of a batch, {(source, service): counts}; the number of queries does not depend on how many there are."""
+    if not told:
+        return
+    asked = Feed.objects.filter(source__in={source for source, _ in told}, service__in={name for _, name in told})
+    known = {(feed.source_id, feed.service): feed for feed in asked}
+    feeds = []
+    left: dict[int, int] = {}
+    for key, one in told.items():
+        source, system, last = sources[key[0]], systems.get(key[1].lower()), _moment(one.last_us)
+        feed = known.get(key)
+        if feed is None:
+            if source.pk not in left:
+                left[source.pk] = MAX_FEEDS - Feed.objects.filter(source=source).count()
+            if left[source.pk] <= 0:
+                continue  # a sender that invents service names must not fill the table; its events are kept all the same
+            left[source.pk] -= 1
+            unit = system.unit if system else source.unit or root
+            feed = Feed(source=source, service=key[1], unit=unit, last_event_at=last)
+        _add(feed, one, system=system, last=last)
+        feeds.append(feed)
+    Feed.objects.bulk_create(
+        feeds,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["source", "service"],
+        update_fields=["asset", "events", "inferences", "content_missing", "last_event_at", "fields_seen"],
+    )
+
+
+def _add(feed: Feed, one: Tally, *, system: Asset | None, last: datetime) -> None:
     feed.asset = system or feed.asset
     feed.events += one.events
     feed.inferences += one.inferences
     feed.content_missing += one.content_missing
     feed.last_event_at = max(feed.last_event_at, last)
-    known = feed.fields_seen
+    known, at = feed.fields_seen, last.isoformat()
     for name in one.fields:
         if name in known or len(known) < MAX_FIELDS:
-            known[name] = max(known.get(name, ""), last.isoformat())
-    feed.save()
+            known[name] = max(known.get(name, ""), at)
 
 
 def count_rejects(counts: Mapping[str, int], *, sources: Mapping[str, Source]) -> None:
