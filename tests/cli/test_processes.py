@@ -45,7 +45,8 @@ def test_pages_and_worker_wait_with_heavy_libraries_until_somebody_needs_them(
     assert HEAVY & loaded(tmp_path, module, then) == set()
 
 
-def test_the_detector_loads_no_libraries_of_pages(tmp_path: Path) -> None:
-    found = loaded(tmp_path, "caiso.web.soc.detector")
+def test_the_detector_loads_no_libraries_of_pages_not_even_to_tell_of_an_alert(tmp_path: Path) -> None:
+    tell = "from caiso.web.soc.models import Alert; assert Alert(pk=7).get_absolute_url() == '/alerts/7/'"
+    found = loaded(tmp_path, "caiso.web.soc.detector", tell)
     assert {"numpy", "pyarrow"} <= found
     assert {"ninja", "openpyxl", "tree_sitter", "duckdb"} & found == set()

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
-from django.urls import reverse
+from django.urls import get_script_prefix
 
 from caiso.web.base.textindex import TextIndex
 
@@ -131,7 +131,8 @@ class Alert(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("alert_record", args=[self.pk])
+        # Not reversed: the detector, which tells people of alerts, would load every page and the API for that.
+        return f"{get_script_prefix()}alerts/{self.pk}/"
 
 
 class Signal(models.Model):
