@@ -50,3 +50,7 @@ def test_the_detector_loads_no_libraries_of_pages_not_even_to_tell_of_an_alert(t
     found = loaded(tmp_path, "caiso.web.soc.detector", tell)
     assert {"numpy", "pyarrow"} <= found
     assert {"ninja", "openpyxl", "tree_sitter", "duckdb"} & found == set()
+
+
+def test_what_matches_loads_no_decoder(tmp_path: Path) -> None:
+    assert {"ptars", "opentelemetry", "ninja"} & loaded(tmp_path, "caiso.connect.telemetry.matching") == set()

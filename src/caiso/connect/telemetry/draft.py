@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from caiso.connect.telemetry.bulk import normalise_spans
+from caiso.connect.telemetry.bulk.normalise import normalise_spans
 from caiso.connect.telemetry.bulk.arrays import Ints
 from caiso.connect.telemetry.bulk.normalise import Bulk, Sent
 from caiso.connect.telemetry.decode.spans import read_spans
