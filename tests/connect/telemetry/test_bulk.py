@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from caiso.connect.telemetry.bulk.normalise import normalise_spans
-from caiso.connect.telemetry.bulk.normalise import Bulk, Sent
+from caiso.connect.telemetry.bulk.normalise import Bulk, Sent, normalise_spans
 from caiso.connect.telemetry.decode.spans import read_spans
 from caiso.connect.telemetry.normalise import Normalised, normalise, texts_by_field
 from caiso.connect.telemetry.otlp import decode_request

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-from caiso.connect.telemetry.apart import Apart, Engine, EngineLost, whole
+from caiso.connect.telemetry.apart import Apart, Engine, EngineLost, pieces
 from caiso.connect.telemetry.matching import Here
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import RuleSources, RuleText
@@ -102,9 +102,9 @@ def test_a_snapshot_is_made_while_it_goes_on(apart: Apart, tmp_path: Path) -> No
     for _ in range(3):
         apart.begin(batch(200, start=500))
         apart.finish()
-    assert later() == then
+    assert b"".join(later()) == then
     assert apart.snapshot() != then
-    assert here.snapshot_beside()() == then
+    assert b"".join(here.snapshot_beside()()) == then
 
 
 def test_a_snapshot_that_was_cut_off_is_none(apart: Apart) -> None:
@@ -118,16 +118,25 @@ def test_a_snapshot_that_was_cut_off_is_none(apart: Apart) -> None:
     for copied in stopped:
         os.kill(copied, signal.SIGKILL)
     try:
-        assert later() == all_of_it, "it had written all before it was stopped"
+        assert b"".join(later()) == all_of_it, "it had written all before it was stopped"
     except EngineLost as lost:
         assert "before it was whole" in str(lost)
     apart.begin(batch(10))
     apart.finish()  # it goes on
-    reader, writer = os.pipe()
-    os.write(writer, (9).to_bytes(8, "big") + b"12345678")
-    os.close(writer)
-    with pytest.raises(EngineLost, match="before it was whole"):
-        whole(reader)
+
+
+@pytest.mark.parametrize("cut", [0, 4, 8, 12, 17, 21])
+def test_a_pipe_that_ends_early_holds_no_snapshot(cut: int) -> None:
+    sent = (9).to_bytes(8, "big") + b"123456789" + bytes(8)
+    for end in (cut, len(sent)):
+        reader, writer = os.pipe()
+        os.write(writer, sent[:end])
+        os.close(writer)
+        if end == len(sent):
+            assert list(pieces(reader)) == [b"123456789"]
+        else:
+            with pytest.raises(EngineLost, match="before it was whole"):
+                list(pieces(reader))
 
 
 def test_compiling_ends_with_who_asked_for_it(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import gc
 import weakref
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from caiso.connect.telemetry import parts
+from caiso.connect.telemetry.apart import EngineLost
 from caiso.connect.telemetry.content import ContentStore
 from caiso.connect.telemetry.keys import KeyRing
 from caiso.connect.telemetry.normalise import Normalised, normalise
@@ -341,6 +343,26 @@ def test_the_log_is_trimmed_only_behind_a_snapshot(bench: Bench) -> None:
     assert bench.detector.counts == {"c1": 29}
     bench.chat(30)
     assert len(bench.batch().events) == 1
+
+
+def test_a_snapshot_whose_making_is_broken_off_leaves_the_one_before(bench: Bench) -> None:
+    for number in range(1, 4):
+        bench.chat(number)
+    batch = bench.batch()
+    bench.commit(batch)
+    assert batch.part is not None
+    bench.pump.snapshot(batch.part.number, bench.detector.snapshot())
+    before = sorted((bench.data / "state").iterdir())
+
+    def broken_off() -> Iterator[bytes]:
+        yield b"a beginning"
+        raise EngineLost("killed")
+
+    with pytest.raises(EngineLost, match="killed"):
+        bench.pump.keep(batch.part.number + 1, broken_off())
+    assert sorted((bench.data / "state").iterdir()) == before
+    bench.again()
+    assert bench.detector.counts == {"c1": 3}
 
 
 def test_an_unreadable_snapshot_falls_back_to_the_one_before(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from caiso.engine.detect.batch import Events
 from caiso.engine.detect.correlation import keys as keys_module
 from caiso.engine.detect.correlation.keys import Keys, Rosters
 from caiso.engine.detect.correlation.occurrence import Occurrence, Occurrences
+from caiso.engine.detect.snapshot import pieces_of
 
 TRIES = 12
 
@@ -54,7 +55,7 @@ def test_what_is_needed_is_found_whatever_was_forgotten() -> None:
             occurrences.forget(np.array(rng.sample(live, len(live)), dtype=np.int64))
             assert len(live) <= len(occurrences) <= 3 * len(live)
             if step % 7 == 3:
-                saved = msgspec.msgpack.decode(msgspec.msgpack.encode(occurrences.save()))
+                saved = msgspec.msgpack.decode(b"".join(pieces_of(occurrences.save())))
                 occurrences = Occurrences()
                 occurrences.load(saved)
             if not live:

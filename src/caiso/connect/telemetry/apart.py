@@ -16,11 +16,11 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
-from typing import Final, Protocol, TypeVar
+from typing import BinaryIO, Final, Protocol, TypeVar
 
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.trial.jobs import RuleSources, RulesReport, TestsJob, TestsReport
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 COSTS: Final = "costs"
 SNAPSHOT: Final = "snapshot"
-SIZE_BYTES: Final = 8  # how a snapshot begins that comes through a pipe
+SIZE_BYTES: Final = 8  # how each piece of a snapshot begins that comes through a pipe; one of no size ends it
 _CHILD: Final = "caiso.connect.telemetry.matching"
 _READY_SECONDS: Final = 120.0  # a child compiles its rules before it answers, on a machine that may be busy
 _LEAVING_SECONDS: Final = 5.0
@@ -74,8 +74,8 @@ class Engine(Protocol):
     def snapshot(self) -> bytes:
         """Its memory after the last batch that was finished; only while none is begun."""
 
-    def snapshot_beside(self) -> Callable[[], bytes]:
-        """The same, made while it goes on: what is returned waits for it, in another thread, and raises ``EngineLost``."""
+    def snapshot_beside(self) -> Callable[[], Iterable[bytes]]:
+        """The same piece by piece, made while it goes on: what is returned is read in another thread and raises ``EngineLost``."""
 
     def costs(self) -> Spent:
         """What each rule cost since the last time; only while no batch is begun."""
@@ -129,7 +129,7 @@ class Apart:
         self._send(None)
         return self._received(bytes)
 
-    def snapshot_beside(self) -> Callable[[], bytes]:
+    def snapshot_beside(self) -> Callable[[], Iterable[bytes]]:
         reader, writer = os.pipe()
         try:
             self._send(SNAPSHOT)
@@ -141,7 +141,7 @@ class Apart:
             raise
         finally:
             os.close(writer)
-        return lambda: whole(reader)
+        return lambda: pieces(reader)
 
     def costs(self) -> Spent:
         self._send(COSTS)
@@ -174,13 +174,18 @@ class Apart:
         return found
 
 
-def whole(reader: int) -> bytes:
-    """What comes through a pipe, which its writer's end ends."""
+def pieces(reader: int) -> Iterator[bytes]:
+    """What comes through a pipe, piece by piece; raises ``EngineLost`` where its writer ended before it was whole."""
     with os.fdopen(reader, "rb") as pipe:
-        size, memory = pipe.read(SIZE_BYTES), pipe.read()
-    if len(size) < SIZE_BYTES or len(memory) != int.from_bytes(size, "big"):
+        while size := int.from_bytes(_just(pipe, SIZE_BYTES), "big"):
+            yield _just(pipe, size)
+
+
+def _just(pipe: BinaryIO, size: int) -> bytes:
+    found = pipe.read(size)
+    if len(found) < size:
         raise EngineLost("the process that made a snapshot ended before it was whole")
-    return memory
+    return found
 
 
 def _spawn() -> tuple[Connection, subprocess.Popen[bytes]]:

@@ -15,9 +15,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from caiso.connect.telemetry.bulk.normalise import normalise_spans
 from caiso.connect.telemetry.bulk.arrays import Ints
-from caiso.connect.telemetry.bulk.normalise import Bulk, Sent
+from caiso.connect.telemetry.bulk.normalise import Bulk, Sent, normalise_spans
 from caiso.connect.telemetry.decode.spans import read_spans
 from caiso.connect.telemetry.meaning.messages import Segment
 from caiso.connect.telemetry.normalise import Normalised, event_id, normalise

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -33,6 +33,7 @@ from caiso.engine.detect.signal import Signal
 from caiso.memory import give_back
 
 _SNAPSHOT_SECONDS: Final = 120  # a process that makes one and takes longer is stuck
+_BUFFER: Final = 1 << 20
 _QUIET_SECONDS: Final = 10.0  # without a batch for so long, what the last ones left free is given back
 
 
@@ -47,9 +48,9 @@ class Matching:
         """The signals of a batch."""
         return self.detector.process(self.preparation.of(events))
 
-    def snapshot(self) -> bytes:
-        """The memory of both."""
-        return self.detector.snapshot(msgspec.msgpack.encode(self.preparation.save()))
+    def snapshot(self) -> Iterator[bytes]:
+        """The memory of both, piece by piece, to be read before the next batch."""
+        return self.detector.snapshot_pieces(msgspec.msgpack.encode(self.preparation.save()))
 
 
 def restored(ruleset: Ruleset, memory: bytes | None) -> tuple[Matching, str]:
@@ -131,11 +132,11 @@ class Here:
         return told(matched(self._matching, self._begun.pop()))
 
     def snapshot(self) -> bytes:
-        return self._matching.snapshot()
+        return b"".join(self._matching.snapshot())
 
-    def snapshot_beside(self) -> Callable[[], bytes]:
+    def snapshot_beside(self) -> Callable[[], Iterable[bytes]]:
         memory = self.snapshot()
-        return lambda: memory
+        return lambda: [memory]
 
     def costs(self) -> Spent:
         return spent(self.detector)
@@ -161,7 +162,7 @@ def serve(link: Connection) -> None:
             rested = True
         given = link.recv()
         if given is None:
-            link.send(matching.snapshot())
+            link.send(b"".join(matching.snapshot()))
             continue
         if given == SNAPSHOT:
             _snapshot_beside(link, matching)
@@ -201,10 +202,12 @@ def _snapshot_beside(link: Connection, matching: Matching) -> None:
     os._exit(0)
 
 
-def _write(pipe: int, memory: bytes) -> None:
-    with os.fdopen(pipe, "wb") as file:
-        file.write(len(memory).to_bytes(SIZE_BYTES, "big"))
-        file.write(memory)
+def _write(pipe: int, memory: Iterable[bytes]) -> None:
+    with os.fdopen(pipe, "wb", buffering=_BUFFER) as file:
+        for piece in filter(None, memory):
+            file.write(len(piece).to_bytes(SIZE_BYTES, "big"))
+            file.write(piece)
+        file.write(bytes(SIZE_BYTES))  # the end: whoever is killed before never says so
 
 
 def _reap() -> None:

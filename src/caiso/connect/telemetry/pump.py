@@ -35,7 +35,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import date
@@ -437,12 +437,15 @@ class Pump:
 
     def snapshot(self, part: int, payload: bytes, *, label: str = "") -> int:
         """Store the detector's memory as of a committed part, then trim the log; returns the bytes that this freed."""
-        self.keep(part, payload, label=label)
+        self.keep(part, [payload], label=label)
         return self.kept(part)
 
-    def keep(self, part: int, payload: bytes, *, label: str = "") -> None:
-        """The first half of it, which touches nothing else of the pump: another thread may do it."""
-        self._state.save(Snapshot(part, label, payload))
+    def keep(self, part: int, payload: Iterable[bytes], *, label: str = "") -> None:
+        """The first half of it, which touches nothing else of the pump: another thread may do it.
+
+        What ``payload`` raises goes to the caller, and the snapshot before stays the newest.
+        """
+        self._state.save(part, label, payload)
 
     def kept(self, part: int) -> int:
         """The second half, once the first is done: trim the log."""

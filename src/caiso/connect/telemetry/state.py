@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,28 +42,32 @@ class StateStore:
         self._folder = folder
         self._keys = keys
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Write a snapshot durably and drop all but the newest ones."""
+    def save(self, part: int, label: str, payload: Iterable[bytes]) -> None:
+        """Write a snapshot durably and drop all but the newest ones; nothing is left of one whose payload raises."""
         make_folder(self._folder)
         key = self._keys.current()
         nonce = secrets.token_bytes(12)
-        label = snapshot.label.encode()
-        final = self._folder / f"snapshot-{snapshot.part:010d}.bin"
+        name = label.encode()
+        final = self._folder / f"snapshot-{part:010d}.bin"
         temporary = self._folder / f".{final.name}.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_HEADER.pack(_MAGIC, 1, key.number, nonce))
-            # Piece by piece: a snapshot of hundreds of megabytes would stand in memory several times.
-            sealing = Cipher(AES(key.secret), GCM(nonce)).encryptor()
-            sealing.authenticate_additional_data(str(snapshot.part).encode())
-            file.write(sealing.update(struct.pack(">H", len(label)) + label))
-            payload = memoryview(snapshot.payload)
-            for begin in range(0, len(payload), _PIECE):
-                file.write(sealing.update(payload[begin : begin + _PIECE]))
-            file.write(sealing.finalize() + sealing.tag)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(final)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(_HEADER.pack(_MAGIC, 1, key.number, nonce))
+                # Piece by piece: a snapshot of hundreds of megabytes would stand in memory several times.
+                sealing = Cipher(AES(key.secret), GCM(nonce)).encryptor()
+                sealing.authenticate_additional_data(str(part).encode())
+                file.write(sealing.update(struct.pack(">H", len(name)) + name))
+                for piece in payload:
+                    view = memoryview(piece)
+                    for begin in range(0, len(view), _PIECE):
+                        file.write(sealing.update(view[begin : begin + _PIECE]))
+                file.write(sealing.finalize() + sealing.tag)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
         sync_folder(self._folder)
         for number in self._numbers()[:-_KEPT]:
             (self._folder / f"snapshot-{number:010d}.bin").unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.ruleset import Ruleset
 from caiso.engine.detect.schema import SESSION_ALIAS
 from caiso.engine.detect.signal import GROUP_KEY_CHARS, Signal, bounded_facts, bounded_key, entity_of, signal_id
-from caiso.engine.detect.snapshot import Snapshot, UnableToRestore, read_snapshot, write_snapshot
+from caiso.engine.detect.snapshot import SNAPSHOT_VERSION, OneByOne, UnableToRestore, pieces_of, read_snapshot
 from caiso.engine.detect.statistics import Observer, Sheet, observer_for
 
 MAX_SHOWN_EVENTS: Final = 200
@@ -216,21 +216,24 @@ class Detector:
 
     def snapshot(self, beside: bytes = b"") -> bytes:
         """All state as bytes, plain data only; ``beside`` is kept with it for whoever feeds the detector."""
+        return b"".join(self.snapshot_pieces(beside))
+
+    def snapshot_pieces(self, beside: bytes = b"") -> Iterator[bytes]:
+        """The same piece by piece: a large memory would stand there three times, with its plain data and its bytes."""
         if self._occurrences.is_worth_forgetting:
             self._forget()
-        correlations = {
-            name: (_state_digest(correlator), correlator.save()) for name, correlator in self._correlators.items()
-        }
-        return write_snapshot(
-            Snapshot(
-                events=self.metrics.events,
-                hits=dict(self.metrics.hits),
-                signals=dict(self.metrics.signals),
-                clocks=asdict(self._clocks),
-                occurrences=self._occurrences.save(),
-                correlations=correlations,
-                beside=beside,
-            )
+        saved = ((name, (_state_digest(one), one.save())) for name, one in self._correlators.items())
+        return pieces_of(
+            {
+                "version": SNAPSHOT_VERSION,
+                "events": self.metrics.events,
+                "hits": dict(self.metrics.hits),
+                "signals": dict(self.metrics.signals),
+                "clocks": asdict(self._clocks),
+                "occurrences": self._occurrences.save(),
+                "correlations": OneByOne(len(self._correlators), saved, keyed=True),
+                "beside": beside,
+            }
         )
 
     @classmethod

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from caiso.errors import DomainError
 
 SNAPSHOT_VERSION: Final = 6
+_HEAD: Final = struct.Struct(">BI")  # MessagePack's longest forms: any reader takes them for few entries, too
+_LIST: Final = 0xDD
+_MAP: Final = 0xDF
+_encode = msgspec.msgpack.encode
 READABLE: Final = (4, 5, 6)  # the fourth had all texts one by one, the fifth columns for some kinds only
 
 
@@ -29,9 +35,31 @@ class Snapshot(msgspec.Struct):
     beside: bytes = b""  # what whoever feeds the detector remembers; the engine does not look into it
 
 
-def write_snapshot(snapshot: Snapshot) -> bytes:
-    """Return the bytes of a snapshot."""
-    return msgspec.msgpack.encode(snapshot)
+class OneByOne(NamedTuple):
+    """A list whose items, or a mapping whose (key, value) pairs, are made as they are written: never all of them at once."""
+
+    size: int
+    items: Iterable[Any]
+    keyed: bool = False
+
+
+def pieces_of(fields: Mapping[str, object]) -> Iterator[bytes]:
+    """The bytes of a snapshot with these fields, piece by piece; they may hold ``OneByOne``, alone or in a mapping."""
+    yield from _written(OneByOne(len(fields), fields.items(), keyed=True))
+
+
+def _written(value: object) -> Iterator[bytes]:
+    match value:
+        case OneByOne(size, items, keyed):
+            yield _HEAD.pack(_MAP if keyed else _LIST, size)
+            for item in items:
+                if keyed:
+                    yield _encode(item[0])
+                yield from _written(item[1] if keyed else item)
+        case dict() if any(isinstance(one, OneByOne) for one in value.values()):
+            yield from _written(OneByOne(len(value), value.items(), keyed=True))
+        case _:
+            yield _encode(value)
 
 
 def read_snapshot(data: bytes) -> Snapshot:

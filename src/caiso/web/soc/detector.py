@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -234,10 +234,10 @@ class DetectorRun:
         self._snapshot_at = time.monotonic()
         if self._unsaved:
             memory = self.engine.snapshot()
-            self._keep(lambda: memory)
+            self._keep(lambda: [memory])
         self._take_saved(wait=True)
 
-    def _keep(self, memory: Callable[[], bytes]) -> None:
+    def _keep(self, memory: Callable[[], Iterable[bytes]]) -> None:
         """Have it written beside what comes next: it may be hundreds of megabytes."""
         self._take_saved(wait=True)
         self._snapshot_at = time.monotonic()

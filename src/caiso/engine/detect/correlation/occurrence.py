@@ -154,7 +154,7 @@ class Occurrences:
         self._left = len(self)
 
     def save(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Everything as plain data, for ``pieces_of``."""
         return {
             "rows": self._rows.save(),
             "kept": self._kept,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from caiso.engine.detect.correlation.keys import picked
 from caiso.engine.detect.correlation.sealed import all_different, of_plain, opened, plain, sealed
+from caiso.engine.detect.snapshot import OneByOne
 
 _FIRST: Final = attrgetter("first")
 FULL: Final = 4096  # rows of a piece that is not added to
@@ -145,17 +146,9 @@ class Pieces:
         self._pieces, self._looked = kept, None
         self._count = sum(len(piece.ids) for piece in kept)
 
-    def save(self) -> list[dict[str, Any]]:
+    def save(self) -> OneByOne:
         """Everything as plain data, piece by piece."""
-        return [
-            {
-                "first": piece.first,
-                "ids": plain(piece.ids),
-                "columns": {kind: plain(column) for kind, column in piece.columns.items()},
-                "numbers": None if piece.numbers is None else piece.numbers.tobytes(),
-            }
-            for piece in self._pieces
-        ]
+        return OneByOne(len(self._pieces), map(_saved, self._pieces))
 
     def load(self, saved: Sequence[Mapping[str, Any]], next_number: int, kinds: Set[str]) -> None:
         """Take up what ``save`` gave; of the columns those of ``kinds``."""
@@ -168,3 +161,12 @@ class Pieces:
         self.next = next_number
         self._looked = None
         self._count = sum(len(piece.ids) for piece in self._pieces)
+
+
+def _saved(piece: Piece) -> dict[str, Any]:
+    return {
+        "first": piece.first,
+        "ids": plain(piece.ids),
+        "columns": {kind: plain(column) for kind, column in piece.columns.items()},
+        "numbers": None if piece.numbers is None else piece.numbers.tobytes(),
+    }
