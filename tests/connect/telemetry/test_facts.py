@@ -49,6 +49,7 @@ def facts(kind: str, event: dict[str, object] | None = None, **texts: str) -> di
         ("permissions", '{"defaultMode":"ask"}', '{"defaultMode":"bypassPermissions"}', "weaker"),
         ("permissions", {"defaultMode": "bypassPermissions"}, {"defaultMode": "ask"}, "stronger"),
         ("ui.theme", "light", "dark", ""),
+        ("editor/format-policy", '{"tab": 4}', '{"tab": 2}', ""),
         ("service.port", "80", "8080", ""),
         ("guardrail.note", "a text", "a text", ""),
     ],
@@ -120,6 +121,9 @@ def test_citations_are_held_against_what_the_call_shows() -> None:
     assert unresolved(["p1", "p7"], given) == 1
     assert unresolved(["p1", "p2"], given) == 0
     assert unresolved(["elsewhere"], [Segment("content.user", "How long?")]) == 0
+    assert unresolved([{"document_id": "p1", "quote": "yard C"}, {"id": 9, "source": "p2"}], given) == 0
+    assert unresolved([{"document_id": "p7", "quote": "free"}, {"id": "p1"}], given) == 1
+    assert unresolved([{"quote": "free"}, {}], given) == 0
 
 
 def test_an_address_that_only_planted_text_named_is_told_apart_from_a_reply() -> None:

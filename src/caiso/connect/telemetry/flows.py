@@ -20,6 +20,7 @@ from zlib import crc32
 
 import msgspec
 
+from caiso.connect.telemetry.meaning.facts import names_of
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.places import (
@@ -37,7 +38,7 @@ from caiso.connect.telemetry.places import (
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
-DESTINATION: Final = "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there; number: it named it
+DESTINATION: Final = "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
 )
@@ -108,6 +109,10 @@ _TYPES = re.compile(
 _TYPING = re.compile(
     r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
 )
+# Where the result of a sending tool says to whom it went.
+_DELIVERED: Final = frozenset((
+    "to", "cc", "bcc", "accepted", "recipient", "recipients", "rcpt", "rcpt_to", "rcptto", "envelope_to", "delivered", "delivered_to", "sent_to",
+))  # fmt: skip
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
 
@@ -197,7 +202,7 @@ class Flows:
                 _note(self._talk(key).documents, _names_of(given[row]))
             elif kind == "inference" and left and left[row] and key in self.talks:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
-                if isinstance(cited, list) and all(number_of(str(one)) in documents for one in cited):
+                if isinstance(cited, list) and all(_is_among(one, documents) for one in cited):
                     left[row] = None
         return {_UNRESOLVED: left} if unresolved is not None and left != list(unresolved) else {}
 
@@ -234,15 +239,19 @@ class Flows:
         talk = self.talks.get(key)
         name = table.tool(row) or kind
         arguments = table.of(_ARGUMENTS, row)
+        sent: dict[str, str] = {}
         if talk is not None:
             self.talks.move_to_end(key)
             types = _types(name, arguments)
             if arguments and (types or table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
-                yield from _sent(talk, name, arguments, own=table.domain(row), types=types)
+                sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
+                yield from sent.items()
             stored = _stored(kind, name, table, row)
             if stored and _repeats(stored, talk):
                 yield STORED, "outside"
         result = table.of("content.untrusted", row)
+        if DESTINATION not in sent and "@" in result and "@" in arguments and _adds_recipient(arguments, result):
+            yield DESTINATION, "added"
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
         talk = self._talk(key)
@@ -432,6 +441,16 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     return sum(number in within and number not in elsewhere for number in own) < _SHARED_WORDS
 
 
+def _adds_recipient(arguments: str, result: str) -> bool:
+    """Whether a tool says that it delivered to a mail address whose domain the call did not name."""
+    told = [text for key, text in strings_of(load(result[: 2 * _CHARS])) if key in _DELIVERED]
+    if not told:
+        return False
+    asked = arguments.lower()
+    found = (domain.lower() for text in told[:_PIECES] for _, domain in MAIL.findall(text[:_CHARS]))
+    return any(f"@{domain}" not in asked for domain in found)
+
+
 def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
     """The text that an event puts into a memory, empty where it does not."""
     if kind == "memory":
@@ -510,6 +529,10 @@ def _before(talk: Talk) -> Numbers:
 
 
 # -- texts ------------------------------------------------------------------------------------------------------
+
+
+def _is_among(citation: object, documents: Numbers) -> bool:
+    return any(number_of(name) in documents for name in names_of(citation))
 
 
 def _names_of(documents: Any) -> Iterator[int]:

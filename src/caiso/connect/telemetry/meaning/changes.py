@@ -14,6 +14,9 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _SPLIT = re.compile(r"[\s,;|]+")
 
 # More of these is less protection: what is let through, skipped, or trusted without a look.
+_LOOKS: Final = frozenset(
+    {"format", "formatting", "formatter", "style", "editor", "indent", "theme", "layout", "font", "prettier", "eslint"}
+)
 _PERMITTING: Final = frozenset(
     ("allow", "allowed", "allowlist", "whitelist", "auto", "bypass", "skip", "dangerously", "dangerous", "trust",
      "trusted", "unsafe", "exempt", "exemption", "exclude", "excluded", "tools", "tool", "permission", "permissions",
@@ -69,8 +72,8 @@ def effect_of(target: object, old: object, new: object) -> str:
         return "weaker" if "weaker" in effects else "stronger" if "stronger" in effects else ""
     words = set(_WORD.findall(name))
     permitting = bool(words & _PERMITTING)
-    if not permitting and not words & (_PROTECTING | _LIMITING):
-        return ""
+    if words & _LOOKS or (not permitting and not words & (_PROTECTING | _LIMITING)):
+        return ""  # how something looks protects nothing, whatever else it is called
     if permitting and words & {"block", "blocked", "deny", "denied", "blocklist", "denylist", "blacklist", "require"}:
         permitting = False
     if (

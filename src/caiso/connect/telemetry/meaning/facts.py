@@ -23,6 +23,8 @@ REVEALED: Final = "content.revealed"
 OF_CONTENT: Final = frozenset(("tool", "mcp", "inference"))  # kinds of events whose facts lie in their texts
 _LIMIT: Final = 32_768
 _MAX_PIECES: Final = 64
+_NAME_CHARS: Final = 300  # of what a citation calls its source by
+_QUOTED = re.compile(r"(?i)quote|text|snippet|content|excerpt|passage|score|type|index|start|end|page|kind")
 _COPY: Final = 60
 HIDING: Final = frozenset((
     "content.user", "content.untrusted", "content.documents", "content.memory", "gen_ai.tool.definitions",
@@ -229,9 +231,17 @@ def unresolved(citations: object, segments: Iterable[Segment]) -> int:
     ).lower()
     if not given:
         return 0
-    names = [str(item).lower() for item in (citations if isinstance(citations, list) else [citations])][:_MAX_PIECES]
-    missing = sum(name not in given for name in names if len(name) > 1)
-    return missing if missing < len(names) or _SOURCE_MARK.search(given) else 0
+    cited = [names_of(item) for item in (citations if isinstance(citations, list) else [citations])[:_MAX_PIECES]]
+    missing = sum(all(name.lower() not in given for name in names) for names in cited if names)
+    return missing if missing < len(cited) or _SOURCE_MARK.search(given) else 0
+
+
+def names_of(citation: object) -> list[str]:
+    """What a citation calls its source by: its own text, or the short texts of an object but for what it quotes."""
+    if isinstance(citation, dict):
+        values = [value for key, value in citation.items() if isinstance(key, str) and not _QUOTED.search(key)]
+        return [str(value) for value in values if isinstance(value, str | int) and 1 < len(str(value)) <= _NAME_CHARS]
+    return [str(citation)] if len(str(citation)) > 1 else []
 
 
 def marks_beyond(output: str, segments: Iterable[Segment]) -> int:
