@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 # Eight thousand words: of a few dozen, every text would repeat what every other says, and rules about that fired all the time.
 _SYLLABLES = (
-    "ba", "co", "di", "fe", "gu", "hal", "in", "jo", "ka", "len", "mi", "nor", "op", "pa", "qui", "ro", "sen", "tu", "ver", "zo",
+    "be", "co", "di", "fe", "gu", "hal", "in", "jo", "ka", "len", "mi", "nor", "op", "pa", "qui", "ro", "sen", "tu", "ver", "zo",
 )  # fmt: skip
 WORDS = ["".join(parts) for parts in product(_SYLLABLES, repeat=3)]
 TURNS, PEOPLE = 8, 200_000
