@@ -30,6 +30,7 @@ from caiso.web.soc.models import Signal as SignalRow
 from caiso.web.soc.rulebook import STATES_SETTING
 from caiso.web.soc.services import drills as services
 from caiso.web.soc.services.coverage import compute_technique_coverage
+from caiso.web.soc.services.risk import RISK_RULE, RISK_RULE_FIELDS
 from caiso.web.soc.services.rules import demote_rule
 from tests.engine.drill.test_drill import assert_is_layer
 from tests.web.conftest import NOW
@@ -150,6 +151,10 @@ def test_live_configuration_is_played_and_the_store_stays_untouched(root: Unit, 
     assert (Alert.objects.count(), SignalRow.objects.count(), EventPart.objects.count()) == before
     assert not list((data / "events").rglob("*.parquet"))
     assert run.label == queries.rules_label()
+    DetectionRule.objects.get_or_create(
+        slug=RISK_RULE, defaults=RISK_RULE_FIELDS
+    )  # as the first alert about an entity does
+    assert run.label == queries.rules_label(), "it changes nothing that a drill plays"
 
 
 def test_demoted_or_suppressed_rule_is_drilled_as_it_is_deployed(

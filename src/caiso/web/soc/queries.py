@@ -269,7 +269,8 @@ def work_state(work: DrillRun | RetroHunt | HuntRun) -> str:
 
 def rules_label() -> str:
     """Names the loaded rules in their states, as a drill does; empty before the detector has loaded any."""
-    rows = list(rules().values_list("slug", "digest", "state").order_by("slug"))
+    # Entity risk is a row among them, so that alerts can name it, and no rule that a drill could play.
+    rows = list(rules().exclude(kind="risk").values_list("slug", "digest", "state").order_by("slug"))
     return label_of_rows(rows) if rows else ""
 
 
