@@ -50,6 +50,8 @@ def facts(kind: str, event: dict[str, object] | None = None, **texts: str) -> di
         ("permissions", {"defaultMode": "bypassPermissions"}, {"defaultMode": "ask"}, "stronger"),
         ("ui.theme", "light", "dark", ""),
         ("editor/format-policy", '{"tab": 4}', '{"tab": 2}', ""),
+        ("editor/approval-policy", "block", "off", "weaker"),
+        ("output.format.guardrail", "block", "off", "weaker"),
         ("service.port", "80", "8080", ""),
         ("guardrail.note", "a text", "a text", ""),
     ],

@@ -38,7 +38,8 @@ from caiso.connect.telemetry.places import (
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
-DESTINATION: Final = "aisoc.flow.destination"  # planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did
+# planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did
+DESTINATION: Final = "aisoc.flow.destination"
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
 )

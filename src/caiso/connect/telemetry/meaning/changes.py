@@ -13,10 +13,12 @@ _WORD = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _SPLIT = re.compile(r"[\s,;|]+")
 
-# More of these is less protection: what is let through, skipped, or trusted without a look.
+# A policy about how a text looks protects nothing.
 _LOOKS: Final = frozenset(
-    {"format", "formatting", "formatter", "style", "editor", "indent", "theme", "layout", "font", "prettier", "eslint"}
+    ("format", "formatting", "formatter", "style", "indent", "theme", "layout", "font", "prettier", "eslint")
 )
+_OF_LOOKS: Final = frozenset(("policy", "policies", "content"))
+# More of these is less protection: what is let through, skipped, or trusted without a look.
 _PERMITTING: Final = frozenset(
     ("allow", "allowed", "allowlist", "whitelist", "auto", "bypass", "skip", "dangerously", "dangerous", "trust",
      "trusted", "unsafe", "exempt", "exemption", "exclude", "excluded", "tools", "tool", "permission", "permissions",
@@ -71,9 +73,11 @@ def effect_of(target: object, old: object, new: object) -> str:
         effects = {effect_of(f"{name} {key}", before[key], after[key]) for key in keys}
         return "weaker" if "weaker" in effects else "stronger" if "stronger" in effects else ""
     words = set(_WORD.findall(name))
+    if words & _LOOKS:
+        words -= _OF_LOOKS
     permitting = bool(words & _PERMITTING)
-    if words & _LOOKS or (not permitting and not words & (_PROTECTING | _LIMITING)):
-        return ""  # how something looks protects nothing, whatever else it is called
+    if not permitting and not words & (_PROTECTING | _LIMITING):
+        return ""
     if permitting and words & {"block", "blocked", "deny", "denied", "blocklist", "denylist", "blacklist", "require"}:
         permitting = False
     if (
