@@ -1,4 +1,4 @@
-"""Fits the character tables by which adversarial suffixes are told from prose, code, markup, data and other languages.
+"""Fits the character tables by which adversarial suffixes are told from prose, code, markup, chat, data and other languages.
 
     python -m scripts.suffix_model VOCAB.BPE
 
@@ -27,9 +27,33 @@ import numpy as np
 from caiso.engine.detect.statistics.suffix import CLASSES, MODEL, SCALE, classes_of, runs_of
 
 ROOT = Path(__file__).parent.parent
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
 STANDARD = Path(sysconfig.get_paths()["stdlib"])
 INSTALLED = Path(sysconfig.get_paths()["purelib"])
 CHARS = 1_500_000  # of each kind
+SHORT = words(
+    "lol omg u r ur so brb idk tbh pls plz thx ty np imo btw dm me c 2nite l8r w8 4 2 b4 gr8 m8 nvm smh ikr rn irl fyi"
+    " asap wknd msg tmrw yall gonna wanna lmk hbu wyd ok k yep nah hey hi was just like really the and to you it is that"
+    " have my not what when can do will get know back home work time today soon again order late never"
+)
+FACES = words(":D :P :) :( ;-) <3 xD :-/ :'( >:( ^^ o_O :* \\o/ =) =D -.- >.< (: :-| <33 :3 T_T ;) :o ... !! ?? !!! ?!")
+KEYS = ("asdfghjkl;'", "qwertyuiop[]", "zxcvbnm,./", "1234567890-=")
+SYLLABLES = words(
+    "el la ma fi w ya 3a 7a 2a 5a ba ta sha ke mo ne ra li so da ho ghe sa be yo 9a 7i 3i 2o 6a lla sh n m t"
+)
+GROUPS = words(
+    "methyl ethyl propyl hydroxy amino chloro fluoro bromo oxo methoxy ethoxy phenyl dimethyl dihydroxy trifluoromethyl"
+    " hydroxymethyl acetyl carbamoyl cyano nitro sulfonyl benzyl dichloro butoxy cyclopropyl acetamido"
+)
+RINGS = words(
+    "oxane oxolane pyridine pyrimidine piperidine pyrazole imidazole benzene indole quinazoline morpholine thiazole"
+    " pentanoic hexanoate propanamide butenamide benzamide purine triol dione carboxamide carboxylate amine urea oxolan"
+)
 BELIEF = 5.0  # how many observations the chance by the last character alone counts for
 
 
@@ -46,17 +70,6 @@ def files(folder: Path, pattern: str, half: str) -> Iterator[Path]:
 
 def read(path: Path) -> str:
     return path.read_text(errors="replace")
-
-
-def prose(half: str) -> Iterator[str]:
-    """English: descriptions of packages, the language reference."""
-    for path in files(INSTALLED, "*.dist-info/METADATA", half):
-        body = read(path).partition("\n\n")[2]
-        yield from (part for part in re.split(r"\n\n+", body) if len(part) > 120 and part[:1].isalpha())
-    topics = re.split(r"\\n\\n|\n\n", read(STANDARD / "pydoc_data" / "topics.py").replace("\\'", "'"))
-    yield from (
-        part for number, part in enumerate(topics) if len(part) > 120 and (number % 2 == 0) == (half == "fitting")
-    )
 
 
 def pieces(paths: Iterator[Path], *, most: int = 12_000, size: int = 1500) -> Iterator[str]:
@@ -118,6 +131,74 @@ def encoded(half: str) -> Iterator[str]:
         )  # fmt: skip
 
 
+def chat(half: str) -> Iterator[str]:
+    """Messages as people type them: faces, shortened words, tags, Arabic with digits for letters, a cat on the keys."""
+    rng = random.Random(f"chat {half}")  # noqa: S311 - repeatable
+    while True:
+        kind = rng.choice(("short", "short", "syllables", "syllables", "keys"))
+        yield " ".join(_typed(rng, kind) for _ in range(rng.randint(20, 60)))
+
+
+def _typed(rng: random.Random, kind: str) -> str:
+    drawn = rng.random()
+    if drawn < 0.12:
+        return rng.choice(FACES)
+    if drawn < 0.17:
+        return rng.choice("@#") + rng.choice(SHORT) + rng.choice(("", "_", "2026")) + rng.choice(SHORT)
+    if kind == "short":
+        return rng.choice(SHORT) + rng.choice(("", "", "", "", "!", "!!", "...", "??", ","))
+    if kind == "keys":
+        return "".join(rng.choices(rng.choice(KEYS), k=rng.randint(3, 9)))
+    return "".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) + rng.choice(("", "", "'", ",", "?"))
+
+
+def notation(half: str) -> Iterator[str]:
+    """Signs of a trade: names of chemicals, games of chess, chords, bank references."""
+    rng = random.Random(f"notation {half}")  # noqa: S311 - repeatable
+    makers = (_chemicals, _chemicals, _chess, _chords, _references)
+    while True:
+        yield rng.choice(makers)(rng)
+
+
+def _chemicals(rng: random.Random) -> str:
+    return " and ".join(_chemical(rng) for _ in range(3))
+
+
+def _chemical(rng: random.Random) -> str:
+    """The systematic name of something that need not exist."""
+    sides = []
+    for place in sorted(rng.sample(range(1, 12), rng.randint(1, 4))):
+        where = f"({place}{rng.choice('RS')})" if rng.random() < 0.3 else str(place)
+        second = rng.choice(("", "", f",{rng.randint(1, 9)}"))
+        sides.append(f"{where}{second}-{rng.choice(('', '(', '['))}{rng.choice(GROUPS)}")
+    name = "-".join(sides)
+    name += "".join({"(": ")", "[": "]"}[char] for char in reversed(name) if char in "([" and rng.random() < 0.9)
+    centres = ",".join(f"{place}{rng.choice('RSEZ')}" for place in sorted(rng.sample(range(1, 9), rng.randint(1, 5))))
+    return f"{rng.choice(('', f'({centres})-'))}{name}{rng.choice(RINGS)}-{rng.randint(1, 9)}-{rng.choice(RINGS)}"
+
+
+def _chess(rng: random.Random) -> str:
+    def move() -> str:
+        return (
+            rng.choice(("N", "B", "R", "Q", "K", "", ""))
+            + rng.choice(("x", "", ""))
+            + rng.choice("abcdefgh")
+            + rng.choice("12345678")
+        )
+
+    return " ".join(f"{number}. {move()} {move()}{rng.choice(('', '', '+'))}" for number in range(1, 30))
+
+
+def _chords(rng: random.Random) -> str:
+    kinds = ("m7", "maj7", "7(b9)", "sus4", "dim7", "13", "m7b5")
+    return " | ".join(rng.choice("ABCDEFG") + rng.choice(("", "#", "b")) + rng.choice(kinds) for _ in range(40))
+
+
+def _references(rng: random.Random) -> str:
+    lands = ("DE", "FR", "GB", "NL")
+    return " / ".join(rng.choice(lands) + " ".join(str(rng.randint(1000, 9999)) for _ in range(5)) for _ in range(6))
+
+
 def translations(half: str) -> Iterator[tuple[str, str]]:
     """(language, text) of the translations of packages."""
     for path in files(INSTALLED, "*.po", half):
@@ -141,8 +222,14 @@ def latin(text: str) -> bool:
     return sum(char.isascii() for char in text) > 0.7 * len(text)
 
 
+def encoded_or_noted(half: str) -> Iterator[str]:
+    """What is not language: encoded data, and the signs of a trade."""
+    yield from in_turn([encoded(half), notation(half)])
+
+
+# The detector adds the tables up in one word of 64 bits: with "tokens", there is room for eight kinds.
 KINDS = {
-    "prose": prose, "code": code, "markup": markup, "markdown": markdown, "encoded": encoded,
+    "markdown": markdown, "code": code, "markup": markup, "chat": chat, "encoded": encoded_or_noted,
     "latin letters": latin_letters, "other letters": others,
 }  # fmt: skip
 

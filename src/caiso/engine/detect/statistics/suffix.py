@@ -2,7 +2,7 @@
 
 Perplexity filters (Alon and Kamfonas 2023, Jain et al. 2023) flag whatever is improbable as prose, code and other
 languages included. Here two kinds of text compete for each window of characters: strings of random tokens, as the
-optimiser of Zou et al. 2023 leaves them, against the most probable of prose, code, markup, encoded data and other
+optimiser of Zou et al. 2023 leaves them, against the most probable of prose, code, markup, chat, data and other
 languages, all as tables of which class of character follows which two. Readable suffixes (AutoDAN) are not seen, and a text
 with less than four characters that are neither small letters nor space is not looked at.
 """
