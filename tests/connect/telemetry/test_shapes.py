@@ -264,3 +264,60 @@ def test_client_behind_a_balancer_of_the_house_is_the_one_it_was_handed_on_for(
 def test_session_of_mcp_in_an_access_log_is_kept() -> None:
     found = event(logs.nginx(mcp_session_id="7f0a"))
     assert has(found, mcp__session__id="7f0a", aisoc__session="7f0a", event__kind="http")
+
+
+def trail(name: str, source: str = "iam.amazonaws.com", **more: Any) -> dict[str, Any]:
+    return {
+        "eventVersion": "1.11", "eventTime": "2026-11-26T09:14:07Z", "eventSource": source, "eventName": name,
+        "awsRegion": "eu-central-1", "sourceIPAddress": "203.0.113.9", "userAgent": "aws-cli/2.31", "recipientAccountId": "770418812214",
+        "userIdentity": {
+            "type": "AssumedRole", "arn": "arn:aws:sts::770418812214:assumed-role/ops-agent/run", "accessKeyId": "ASIAEXAMPLE",
+            "sessionContext": {"sessionIssuer": {"userName": "ops-agent"}},
+        },
+        **more,
+    }  # fmt: skip
+
+
+def test_cloudtrail_call_becomes_what_the_rules_about_clouds_ask_for() -> None:
+    found = event(trail("ListFoundationModels", "bedrock.amazonaws.com", errorCode="AccessDenied"))
+    assert has(
+        found, event__kind="api", api__operation="ListFoundationModels", api__service__name="bedrock.amazonaws.com",
+        user__id="ops-agent/run", api_key__id="ASIAEXAMPLE", client__address="203.0.113.9", error__type="AccessDenied",
+        cloud__provider="aws", cloud__account__id="770418812214", user_agent__original="aws-cli/2.31",
+    )  # fmt: skip
+
+
+def test_cloudtrail_read_of_an_object_is_access_to_data_and_a_granted_policy_an_authorisation() -> None:
+    read = trail(
+        "GetObject", "s3.amazonaws.com", requestParameters={"bucketName": "weights", "key": "m/model.safetensors"},
+        additionalEventData={"bytesTransferredOut": 8_600_000_000},
+    )  # fmt: skip
+    assert has(
+        event(read), event__kind="data_access", action="GetObject", artifact__uri="s3://weights/m/model.safetensors",
+        dataset__id="weights", bytes=8_600_000_000, writer=None,
+    )  # fmt: skip
+    policy = {"Statement": [{"Effect": "Allow", "Action": "*"}]}
+    granted = event(trail("PutRolePolicy", requestParameters={"roleName": "ops-agent", "policyDocument": policy}))
+    assert has(
+        granted, event__kind="authz", action="PutRolePolicy", config__target="role/ops-agent", writer="ops-agent"
+    )
+    assert json.loads(str(granted["config.new"])) == policy
+
+
+def test_cloudtrail_names_of_users_services_and_what_is_missing() -> None:
+    assert has(
+        event(trail("RunInstances", "ec2.amazonaws.com", userIdentity={"type": "IAMUser", "userName": "mkern"})),
+        user__id="mkern",
+    )
+    inside = event(
+        trail(
+            "Decrypt",
+            "kms.amazonaws.com",
+            sourceIPAddress="rds.amazonaws.com",
+            userIdentity={"invokedBy": "rds.amazonaws.com"},
+        )
+    )
+    assert has(inside, user__id="rds.amazonaws.com", client__address=None)
+    assert reason(trail("")) == "eventName and eventSource must not be empty, without them nobody knows what was called"
+    assert "userIdentity must be an object" in reason(trail("RunInstances", userIdentity="me"))
+    assert "has no time" in reason({**trail("RunInstances"), "eventTime": None})

@@ -49,14 +49,18 @@ _UNRESOLVED: Final = "gen_ai.output.citations.unresolved"
 _CITED: Final = "gen_ai.output.citations"
 _DOCUMENTS: Final = "gen_ai.retrieval.documents"
 _ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+_GIVEN: Final = ("content.system", "content.user", "content.history", "content.untrusted", "content.documents")
 _TALKS: Final = 3_000
 _KEPT: Final = 4  # texts of each side
 _CHARS: Final = 2_000  # of each
 _PIECES: Final = 64
+_ALL_TEXTS: Final = (1 << 62) - 1  # a bit for each text from outside; after sixty-two they are used again
 _LEAST: Final = 12  # characters of a piece
 _TELLING: Final = 16  # and of one that alone tells where a text comes from
 _MOST: Final = 512  # numbers of one sort
 _MEMORY_SHARE: Final = 0.4
+_SENTENCE: Final = 6  # words of a memory that can be told apart
+_SENTENCE_SHARE: Final = 0.9
 
 # Tools that bring in what strangers wrote, and those that may.
 _OUTSIDE = re.compile(
@@ -67,6 +71,10 @@ _OUTSIDE = re.compile(
 _EITHER = re.compile(
     r"(?i)file|doc|drive|notion|share_?point|confluence|wiki|repo|readme|git|message|nachricht|mensaje|slack|teams|chat"
     r"|calendar|kalender|note|retrieve|retrieval|search|knowledge|jira|read_?text|\bcat\b"
+)
+# Of the tools that bring in what strangers wrote, those that bring in what only few may read as well.
+_PRIVATE = re.compile(
+    r"(?i)mail|inbox|postfach|posta|correo|courriel|message|nachricht|mensaje|ticket|zendesk|whatsapp|\bsms|transcri|call_?log"
 )
 _REMEMBERS = re.compile(
     r"(?i)memory|memories|memori[sz]e|remember|preference|save_?(?:note|fact|context|rule)|store_?(?:note|fact|context|rule)|note_?to_?self|merken|profile"
@@ -126,6 +134,9 @@ class Talk(msgspec.Struct):
     within: Numbers = {}  # pieces of what was read within
     records: Numbers = {}  # what tells persons and accounts apart in it
     outside: Numbers = {}
+    texts: int = 0  # how many came from outside
+    named_in: dict[int, int] = {}  # places, and the bits of the texts that named them
+    private: dict[int, int] = {}  # pieces of mails and messages, and the bits of the texts that held them
     reads: int = 0  # how many texts were read within
     words: Numbers = {}  # of the first of them
     strange: Numbers = {}  # words of content from outside
@@ -136,7 +147,9 @@ class Talk(msgspec.Struct):
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
     seen_within: list[str] = []
-    seen_outside: list[tuple[str, str, bool]] = []  # arguments, result, whether it cannot be from within
+    seen_outside: list[
+        tuple[str, str, bool, bool]
+    ] = []  # arguments, result, whether it cannot be from within, is private
     user: str = ""
     history: str = ""
 
@@ -159,6 +172,9 @@ class Kept(msgspec.Struct):
     asked: list[int]
     before: list[int]
     at: list[int] = []
+    texts: int = 0
+    named_in: dict[int, int] = {}
+    private: dict[int, int] = {}
 
 
 class Flows:
@@ -172,7 +188,7 @@ class Flows:
         found: dict[str, list[str | None]] = {}
         kinds, keys = events.column("event.kind"), events.column(SESSION_ALIAS)
         table = _Texts(events)
-        resolved = self._resolving(events, kinds, keys)
+        resolved = self._resolving(events, kinds, keys, table)
         for row, kind in enumerate(kinds):
             key = keys[row]
             if not isinstance(key, str) or not key:
@@ -187,14 +203,17 @@ class Flows:
             return events
         return events.adding(found)
 
-    def _resolving(self, events: EventBatch, kinds: Sequence[object], keys: Sequence[object]) -> dict[str, list[Any]]:
+    def _resolving(
+        self, events: EventBatch, kinds: Sequence[object], keys: Sequence[object], table: _Texts
+    ) -> dict[str, list[Any]]:
         """How many citations stay unresolved when what earlier retrievals of the conversation gave is counted in."""
         fields = events.fields()
         given = events.column(_DOCUMENTS) if _DOCUMENTS in fields else None
         unresolved = events.column(_UNRESOLVED) if _UNRESOLVED in fields else None
-        if given is None and unresolved is None:
+        given_citations = events.column(_CITED) if _CITED in fields else None
+        if given is None and given_citations is None:
             return {}
-        left: list[Any] = list(unresolved) if unresolved is not None else []
+        left: list[Any] = list(unresolved) if unresolved is not None else [None] * len(events)
         for row, kind in enumerate(kinds):
             key = keys[row]
             if not isinstance(key, str) or not key:
@@ -205,7 +224,26 @@ class Flows:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
                 if isinstance(cited, list) and all(_is_among(one, documents) for one in cited):
                     left[row] = None
-        return {_UNRESOLVED: left} if unresolved is not None and left != list(unresolved) else {}
+            elif kind == "inference" and given_citations is not None and given_citations[row] and key in self.talks:
+                left[row] = self._invented(self.talks[key], load(given_citations[row]), table, row)
+        before = list(unresolved) if unresolved is not None else [None] * len(events)
+        return {_UNRESOLVED: left} if left != before else {}
+
+    def _invented(self, talk: Talk, cited: object, table: _Texts, row: int) -> int | None:
+        """How many citations name neither what the conversation retrieved nor anything the call itself was given."""
+        if not 0 < len(talk.documents) < _MOST or not isinstance(
+            cited, list
+        ):  # what was forgotten may be what is cited
+            return None
+        given = "\n".join(table.of(field, row) for field in _GIVEN).lower()
+        missing = [
+            one
+            for one in cited[:_PIECES]
+            if (names := names_of(one))
+            and not _is_among(one, talk.documents)
+            and all(name.lower() not in given for name in names)
+        ]
+        return len(missing) or None
 
     # -- what was said ------------------------------------------------------------------------------------------
 
@@ -268,10 +306,11 @@ class Flows:
         if not side and '"http' in arguments and '"url"' in arguments:
             side = "outside"
         if side:
-            talk.seen_outside.append((arguments[:300], result[:_CHARS], side == "outside"))
+            private = bool(_PRIVATE.search(name))
+            talk.seen_outside.append((arguments[:300], result[:_CHARS], side == "outside", private))
             if len(talk.seen_outside) > _KEPT:
-                said, text, strange = talk.seen_outside.pop(0)
-                _take_outside(talk, said, text, strange=strange)
+                said, text, strange, private = talk.seen_outside.pop(0)
+                _take_outside(talk, said, text, strange=strange, private=private)
         if side != "outside":
             talk.reads += 1
             talk.seen_within.append(result[:_CHARS])
@@ -301,7 +340,7 @@ class Flows:
                 Kept(
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
-                    [*_asked(talk)], [*_before(talk)], talk.at,
+                    [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private,
                 )
             )  # fmt: skip
         return kept
@@ -326,6 +365,9 @@ class Flows:
                 asked=dict.fromkeys(one.asked),
                 before=dict.fromkeys(one.before),
                 at=one.at,
+                texts=one.texts,
+                named_in=one.named_in,
+                private=one.private,
             )
         return flows
 
@@ -397,9 +439,17 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     if not records.isdisjoint(talk.records):
         return "records"
     pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
-    if not pieces.isdisjoint(talk.within) or _in_other_words(talk, arguments):
+    if not pieces.isdisjoint(talk.within) or _of_another_mail(talk, pieces, places) or _in_other_words(talk, arguments):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
+
+
+def _of_another_mail(talk: Talk, pieces: set[int], places: set[int]) -> bool:
+    """Whether a piece is of a mail or message that came in, and of none that named where it goes."""
+    naming = 0
+    for place in places & talk.places.keys():
+        naming |= talk.named_in.get(place, _ALL_TEXTS)
+    return any(number in talk.private and not talk.private[number] & naming for number in pieces)
 
 
 def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
@@ -420,7 +470,7 @@ def _in_other_words(talk: Talk, payload: str) -> bool:
         return False
     loaded = load(payload)
     given = payload if isinstance(loaded, str) else "\n".join(text for _, text in strings_of(loaded))
-    own = _words(without_places(given))
+    own = words_of(without_places(given))
     telling = own.keys() - _asked(talk).keys()
     shared = sum(number in within and number not in talk.strange for number in telling)
     return shared > _SHARED_WORDS and 2 * shared >= len(telling)
@@ -434,7 +484,7 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     body = _BODY.search(text)
     if body is None or _ATTACHED.search(text) or _DENSE.search(text):
         return False
-    own = _words(text)
+    own = words_of(text)
     within = _words_within(talk)
     if sum(number in within for number in own) < _SHARED_WORDS:
         return True
@@ -468,13 +518,21 @@ def _repeats(stored: str, talk: Talk) -> bool:
     outside = _settle(talk).outside
     pieces = dict(_pieces(stored))
     shared = sum(length for number, length in pieces.items() if number in outside)
-    return shared >= 2 * _LEAST and shared >= _MEMORY_SHARE * sum(pieces.values())
+    if shared >= 2 * _LEAST and shared >= _MEMORY_SHARE * sum(pieces.values()):
+        return True
+    # A sentence that was cut out of another: its words, in any order, and none of them the user's.
+    words = words_of(stored)
+    return (
+        len(words) >= _SENTENCE
+        and not any(number in _asked(talk) for number in words)
+        and (sum(number in talk.strange for number in words) >= _SENTENCE_SHARE * len(words))
+    )
 
 
 def _settle(talk: Talk) -> Talk:
     """Make numbers of the texts that tools returned, once; returns the conversation."""
-    for arguments, text, strange in talk.seen_outside:
-        _take_outside(talk, arguments, text, strange=strange)
+    for arguments, text, strange, private in talk.seen_outside:
+        _take_outside(talk, arguments, text, strange=strange, private=private)
     if talk.reads <= _KEPT:
         talk.words = _words_within(talk)
     for text in talk.seen_within:
@@ -483,12 +541,18 @@ def _settle(talk: Talk) -> Talk:
     return talk
 
 
-def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool) -> None:
-    _note(talk.outside, (number for number, _ in _pieces(text)))
+def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, private: bool) -> None:
+    bit = 1 << talk.texts % 62
+    talk.texts += 1
+    for number, length in _pieces(text):
+        _note(talk.outside, (number,))
+        if private and length >= _TELLING:
+            _mark(talk.private, number, bit, most=_MOST)
     if strange:
-        _note(talk.strange, _words(text), most=2 * _MOST)
+        _note(talk.strange, words_of(text), most=2 * _MOST)
     for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
+        _mark(talk.named_in, number, bit, most=_PIECES * _KEPT)
     for number in known_places(arguments):
         talk.places.setdefault(number, True)
     while len(talk.places) > _PIECES * _KEPT:
@@ -507,13 +571,19 @@ def _note(numbers: Numbers, more: Iterable[int], *, most: int = _MOST) -> None:
         del numbers[next(iter(numbers))]
 
 
+def _mark(marked: dict[int, int], number: int, bit: int, *, most: int) -> None:
+    marked[number] = marked.get(number, 0) | bit
+    while len(marked) > most:
+        del marked[next(iter(marked))]
+
+
 def _words_within(talk: Talk) -> Numbers:
     """The words of what was read within, as long as that is little."""
     if talk.reads > _KEPT:
         return {}
     found = dict(talk.words)
     for text in talk.seen_within:
-        found.update(_words(text))
+        found.update(words_of(text))
     return found
 
 
@@ -522,7 +592,7 @@ def _said(talk: Talk) -> Numbers:
 
 
 def _asked(talk: Talk) -> Numbers:
-    return _words(talk.user) if talk.user else talk.asked
+    return words_of(talk.user) if talk.user else talk.asked
 
 
 def _before(talk: Talk) -> Numbers:
@@ -552,22 +622,28 @@ def _side(name: str) -> str:
     return "either" if _EITHER.search(name) else ""
 
 
-def _words(text: str) -> Numbers:
+def words_of(text: str) -> Numbers:
     """Numbers of the words of a text that say something."""
     different = dict.fromkeys(_WORD.findall(text.lower()))
     return dict.fromkeys([crc32(word.encode("utf-8", "replace")) for word in different])
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Numbers of the pieces of a text that are long enough to be told apart, with their lengths."""
-    left = _PIECES
+def pieces_of(text: str, most: int = _PIECES) -> Iterator[tuple[int, str]]:
+    """Pieces of a text that are long enough to be told apart, with their numbers."""
+    left = most
     for part in _CUT.split(text[: 2 * _CHARS].lower()):
         piece = part.strip(_AROUND)
         if len(piece) >= _LEAST:
-            yield crc32(" ".join(piece.split()).encode("utf-8", "replace")), len(piece)
+            yield crc32(" ".join(piece.split()).encode("utf-8", "replace")), piece
             left -= 1
             if not left:
                 return
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Their numbers and lengths."""
+    for number, piece in pieces_of(text):
+        yield number, len(piece)
 
 
 def _records(text: str) -> Iterator[int]:

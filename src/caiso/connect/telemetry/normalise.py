@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from caiso.connect.telemetry.meaning import address, command, gather, impact
-from caiso.connect.telemetry.meaning.escapes import JSON_FIELDS, with_breaks
+from caiso.connect.telemetry.meaning.escapes import COMMAND_FIELDS, JSON_FIELDS, with_breaks, with_commands
 from caiso.connect.telemetry.meaning.facts import REVEALED, add_facts, hidden_text
 from caiso.connect.telemetry.meaning.messages import Segment, dump
 from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, known_meanings, meaning_of
@@ -128,8 +128,9 @@ def texts_by_field(segments: Iterable[Segment]) -> dict[str, str]:
                 texts[name] = [segment.text]
     found = {field: pieces[0] if len(pieces) == 1 else _BETWEEN.join(pieces) for field, pieces in texts.items()}
     for field, text in found.items():
-        if field in JSON_FIELDS and "\\" in text:
-            found[field] = with_breaks(text)
+        if field in JSON_FIELDS:
+            read = with_breaks(text) if "\\" in text else text
+            found[field] = with_commands(read) if field in COMMAND_FIELDS else read
     return found
 
 

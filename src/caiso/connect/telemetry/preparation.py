@@ -2,7 +2,7 @@
 
 Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
-(``offers``). All three remember something of earlier batches.
+(``offers``), that a history was rewritten one of the call that is given it (``retold``). All remember something of earlier batches.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows, Kept
 from caiso.connect.telemetry.offers import Offer, Offers
+from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import TEXT_FIELDS
 
@@ -25,6 +26,7 @@ class Memory(msgspec.Struct):
     heard: Heard = msgspec.field(default_factory=Heard)
     talks: list[Kept] = []
     offers: list[Offer] = []
+    retold: list[tuple[str, Talk]] = []
 
 
 @dataclass(slots=True)
@@ -34,10 +36,12 @@ class Preparation:
     asked: Asked = field(default_factory=Asked)
     flows: Flows = field(default_factory=Flows)
     offers: Offers = field(default_factory=Offers)
+    retold: Retold = field(default_factory=Retold)
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
-        return self.flows.with_flows(self.offers.with_changes(self.asked.with_calls(events)))
+        seen = self.retold.with_history(self.offers.with_changes(self.asked.with_calls(events)))
+        return self.flows.with_flows(seen)
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -52,9 +56,9 @@ class Preparation:
 
     def save(self) -> Memory:
         """What it remembers."""
-        return Memory(self.asked.save(), self.flows.save(), self.offers.save())
+        return Memory(self.asked.save(), self.flows.save(), self.offers.save(), self.retold.save())
 
     @classmethod
     def restored(cls, memory: Memory) -> Preparation:
         """Take up what ``save`` gave."""
-        return cls(Asked.of(memory.heard), Flows.of(memory.talks), Offers.of(memory.offers))
+        return cls(Asked.of(memory.heard), Flows.of(memory.talks), Offers.of(memory.offers), Retold.of(memory.retold))

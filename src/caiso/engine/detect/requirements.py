@@ -35,6 +35,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
         frozenset({"content.untrusted", "content.memory"}),
         frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),
     ),
+    "aisoc.flow.history": (frozenset({"content.output", "content.history"}),),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),
     "process.command_line": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),

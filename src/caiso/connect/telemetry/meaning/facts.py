@@ -54,6 +54,9 @@ _HANDED_ON = re.compile(
 )  # within the system: another agent's orders
 _SOURCE_MARK = re.compile(r"(?i)\b(?:doc(?:ument)?|source|passage|chunk)s?[ _-]?(?:id)?\b|\[[a-z]{0,12}[-_]?\d{1,5}\]")
 
+_ROTATES = re.compile(
+    r"(?i)(?:key|cert\w{0,8}|jwks?)[_. -]?(?:rotat|renew|roll)|(?:rotat|renew|roll)\w{0,3}[_. -]?(?:key|cert|jwk)"
+)
 _MANY_PEOPLE: Final = 8
 _OF_PEOPLE: Final = (
     re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{2,24}"),
@@ -76,6 +79,8 @@ def add_facts(event: dict[str, object], kind: str, segments: Sequence[Segment]) 
         effect = effect_of(event["config.target"], event.get("config.old"), event.get("config.new"))
         if effect:
             event["config.effect"] = effect
+        if "peer" not in event and _ROTATES.search(str(event.get("action") or "")):
+            event["peer"] = str(event["config.target"]).partition("/")[0][:128]  # whose key it is: planner/jwks
 
 
 def hidden_text(segments: Iterable[Segment]) -> str:

@@ -97,7 +97,7 @@ _RESERVED: Final = frozenset(
         "time.marked", "time.sent", "content.ref", "content.missing", "content.redacted", "source.id", "duration_us", "status",
         "content.revealed", "content.system_leak", "content.disguised_links", "content.copied_untrusted", "content.personal_records",
         "gen_ai.output.citations.unresolved", "aisoc.egress.planted", "aisoc.package.doubt", "config.effect",
-        "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.tool.redefined",
+        "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.tool.redefined",
     }
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ _DIRECT = re.compile(r"(?:git\+(?:https?|ssh|git)://|https?://)[^\s\"'\\]+")
 _HOST = re.compile(r"://(?:[^\s/@\"']*@)?([^\s/:\"'\\]+)")
 _COMMIT = re.compile(r"@[0-9a-f]{7,40}\b")
 _PRIVATE = re.compile(
-    r"(?:^(?:localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.)|\.(?:internal|intranet|corp|local|lan|home|test)$|^[^.]+$)"
+    r"(?:^(?:localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.)|\.(?:internal|intranet|corp|local|lan|home|test)$|\.(?:int|internal|intra|intranet|corp)\.[a-z0-9-]{1,60}\.[a-z]{2,12}$|^[^.]+$)"
 )
 _KNOWN_HOSTS: Final = (
     "pypi.org", "pythonhosted.org", "npmjs.org", "npmjs.com", "yarnpkg.com", "pytorch.org", "nvidia.com", "jfrog.io",

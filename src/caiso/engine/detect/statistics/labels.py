@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Annotated, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.measures import psi, psi_noise
@@ -24,13 +25,19 @@ _LABELS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class LabelsSettings(Settings):
-    """``moved`` is the share of samples that changed sides in all, beside the index itself."""
+    """``moved`` is the share of samples that changed sides in all, beside the index itself.
+
+    Of a rare label an index of all sees nothing: ``times`` is how often more or less frequent one label must have become,
+    by more than ``deviations`` of what chance does to so many samples.
+    """
 
     value: FieldName = "dataset.label_counts"
     version: FieldName = "dataset.version"
     writer: FieldName = "writer"
     psi: Annotated[float, Between(0.01, 5)] = 0.1
     moved: Share = 0.05
+    times: Annotated[float, Between(1.2, 100)] = 2.5
+    deviations: Annotated[float, Between(3, 100)] = 10
     chance: Chance = 1e-6
     least: Annotated[int, Between(10, 1_000_000)] = 200
     timespan: timedelta = timedelta(minutes=1)
@@ -78,6 +85,19 @@ class Labels(Observer[LabelsSettings, LabelsState]):
                 return {**facts, "versions seen": state.versions} | ({"writer": writer} if writer else {})
         return None
 
+    def _changed(self, before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> int | None:
+        """The label that became so many times more or less frequent; one that is new or gone is a matter of the index."""
+        expected = before / before.sum() * after.sum()
+        both = (before > 0) & (after > 0) & (np.maximum(expected, after) >= self.settings.least / 2)
+        if not both.any():
+            return None
+        ratio = np.ones_like(before)
+        ratio[both] = after[both] / expected[both]
+        times = np.maximum(ratio, 1 / ratio)
+        chance = np.sqrt(np.maximum(expected, 1) * (1 + after.sum() / before.sum()))
+        found = both & (times >= self.settings.times) & (np.abs(after - expected) >= self.settings.deviations * chance)
+        return int(np.where(found, times, 0).argmax()) if found.any() else None
+
     def _compared(
         self, reference: dict[str, float], counts: dict[str, float], name: str
     ) -> dict[str, str | float] | None:
@@ -88,14 +108,17 @@ class Labels(Observer[LabelsSettings, LabelsState]):
         noise = psi_noise(len(labels), before.sum(), after.sum(), false_alarm=self.settings.chance)
         shift = after / after.sum() - before / before.sum()
         moved = float(np.abs(shift).sum() / 2)
-        if index < max(self.settings.psi, noise) or moved < self.settings.moved:
-            return None
         most = int(np.abs(shift).argmax())
+        if index < max(self.settings.psi, noise) or moved < self.settings.moved:
+            changed = self._changed(before, after)
+            if changed is None:
+                return None
+            most = changed
         return {
             "PSI": round(index, 2),
             "limit": self.settings.psi,
             "labels on the other side": f"{moved:.0%}",
-            "moved most": f"{labels[most]}: {before[most] / before.sum():.0%} to {after[most] / after.sum():.0%}",
+            "moved most": f"{labels[most]}: {before[most] / before.sum():.1%} to {after[most] / after.sum():.1%}",
             "samples": f"{numbers_text(float(before.sum()))} to {numbers_text(float(after.sum()))}",
             "compared with": name,
         }
