@@ -44,7 +44,7 @@ SHORT = words(
 FACES = words(":D :P :) :( ;-) <3 xD :-/ :'( >:( ^^ o_O :* \\o/ =) =D -.- >.< (: :-| <33 :3 T_T ;) :o ... !! ?? !!! ?!")
 KEYS = ("asdfghjkl;'", "qwertyuiop[]", "zxcvbnm,./", "1234567890-=")
 SYLLABLES = words(
-    "el la ma fi w ya 3a 7a 2a 5a ba ta sha ke mo ne ra li so da ho ghe sa be yo 9a 7i 3i 2o 6a lla sh n m t"
+    "el la ma fi w ya 3a 7a 2a 5a bu ta sha ke mo ne ra li so da ho ghe sa be yo 9a 7i 3i 2o 6a lla sh n m t"
 )
 NAMES = words(
     "Ana Okafor Oskar Nguyen Lukas Fatima Kowalski Priya Svensson Jorge Mbeki Yuki Tanaka Olga Ivanova Pierre Dubois Aisha Khan"

@@ -35,7 +35,7 @@ _ALL: Final = 200  # pieces
 _TELLING: Final = 20  # characters of a piece that takes the place of an answer
 # What applications themselves put where an answer was: an apology, a summary.
 _PUT_THERE = re.compile(
-    r"(?i)sorry|can.?not|can.t\b|unable|not able|policy|blocked|filtered|removed|summar|zusammenfass|leider|désolé|résum|lo siento|resum|mi dispiace|riassun|helaas|samenvat"
+    r"(?i)sorry|can.?not|can.t\b|unable|not able|policy|blocked|filtered|removed|summary|summari[sz]|zusammenfass|leider|désolé|résum|lo siento|resum|mi dispiace|riassun|helaas|samenvat"
 )
 _STRUCTURED: Final = ("{", "[", "<", "```")
 
