@@ -321,3 +321,21 @@ def test_cloudtrail_names_of_users_services_and_what_is_missing() -> None:
     assert reason(trail("")) == "eventName and eventSource must not be empty, without them nobody knows what was called"
     assert "userIdentity must be an object" in reason(trail("RunInstances", userIdentity="me"))
     assert "has no time" in reason({**trail("RunInstances"), "eventTime": None})
+
+
+def test_a_file_of_cloudtrail_is_read_record_by_record() -> None:
+    body = json.dumps(
+        {
+            "Records": [
+                trail("RunInstances", "ec2.amazonaws.com"),
+                trail(""),
+                trail("DeleteTrail", "cloudtrail.amazonaws.com"),
+            ]
+        }
+    )
+    found = list(ndjson.decode(body.encode(), LIMITS))
+    assert [type(one) for one in found] == [RawRecord, Refusal, RawRecord]
+    assert isinstance(found[1], Refusal)
+    assert found[1].index == 2
+    assert len(list(ndjson.decode(b'{"Records": 7}', LIMITS))) == 1
+    assert len(list(ndjson.decode(b'{"Records": [', LIMITS))) == 1

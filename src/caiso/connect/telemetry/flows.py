@@ -10,23 +10,22 @@ would have said had it never stopped.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
-from zlib import crc32
 
 import msgspec
 
 from caiso.connect.telemetry.meaning.facts import names_of
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
+from caiso.connect.telemetry.pieces import LEAST, PIECES, decoded, numbers_of, records_of, words_of
 from caiso.connect.telemetry.places import (
     FREE_MAIL,
-    MAIL,
     Numbers,
+    adds_recipient,
     destinations_of,
     known_places,
     lines_of,
@@ -53,9 +52,7 @@ _GIVEN: Final = ("content.system", "content.user", "content.history", "content.u
 _TALKS: Final = 3_000
 _KEPT: Final = 4  # texts of each side
 _CHARS: Final = 2_000  # of each
-_PIECES: Final = 64
 _ALL_TEXTS: Final = (1 << 62) - 1  # a bit for each text from outside; after sixty-two they are used again
-_LEAST: Final = 12  # characters of a piece
 _TELLING: Final = 16  # and of one that alone tells where a text comes from
 _MOST: Final = 512  # numbers of one sort
 _MEMORY_SHARE: Final = 0.4
@@ -100,16 +97,8 @@ _BODY = re.compile(
 )
 _ATTACHED = re.compile(r'(?i)"(?:attach\w{0,12}|files?|file_\w{1,12}|paths?|ids?|documents?|message_ids?)"\s{0,2}:')
 _DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
-_WORD = re.compile(r"[^\W\d_]{5,}|\d{3,}")
 _SHARED_WORDS: Final = 2
-_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{20,8000}={0,2}")
-_URL_SAFE: Final = str.maketrans("+/", "-_")
-_CUT = re.compile(r"[\n\r;|{}\[\]\"<>!?]|[.,:](?=\s|$)|\\[nrt\"]")
-_AROUND: Final = " \t'`*-•#,.:="
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
-_BROUGHT = re.compile(r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b|\+[0-9]{1,3}[ /-]?[0-9][0-9 /-]{6,14}[0-9]|\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
-                      r"|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b|\b(?:AKIA|ghp_|sk[_-]|xox[abp]-|hvs\.)[A-Za-z0-9_-]{10,60}")  # fmt: skip
-_MAY_BRING = re.compile(r"[0-9]{2}|ghp_|sk[_-]|xox[abp]-|hvs\.")  # one of these is in all of them, and soon looked for
 # What operates a screen: where it went, and that it types.
 _OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
 _TYPES = re.compile(
@@ -118,10 +107,6 @@ _TYPES = re.compile(
 _TYPING = re.compile(
     r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
 )
-# Where the result of a sending tool says to whom it went.
-_DELIVERED: Final = frozenset((
-    "to", "cc", "bcc", "accepted", "recipient", "recipients", "rcpt", "rcpt_to", "rcptto", "envelope_to", "delivered", "delivered_to", "sent_to",
-))  # fmt: skip
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
 
@@ -238,7 +223,7 @@ class Flows:
         given = "\n".join(table.of(field, row) for field in _GIVEN).lower()
         missing = [
             one
-            for one in cited[:_PIECES]
+            for one in cited[:PIECES]
             if (names := names_of(one))
             and not _is_among(one, talk.documents)
             and all(name.lower() not in given for name in names)
@@ -289,7 +274,7 @@ class Flows:
             if stored and _repeats(stored, talk):
                 yield STORED, "outside"
         result = table.of("content.untrusted", row)
-        if DESTINATION not in sent and "@" in result and "@" in arguments and _adds_recipient(arguments, result):
+        if DESTINATION not in sent and "@" in result and "@" in arguments and adds_recipient(arguments, result):
             yield DESTINATION, "added"
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
@@ -315,7 +300,7 @@ class Flows:
             talk.reads += 1
             talk.seen_within.append(result[:_CHARS])
             if _SECRETS.search(name) and len(result) < _CHARS:
-                _note(talk.records, (number_of(token) for token in _TOKEN.findall(result)[:_PIECES]))
+                _note(talk.records, (number_of(token) for token in _TOKEN.findall(result)[:PIECES]))
             if not side and may_name(result):
                 _note(talk.known, known_places(result[:_CHARS]))
             if len(talk.seen_within) > _KEPT:
@@ -432,13 +417,13 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
 def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:
     """What of the conversation goes along with a call, empty where nothing of it is recognised."""
     payload = without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
-    payload = "\n".join([payload, *_decoded(payload)])
-    records = {*_records(arguments), *_records(payload)} - places
+    payload = "\n".join([payload, *decoded(payload)])
+    records = {*records_of(arguments), *records_of(payload)} - places
     if types:
-        records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= _LEAST // 2)
+        records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= LEAST // 2)
     if not records.isdisjoint(talk.records):
         return "records"
-    pieces = {number for number, length in _pieces(payload) if length >= _TELLING}
+    pieces = {number for number, length in numbers_of(payload) if length >= _TELLING}
     if not pieces.isdisjoint(talk.within) or _of_another_mail(talk, pieces, places) or _in_other_words(talk, arguments):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
@@ -492,16 +477,6 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     return sum(number in within and number not in elsewhere for number in own) < _SHARED_WORDS
 
 
-def _adds_recipient(arguments: str, result: str) -> bool:
-    """Whether a tool says that it delivered to a mail address whose domain the call did not name."""
-    told = [text for key, text in strings_of(load(result[: 2 * _CHARS])) if key in _DELIVERED]
-    if not told:
-        return False
-    asked = arguments.lower()
-    found = (domain.lower() for text in told[:_PIECES] for _, domain in MAIL.findall(text[:_CHARS]))
-    return any(f"@{domain}" not in asked for domain in found)
-
-
 def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
     """The text that an event puts into a memory, empty where it does not."""
     if kind == "memory":
@@ -516,9 +491,9 @@ def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
 
 def _repeats(stored: str, talk: Talk) -> bool:
     outside = _settle(talk).outside
-    pieces = dict(_pieces(stored))
+    pieces = dict(numbers_of(stored))
     shared = sum(length for number, length in pieces.items() if number in outside)
-    if shared >= 2 * _LEAST and shared >= _MEMORY_SHARE * sum(pieces.values()):
+    if shared >= 2 * LEAST and shared >= _MEMORY_SHARE * sum(pieces.values()):
         return True
     # A sentence that was cut out of another: its words, in any order, and none of them the user's.
     words = words_of(stored)
@@ -544,7 +519,7 @@ def _settle(talk: Talk) -> Talk:
 def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, private: bool) -> None:
     bit = 1 << talk.texts % 62
     talk.texts += 1
-    for number, length in _pieces(text):
+    for number, length in numbers_of(text):
         _note(talk.outside, (number,))
         if private and length >= _TELLING:
             _mark(talk.private, number, bit, most=_MOST)
@@ -552,16 +527,16 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, priva
         _note(talk.strange, words_of(text), most=2 * _MOST)
     for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
-        _mark(talk.named_in, number, bit, most=_PIECES * _KEPT)
+        _mark(talk.named_in, number, bit, most=PIECES * _KEPT)
     for number in known_places(arguments):
         talk.places.setdefault(number, True)
-    while len(talk.places) > _PIECES * _KEPT:
+    while len(talk.places) > PIECES * _KEPT:
         del talk.places[next(iter(talk.places))]
 
 
 def _take_within(talk: Talk, text: str) -> None:
-    _note(talk.within, (number for number, _ in _pieces(text)))
-    _note(talk.records, _records(text))
+    _note(talk.within, (number for number, _ in numbers_of(text)))
+    _note(talk.records, records_of(text))
 
 
 def _note(numbers: Numbers, more: Iterable[int], *, most: int = _MOST) -> None:
@@ -588,7 +563,7 @@ def _words_within(talk: Talk) -> Numbers:
 
 
 def _said(talk: Talk) -> Numbers:
-    return dict.fromkeys(number for number, _ in _pieces(talk.user)) if talk.user else talk.said
+    return dict.fromkeys(number for number, _ in numbers_of(talk.user)) if talk.user else talk.said
 
 
 def _asked(talk: Talk) -> Numbers:
@@ -596,7 +571,7 @@ def _asked(talk: Talk) -> Numbers:
 
 
 def _before(talk: Talk) -> Numbers:
-    return dict.fromkeys(number for number, _ in _pieces(talk.history)) if talk.history else talk.before
+    return dict.fromkeys(number for number, _ in numbers_of(talk.history)) if talk.history else talk.before
 
 
 # -- texts ------------------------------------------------------------------------------------------------------
@@ -620,56 +595,3 @@ def _side(name: str) -> str:
     if _OUTSIDE.search(name):
         return "outside"
     return "either" if _EITHER.search(name) else ""
-
-
-def words_of(text: str) -> Numbers:
-    """Numbers of the words of a text that say something."""
-    different = dict.fromkeys(_WORD.findall(text.lower()))
-    return dict.fromkeys([crc32(word.encode("utf-8", "replace")) for word in different])
-
-
-def pieces_of(text: str, most: int = _PIECES) -> Iterator[tuple[int, str]]:
-    """Pieces of a text that are long enough to be told apart, with their numbers."""
-    left = most
-    for part in _CUT.split(text[: 2 * _CHARS].lower()):
-        piece = part.strip(_AROUND)
-        if len(piece) >= _LEAST:
-            yield crc32(" ".join(piece.split()).encode("utf-8", "replace")), piece
-            left -= 1
-            if not left:
-                return
-
-
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Their numbers and lengths."""
-    for number, piece in pieces_of(text):
-        yield number, len(piece)
-
-
-def _records(text: str) -> Iterator[int]:
-    """Numbers of the mail addresses, accounts, telephones and keys in a text."""
-    text = text[: 2 * _CHARS]
-    if _MAY_BRING.search(text):
-        for found in _BROUGHT.findall(text)[:_PIECES]:
-            yield number_of("".join(found.split()))
-    if "@" in text:
-        for local, domain in MAIL.findall(text)[:_PIECES]:
-            if local != "git":
-                yield number_of(f"{local}@{domain}")
-
-
-def _decoded(text: str) -> Iterator[str]:
-    """What the long runs of letters and digits in a text hold, where that is text again."""
-    for run in _ENCODED.findall(text)[:_KEPT]:
-        for read in (bytes.fromhex, _from_base64):
-            try:
-                plain = read(run).decode()
-            except ValueError:
-                continue
-            yield plain
-            break
-
-
-def _from_base64(run: str) -> bytes:
-    bare = run.rstrip("=").translate(_URL_SAFE)
-    return urlsafe_b64decode(bare + "=" * (-len(bare) % 4))

@@ -39,6 +39,10 @@ _DESTINATIONS: Final = frozenset((
     "shared_with", "user", "member", "grantee", "collaborator", "invitee", "attendees", "guests", "guest", "forward_to",
     "forward", "delegate", "emails", "users", "members", "notify", "target_url", "destination_url", "mailto", "reply_to",
 ))  # fmt: skip
+# Where the result of a sending tool says to whom it went.
+_DELIVERED: Final = frozenset((
+    "to", "cc", "bcc", "accepted", "recipient", "recipients", "rcpt", "rcpt_to", "rcptto", "envelope_to", "delivered", "delivered_to", "sent_to",
+))  # fmt: skip
 
 
 def may_name(text: str) -> bool:
@@ -136,3 +140,13 @@ def owner(host: str) -> str:
 
 def number_of(text: str) -> int:
     return crc32(text.lower().encode("utf-8", "replace"))
+
+
+def adds_recipient(arguments: str, result: str) -> bool:
+    """Whether a tool says that it delivered to a mail address whose domain the call did not name."""
+    told = [text for key, text in strings_of(load(result[: 2 * _CHARS])) if key in _DELIVERED]
+    if not told:
+        return False
+    asked = arguments.lower()
+    found = (domain.lower() for text in told[:_MOST] for _, domain in MAIL.findall(text[:_CHARS]))
+    return any(f"@{domain}" not in asked for domain in found)

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import msgspec
 
-from caiso.connect.telemetry.flows import pieces_of
+from caiso.connect.telemetry.pieces import pieces_of
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 

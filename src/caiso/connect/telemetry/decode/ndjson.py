@@ -1,5 +1,6 @@
 """Reads newline-delimited JSON: flat records, simple spans with ``attributes``, nested fields, whole OTLP/JSON lines, and logs of
-other products. A body that is one JSON list is read as if each of its items were a line."""
+other products. A body that is one JSON list, or holds one as CloudTrail's
+files do, is read as if each of its items were a line."""
 
 from __future__ import annotations
 
@@ -66,13 +67,16 @@ def decode(body: bytes, limits: Limits) -> Iterator[RawRecord | Refusal]:
 
 
 def _lines(body: bytes) -> Iterable[bytes]:
-    """The lines, or the items of a list that is the whole body: so LiteLLM's callback posts what it gathered."""
-    if not body.lstrip().startswith(b"["):
+    """The lines, or the items of a list that is the whole body: so LiteLLM posts what it gathered, and CloudTrail writes files."""
+    start = body[:64].lstrip()
+    if not start.startswith((b"[", b'{"Records"')):
         return body.split(b"\n")
     try:
-        return [orjson.dumps(item) for item in orjson.loads(body)]
+        whole = orjson.loads(body)
     except orjson.JSONDecodeError:
         return body.split(b"\n")  # each bad line is then named
+    items = whole if isinstance(whole, list) else whole["Records"]
+    return [orjson.dumps(item) for item in items] if isinstance(items, list) else [body]
 
 
 def _line(line: bytes, limits: Limits) -> Iterator[RawRecord]:
