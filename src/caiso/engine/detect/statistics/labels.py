@@ -118,7 +118,11 @@ class Labels(Observer[LabelsSettings, LabelsState]):
             "PSI": round(index, 2),
             "limit": self.settings.psi,
             "labels on the other side": f"{moved:.0%}",
-            "moved most": f"{labels[most]}: {before[most] / before.sum():.1%} to {after[most] / after.sum():.1%}",
+            "moved most": f"{labels[most]}: {_percent(before[most] / before.sum())} to {_percent(after[most] / after.sum())}",
             "samples": f"{numbers_text(float(before.sum()))} to {numbers_text(float(after.sum()))}",
             "compared with": name,
         }
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
