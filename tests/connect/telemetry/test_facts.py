@@ -300,3 +300,16 @@ def test_whose_key_was_rotated_is_told_by_the_target() -> None:
     event = {"action": "update", "config.target": "planner/jwks"}
     add_facts(event, "config", [])
     assert "peer" not in event
+
+
+def test_pictures_from_hosts_that_the_instructions_name_are_the_applications_own() -> None:
+    def named(system: str, output: str) -> object:
+        event: dict[str, object] = {}
+        add_facts(event, "inference", [Segment("content.system", system), Segment("content.output", output)])
+        return event.get("content.images_named")
+
+    own = "You may show charts from https://charts.vantrans.example/render."
+    assert named(own, "![Tours](https://charts.vantrans.example/render?c=eyJ0)") == 1
+    assert named(own, "![a](https://charts.vantrans.example/x) ![b](https://px.example/p.gif)") is None
+    assert named(own, "No picture.") is None
+    assert named("Be brief.", "![Tours](https://charts.vantrans.example/render?c=eyJ0)") is None

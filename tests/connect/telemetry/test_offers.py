@@ -85,3 +85,66 @@ def test_memory_is_bounded_over_all_senders_and_the_bound_survives(monkeypatch: 
     kept = offers.save()
     assert sum(len(sentences) for offer in kept for sentences in offer.tools.values()) <= 300 + 50
     assert kept[-1].key.split("\x1f")[2] == "s199", "the latest stay"
+
+
+def approval(at: int, **named: str) -> dict[str, Any]:
+    return {
+        "event.kind": "registry",
+        "action": "version.approved",
+        "aisoc.approval.id": "REV-1",
+        "at": at,
+        **named,
+        "gen_ai.tool.definitions": None,
+    }
+
+
+LONGER = listing(f"{PLAIN} Titles are cut at eighty characters.")
+DAY_US = 86_400_000_000
+
+
+@pytest.mark.parametrize(
+    ("approved", "then", "fact"),
+    [
+        (approval(0, **{"gen_ai.tool.name": "tool_0"}), LONGER, None),
+        (approval(0, **{"artifact.uri": "mcp://notes.example/notes@1.2"}), LONGER, None),
+        (approval(0, **{"gen_ai.tool.name": "tool_7"}), LONGER, "altered"),
+        (approval(0, **{"artifact.uri": "mcp://other.example/notes@1.2"}), LONGER, "altered"),
+        (approval(0, **{"gen_ai.tool.name": "tool_0"}), {**LONGER, "at": 8 * DAY_US}, "altered"),
+        (approval(0, **{"gen_ai.tool.name": "tool_0"}), listing(GREEDY), "demands"),
+    ],
+)
+def test_a_change_that_was_approved_is_none_unless_it_demands_something(
+    approved: dict[str, Any], then: dict[str, Any], fact: str | None
+) -> None:
+    events = [dict(listing(PLAIN)), dict(approved), dict(then)]
+    times = [event.pop("at", number) for number, event in enumerate(events)]
+    events = [{**event, "time": time} for event, time in zip(events, times, strict=True)]
+    assert told(*events) == [None, None, fact]
+    offers = Offers()
+    assert told(
+        *(
+            {**event, "gen_ai.tool.definitions": text}
+            for event, text in zip(events[:2], (listing(PLAIN)["gen_ai.tool.definitions"], None), strict=True)
+        ),
+        offers=offers,
+    ) == [None, None]
+    restored = Offers.of(offers.save(), offers.approvals)
+    assert told({**dict(then), "time": times[2]}, offers=restored) == [fact]
+
+
+def test_the_order_of_a_listing_does_not_matter() -> None:
+    tools = [
+        {
+            "name": "valve",
+            "description": "Opens a valve.",
+            "parameters": {"properties": {"valve": {"description": "id"}, "for": {"description": "minutes"}}},
+        },
+        {"name": "weather", "description": "Tells the weather."},
+    ]
+    other = [
+        tools[1],
+        {**tools[0], "parameters": {"properties": {"for": {"description": "minutes"}, "valve": {"description": "id"}}}},
+    ]
+    first, second = listing(), listing()
+    first["gen_ai.tool.definitions"], second["gen_ai.tool.definitions"] = json.dumps(tools), json.dumps(other)
+    assert told(first, second) == [None, None]

@@ -339,3 +339,53 @@ def test_a_file_of_cloudtrail_is_read_record_by_record() -> None:
     assert found[1].index == 2
     assert len(list(ndjson.decode(b'{"Records": 7}', LIMITS))) == 1
     assert len(list(ndjson.decode(b'{"Records": [', LIMITS))) == 1
+
+
+def test_cloudtrail_and_ocsf_calls_of_bedrock_are_calls_of_a_model() -> None:
+    found = event(trail("InvokeModel", "bedrock.amazonaws.com", requestParameters={"modelId": "vendor.large-v1"}))
+    assert has(
+        found, event__kind="inference", gen_ai__request__model="vendor.large-v1", service__name="ops-agent", api__operation="InvokeModel",
+        gen_ai__provider__name="aws.bedrock", content__missing=True,
+    )  # fmt: skip
+    ocsf = {
+        "class_uid": 6003, "category_uid": 6, "time": int(logs.AT * 1000), "metadata": {"version": "1.4.0"},
+        "api": {"operation": "Converse", "service": {"name": "bedrock.amazonaws.com"}}, "actor": {"user": {"name": "svc-llm", "credential_uid": "AKIA7"}},
+        "src_endpoint": {"ip": "203.0.113.9", "location": {"country": "BR"}}, "resources": [{"uid": "vendor.large-v1", "type": "model"}],
+        "status_id": 2, "status_code": "AccessDeniedException",
+    }  # fmt: skip
+    assert has(
+        event(ocsf), event__kind="inference", gen_ai__request__model="vendor.large-v1", user__id="svc-llm", api_key__id="AKIA7",
+        client__geo__country_iso_code="BR", error__type="AccessDeniedException", service__name="svc-llm",
+    )  # fmt: skip
+
+
+def served(**more: Any) -> dict[str, Any]:
+    return {
+        "timestamp": "2026-11-26T09:14:07Z", "request_id": "r-1", "model_name": "solva-score", "model_version": "7", "client_id": "c-9",
+        "client_ip": "203.0.113.9", "features": [0.5, -1.25, 3], "prediction": "review", "confidence": 0.71, **more,
+    }  # fmt: skip
+
+
+def test_a_log_of_predictions_becomes_a_record_of_inference() -> None:
+    found = event(served(probabilities={"accept": 0.2, "review": 0.71, "reject": 0.09}, segment="mobile", score=0.33))
+    assert has(
+        found, event__kind="ml_inference", model__id="solva-score", model__version="7", user__id="c-9", client__address="203.0.113.9",
+        output__label="review", output__confidence=0.71, output__score=0.33, output_granularity="probabilities", segment="mobile",
+    )  # fmt: skip
+    assert found["input.features"] == [0.5, -1.25, 3.0]
+
+
+def test_inputs_and_answers_in_other_forms() -> None:
+    assert event(served(features={"b": 2, "a": 1}))["input.features"] == [1.0, 2.0]
+    assert event(served(features=[[1, 2]]))["input.features"] == [1.0, 2.0]
+    assert "input.features" not in event(served(features=["red", 1]))
+    plain = event({"ts": 1_790_000_000, "model": "risk", "prediction": 0.25, "inputs": [1, 2]})
+    assert has(plain, output__score=0.25, output__label=None, model__id="risk")
+    assert has(event(served(confidence=None, probabilities=[0.1, 0.9])), output__confidence=0.9)
+
+
+def test_predictions_that_cannot_be_read_are_named() -> None:
+    assert "longer than 4096" in reason(served(features=[1] * 5000))
+    assert "confidence must be a number" in reason(served(confidence="sure"))
+    assert "has no time" in reason({**served(), "timestamp": None})
+    assert "mean nothing here" in reason({"timestamp": "2026-11-26T09:14:07Z", "model_name": "m", "latency_ms": 4})

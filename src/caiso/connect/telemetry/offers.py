@@ -2,7 +2,8 @@
 
 A person approves a tool by its description; a server may show another one later. Of each tool the sentences are remembered
 as 32-bit numbers, never as text. A listing that an MCP server gives is compared whenever it comes; the definitions that
-stand beside model calls only when their text as a whole was not seen before.
+stand beside model calls only when their text as a whole was not seen before. A change that somebody approved, of the tool or
+of its server, within the week before is none, unless the new words demand or hide something.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _MOST: Final = 200_000  # sentences of all keys together, some ten megabytes
 _WHOLES: Final = 16  # texts of one key, known as a whole
 _LONGEST: Final = 200_000
 _CHARS: Final = 4_000
-_SENTENCE = re.compile(r"[.!?\n;]+(?:\s|$)")
+_SENTENCE = re.compile(r"[.!?;]+(?:\s|$)|\n")  # in whatever order a listing gives them
 _WANTS = re.compile(
     r"(?i)\b(?:must|always|needs?|requires?|required|append|include|attach|pass|send|fetch|read|copy|forward|add|provide|insert|supply|put"
     r"|quote|repeat|collect|open|call|use|give|fill|beforehand|first)\b"
@@ -44,7 +45,14 @@ _HIDES = re.compile(
     r"|\b(?:silently|secretly|quietly)\b|\bkeep (?:it|this|that) (?:to yourself|from)\b|\b(?:user|person|human)s? (?:need|should|must) not\b"
 )
 
+_APPROVAL: Final = "aisoc.approval.id"
+_NAMING: Final = ("gen_ai.tool.name", "mcp.server.name", "server.address", "artifact.uri", "config.target")
+_APPROVALS: Final = 200
+_APPROVED_US: Final = 7 * 86_400_000_000
+_LEAST_NAME: Final = 4
+
 Tools = dict[str, list[int]]
+Approval = tuple[int, str]  # microseconds, what it names
 
 
 class Offer(msgspec.Struct):
@@ -60,10 +68,13 @@ class Offers:
 
     def __init__(self) -> None:
         self.offers: OrderedDict[str, Offer] = OrderedDict()
+        self.approvals: list[Approval] = []
         self._sentences = 0
 
     def with_changes(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; nearly all batches have none."""
+        if _APPROVAL in events.fields():
+            self._note_approvals(events)
         texts = events.texts.get(_DEFINITIONS)
         if texts is None:
             return events
@@ -76,10 +87,30 @@ class Offers:
             listed = kinds[row] != "inference"
             source, service, address, agent = (column[row] or "" for column in columns)
             place = (servers[row] or address) if listed else agent
-            found[row] = self._compared(f"{source}\x1f{service}\x1f{place}\x1f{listed:d}", text, listed=listed)
+            altered, tools = self._compared(f"{source}\x1f{service}\x1f{place}\x1f{listed:d}", text, listed=listed)
+            if altered == "altered" and self._is_approved(str(place), tools, events.column("time")[row]):
+                continue
+            found[row] = altered
         return events.adding({REDEFINED: found}) if any(found) else events
 
-    def _compared(self, key: str, text: str, *, listed: bool) -> str | None:
+    def _note_approvals(self, events: EventBatch) -> None:
+        ids, kinds, times = events.column(_APPROVAL), events.column("event.kind"), events.column("time")
+        columns = [events.column(name) for name in _NAMING if name in events.fields()]
+        for row, approval in enumerate(ids):
+            if approval and kinds[row] in ("registry", "config", "authz") and isinstance(time := times[row], int):
+                names = " ".join(str(column[row]).lower() for column in columns if column[row])
+                self.approvals.append((time, names[:512]))
+        del self.approvals[:-_APPROVALS]
+
+    def _is_approved(self, place: str, tools: list[str], time: object) -> bool:
+        if not isinstance(time, int):
+            return False
+        said = [names for at, names in self.approvals if 0 <= time - at <= _APPROVED_US]
+        if len(place) >= _LEAST_NAME and any(place.lower() in names for names in said):
+            return True
+        return bool(tools) and all(any(tool.lower() in names.split() for names in said) for tool in tools)
+
+    def _compared(self, key: str, text: str, *, listed: bool) -> tuple[str | None, list[str]]:
         offer = self.offers.get(key)
         if offer is None:
             while len(self.offers) >= _KEYS or (self._sentences > _MOST and self.offers):
@@ -88,26 +119,27 @@ class Offers:
         self.offers.move_to_end(key)
         whole = crc32(text.encode("utf-8", "replace"))
         if whole in offer.wholes:
-            return None
+            return None, []
         offer.wholes.append(whole)
         del offer.wholes[:-_WHOLES]
         before = _size(offer)
-        fresh = [sentence for name, said in _described(text) for sentence in _fresh(offer.tools, name, said)]
+        fresh = [(name, sentence) for name, said in _described(text) for sentence in _fresh(offer.tools, name, said)]
         self._sentences += _size(offer) - before
         if not fresh:
-            return None
-        added = "\n".join(fresh)
+            return None, []
+        added = "\n".join(sentence for _, sentence in fresh)
         demands = _HIDES.search(added) or (_WANTS.search(added) and _REACHES.search(added))
-        return "demands" if demands else "altered" if listed else None
+        return "demands" if demands else "altered" if listed else None, list(dict.fromkeys(name for name, _ in fresh))
 
     def save(self) -> list[Offer]:
         """What is remembered; what was idle longest first."""
         return list(self.offers.values())
 
     @classmethod
-    def of(cls, saved: Iterable[Offer]) -> Offers:
-        """Take up what ``save`` gave."""
+    def of(cls, saved: Iterable[Offer], approvals: Iterable[Approval] = ()) -> Offers:
+        """Take up what ``save`` gave, and the approvals."""
         offers = cls()
+        offers.approvals = list(approvals)
         offers.offers.update((one.key, one) for one in saved)
         offers._sentences = sum(map(_size, offers.offers.values()))
         return offers

@@ -14,7 +14,7 @@ import msgspec
 
 from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows, Kept
-from caiso.connect.telemetry.offers import Offer, Offers
+from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import TEXT_FIELDS
@@ -27,6 +27,7 @@ class Memory(msgspec.Struct):
     talks: list[Kept] = []
     offers: list[Offer] = []
     retold: list[tuple[str, Talk]] = []
+    approvals: list[Approval] = []
 
 
 @dataclass(slots=True)
@@ -56,9 +57,16 @@ class Preparation:
 
     def save(self) -> Memory:
         """What it remembers."""
-        return Memory(self.asked.save(), self.flows.save(), self.offers.save(), self.retold.save())
+        return Memory(
+            self.asked.save(), self.flows.save(), self.offers.save(), self.retold.save(), self.offers.approvals
+        )
 
     @classmethod
     def restored(cls, memory: Memory) -> Preparation:
         """Take up what ``save`` gave."""
-        return cls(Asked.of(memory.heard), Flows.of(memory.talks), Offers.of(memory.offers), Retold.of(memory.retold))
+        return cls(
+            Asked.of(memory.heard),
+            Flows.of(memory.talks),
+            Offers.of(memory.offers, memory.approvals),
+            Retold.of(memory.retold),
+        )

@@ -18,6 +18,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "content.missing": (frozenset({"gen_ai.request.model"}),),
     "content.system_leak": (frozenset({"content.system", "content.output"}),),
     "content.disguised_links": (frozenset({"content.output"}),),
+    "content.images_named": (frozenset({"content.output", "content.system"}),),
     "content.copied_untrusted": (
         frozenset({"content.untrusted", "content.output"}),
         frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),

@@ -57,6 +57,7 @@ _SOURCE_MARK = re.compile(r"(?i)\b(?:doc(?:ument)?|source|passage|chunk)s?[ _-]?
 _ROTATES = re.compile(
     r"(?i)(?:key|cert\w{0,8}|jwks?)[_. -]?(?:rotat|renew|roll)|(?:rotat|renew|roll)\w{0,3}[_. -]?(?:key|cert|jwk)"
 )
+_PICTURE_HOST = re.compile(r"!\[[^\]\n]{0,200}\]\(\s{0,3}<?https?://([^\s/)>\"'?#:]{3,200})")
 _MANY_PEOPLE: Final = 8
 _OF_PEOPLE: Final = (
     re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{2,24}"),
@@ -105,10 +106,7 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         texts.get("content.tool_calls", ""),
     )
     if "content.system" in texts and (output or calls):
-        leaked = leaked_pieces(texts["content.system"], output) if output else 0
-        leaked = leaked or (_sent_away(texts["content.system"], calls) if calls else 0)
-        if leaked:
-            event["content.system_leak"] = leaked
+        _of_instructions(event, texts["content.system"], output, calls)
     if output:
         people = personal_records(output)
         if people:
@@ -125,6 +123,22 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         missing = marks_beyond(output, segments)
     if missing:
         event["gen_ai.output.citations.unresolved"] = missing
+
+
+def _of_instructions(event: dict[str, object], system: str, output: str, calls: str) -> None:
+    leaked = leaked_pieces(system, output) if output else 0
+    leaked = leaked or (_sent_away(system, calls) if calls else 0)
+    if leaked:
+        event["content.system_leak"] = leaked
+    if "![" in output and _are_named(output, system):
+        event["content.images_named"] = 1
+
+
+def _are_named(output: str, system: str) -> bool:
+    """Whether all pictures of an answer come from hosts that the instructions name: the application's own."""
+    hosts = {host.lower() for host in _PICTURE_HOST.findall(output)}
+    named = system.lower()
+    return bool(hosts) and all(f"://{host}" in named for host in hosts)
 
 
 def personal_records(text: str) -> int:

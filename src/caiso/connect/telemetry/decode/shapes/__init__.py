@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from caiso.connect.telemetry.decode.shapes import access, cloudtrail, litellm, ocsf
+from caiso.connect.telemetry.decode.shapes import access, cloudtrail, litellm, ocsf, prediction
 
 Record = dict[str, Any]
 REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are equal byte for byte
-NAMES: Final = "OTLP, OCSF, CloudTrail, LiteLLM's standard logging payload, nginx or Envoy access logs, or fields of the event schema"
+NAMES: Final = "OTLP, OCSF, CloudTrail, LiteLLM's standard logging payload, nginx or Envoy access logs, logs of predictions, or fields of the event schema"
 
 _SHAPES: Final[tuple[tuple[Callable[[Record], bool], Callable[[Record], Record]], ...]] = (
     (litellm.is_one, litellm.read),
     (ocsf.is_one, ocsf.read),
     (cloudtrail.is_one, cloudtrail.read),
     (access.is_one, access.read),
+    (prediction.is_one, prediction.read),
 )
 
 

@@ -1,6 +1,7 @@
 """Records of AWS CloudTrail: who called which operation of which service, by what role, from where, on what.
 
-Reads of objects and writes of them are access to data, what hands out rights is an act of authorisation; all else is an API call.
+Reads of objects and writes of them are access to data, what hands out rights is an act of authorisation, what asks a model is a
+call of a model, of which nothing is known but who asked which; all else is an API call.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ _TARGETS: Final = (
     ("roleArn", "role"),
 )
 _LONGEST: Final = 2_000
+ASKS_MODEL: Final = frozenset(
+    ("InvokeModel", "InvokeModelWithResponseStream", "InvokeModelWithBidirectionalStream", "Converse", "ConverseStream")
+)
+BEDROCK: Final = "bedrock"
 
 
 def is_one(document: dict[str, Any]) -> bool:
@@ -67,9 +72,18 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         return {**found, **_object(document, asked, name, writer=found.get("user.id"))}
     if _GRANTS.fullmatch(name):
         return {**found, **_grant(asked, name, writer=role or found.get("user.id"))}
+    if name in ASKS_MODEL and service.startswith(BEDROCK):
+        return {**found, **asking(role or found.get("user.id"))}
     if name in _LOGINS:
         return {**found, **told(event__kind="authz", action=name)}
     return found
+
+
+def asking(application: object) -> dict[str, Any]:
+    """A call of a model by way of Bedrock; the application is whoever's role or user it runs as."""
+    return told(
+        event__kind="inference", gen_ai__operation__name="chat", gen_ai__provider__name="aws.bedrock", service__name=application
+    )  # fmt: skip
 
 
 def _object(document: dict[str, Any], asked: dict[str, Any], name: str, *, writer: object) -> dict[str, Any]:

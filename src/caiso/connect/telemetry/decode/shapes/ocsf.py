@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from caiso.connect.telemetry.decode.shapes.cloudtrail import ASKS_MODEL, BEDROCK, asking
 from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told, whole
 from caiso.connect.telemetry.meaning import address
 from caiso.connect.telemetry.records import UnableToAccept
@@ -33,6 +34,7 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         trace_id=text(part(document, "metadata"), "correlation_uid", "trace_uid"),
         name=f"ocsf {uid}",
         client__address=text(part(document, "src_endpoint"), "ip", "hostname"),
+        client__geo__country_iso_code=text(part(part(document, "src_endpoint"), "location"), "country"),
         user__id=_user(part(document, "actor")),
         api_key__id=text(part(part(document, "actor"), "user"), "credential_uid"),
         error__type=_error(document),
@@ -56,10 +58,13 @@ def _api(document: dict[str, Any]) -> dict[str, Any]:
         api__operation=text(api, "operation"),
         api__service__name=service,
         user_agent__original=text(part(document, "http_request"), "user_agent"),
+        gen_ai__request__model=_named_model(document),
         ocsf__resources=_resources(document),
     )
     if "api.operation" not in found:
         raise UnableToAccept("api.operation is missing, without it nobody knows what was called")
+    if not context and found["api.operation"] in ASKS_MODEL and str(service or "").startswith(BEDROCK):
+        return {**found, **asking(_user(part(document, "actor")))}
     return {**found, **_model(document, context)} if context else found
 
 
@@ -200,6 +205,13 @@ def _resources(document: dict[str, Any]) -> list[str] | None:
     listed = document.get("resources")
     found = [text(one, "name", "uid") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     return [name for name in found[:32] if name] or None
+
+
+def _named_model(document: dict[str, Any]) -> str | None:
+    """The model that a call of a provider's interface was about, where a resource says that it is one."""
+    listed = document.get("resources")
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return next((text(one, "name", "uid") for one in found if "model" in str(one.get("type") or "").lower()), None)
 
 
 def _first_resource(document: dict[str, Any]) -> str | None:
