@@ -27,7 +27,8 @@ _ASKED: Final = 600  # characters of a question, of an answer, and of the histor
 _ANSWER: Final = 200
 _TAIL: Final = 2_000
 _ANSWERS: Final = 4  # to one question
-_GIVEN_OUT: Final = 8  # answers whose text may stand in a history
+_GIVEN_OUT: Final = 4  # answers whose text may stand in a history, and characters of each
+_GIVEN_CHARS: Final = 1_000
 _LEAST_SPACES: Final = 3  # in an answer
 _SHARED: Final = 0.6  # of an answer's words, behind its question: it is there, if in another form
 _WORD = re.compile(r"\w{3,}")
@@ -115,7 +116,7 @@ class Retold:
         if answer.count(" ") >= _LEAST_SPACES:
             talk.answers = [*talk.answers, answer]
             _forget(talk.answers_words, talk.answers, most=_ANSWERS)
-        talk.given_out = [*talk.given_out, output[:_TAIL]]
+        talk.given_out = [*talk.given_out, output[:_GIVEN_CHARS]]
         _forget(talk.given_out_numbers, talk.given_out, most=_GIVEN_OUT)
         talk.before, talk.before_numbers = history[-_TAIL:], []
 
