@@ -389,3 +389,5 @@ def test_predictions_that_cannot_be_read_are_named() -> None:
     assert "confidence must be a number" in reason(served(confidence="sure"))
     assert "has no time" in reason({**served(), "timestamp": None})
     assert "mean nothing here" in reason({"timestamp": "2026-11-26T09:14:07Z", "model_name": "m", "latency_ms": 4})
+    spoken = {"timestamp": "2026-11-26T09:14:07Z", "model": "m", "input": "Hello", "output": "Hi", "score": 0.9}
+    assert "mean nothing here" in reason(spoken), "what was said would be lost"

@@ -29,6 +29,8 @@ def is_one(document: dict[str, Any]) -> bool:
     """Names a model, and has an answer beside an input or a measure of certainty; our own field names are read elsewhere."""
     if "event.kind" in document or "attributes" in document or any("." in name for name in document):
         return False
+    if any(isinstance(document.get(name), str) for name in ("input", "inputs", "prompt")) or "messages" in document:
+        return False  # of a model that speaks: what was said would be lost
     answer = any(name in document for name in (*_LABEL, *_SCORE, *_VECTOR))
     beside = any(name in document for name in (*_INPUT, *_CONFIDENCE, *_VECTOR))
     return answer and beside and any(name in document for name in _MODEL)
