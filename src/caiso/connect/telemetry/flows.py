@@ -132,9 +132,8 @@ class Talk(msgspec.Struct):
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
     seen_within: list[str] = []
-    seen_outside: list[
-        tuple[str, str, bool, bool]
-    ] = []  # arguments, result, whether it cannot be from within, is private
+    # Arguments, result, whether it cannot be from within, and whether only few may read it.
+    seen_outside: list[tuple[str, str, bool, bool]] = []
     user: str = ""
     history: str = ""
 
@@ -216,9 +215,8 @@ class Flows:
 
     def _invented(self, talk: Talk, cited: object, table: _Texts, row: int) -> int | None:
         """How many citations name neither what the conversation retrieved nor anything the call itself was given."""
-        if not 0 < len(talk.documents) < _MOST or not isinstance(
-            cited, list
-        ):  # what was forgotten may be what is cited
+        forgotten = len(talk.documents) >= _MOST  # and may be what is cited
+        if forgotten or not talk.documents or not isinstance(cited, list):
             return None
         given = "\n".join(table.of(field, row) for field in _GIVEN).lower()
         missing = [

@@ -68,8 +68,7 @@ def decode(body: bytes, limits: Limits) -> Iterator[RawRecord | Refusal]:
 
 def _lines(body: bytes) -> Iterable[bytes]:
     """The lines, or the items of a list that is the whole body: so LiteLLM posts what it gathered, and CloudTrail writes files."""
-    start = body[:64].lstrip()
-    if not start.startswith((b"[", b'{"Records"')):
+    if not body.lstrip().startswith((b"[", b'{"Records"')):
         return body.split(b"\n")
     try:
         whole = orjson.loads(body)

@@ -41,6 +41,8 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     vector = first(document, *_VECTOR)
     prediction = first(document, *_LABEL)
     certain = number(document, *_CONFIDENCE)
+    named = prediction is not None and not isinstance(prediction, float | dict | list)
+    detailed = document.get("logprobs_requested")
     return told(
         time=moment(document, *_TIMES),
         trace_id=text(document, "trace_id"),
@@ -54,15 +56,11 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         client__address=text(document, *_ADDRESS),
         input__features=_numbers(first(document, *_INPUT)),
         input__fingerprint=text(document, "input_hash", "input_fingerprint", "fingerprint"),
-        output__label=None
-        if isinstance(prediction, float | dict | list) or prediction is None
-        else str(prediction)[:200],
+        output__label=str(prediction)[:200] if named else None,
         output__confidence=certain if certain is not None else _largest(vector),
         output__score=number(document, *_SCORE) if not isinstance(prediction, float) else prediction,
         output_granularity=text(document, "output_granularity") or ("probabilities" if vector else None),
-        logprobs_requested=document.get("logprobs_requested")
-        if isinstance(document.get("logprobs_requested"), bool)
-        else None,
+        logprobs_requested=detailed if isinstance(detailed, bool) else None,
         ood__score=number(document, "ood_score", "anomaly_score"),
         segment=text(document, "segment", "slice", "cohort"),
         prediction__request=text(document, "request_id", "prediction_id"),
