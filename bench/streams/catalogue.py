@@ -14,7 +14,7 @@ _PEOPLE = "twelve people of different habits, an indexer, an hourly report, a ni
 
 SCENARIOS = (
     Scenario("model-extraction", models.clients, models.extraction, "margin", (0.0, 0.02, 0.03, 0.08), 5, 1, _CLIENTS,
-             "300 to 900 synthetic queries from 20 to 80 seeds, steps of 0.1 to 0.5 or colour-like", "natural inputs; inputs at random in many dimensions; many accounts; dummy queries"),
+             "300 to 900 synthetic queries from 20 to 80 seeds, steps of 0.1 to 0.5 in all values, colour-like, or in one value at a time", "natural inputs; inputs at random in many dimensions; many accounts; dummy queries"),
     Scenario("query-similarity-attack", models.clients, models.boundary_walk, "share", (0.2, 0.35, 0.7, 0.85), 5, 1, _CLIENTS,
              "decision-based searches of 4 to 15 rounds with noise of 0.02 to 0.15", "noise as large as natural variation (OARS); many accounts"),
     Scenario("membership-probing", models.clients, models.membership, "repeats", (4, 6, 15, 25), 5, 1, _CLIENTS,

@@ -102,17 +102,22 @@ def paced(model: Model, rng: random.Random, inputs: list[Vector], who: str) -> l
 
 
 def extraction(rng: random.Random) -> list[Event]:
-    """Synthetic queries: from seeds by equal steps (Papernot, PRADA's COLOR), or at random in the box of all inputs."""
+    """Synthetic queries from seeds: by equal steps of all values (Papernot), of random size (PRADA's COLOR), or of one value."""
     model = Model(rng)
     count, seeds = rng.randint(300, 900), rng.choice((20, 40, 80))
     made = [model.natural() for _ in range(seeds)]
     step = rng.choice((0.1, 0.25, 0.5))
-    colour = rng.random() < 0.3
+    way = rng.choices(("equal", "colour", "single"), (5, 3, 2))[0]
     while len(made) < count:
         parent = made[rng.randrange(len(made))]
         other = model.centres[rng.randrange(CLASSES)]
         sign = np.sign(other - parent) * np.where(model.numpy.random(SIZE) < 0.8, 1, -1)
-        made.append(parent + (model.numpy.normal(0, 1) if colour else step) * sign * (step if colour else 1))
+        move = step * sign
+        if way == "colour":
+            move *= model.numpy.normal(0, 1)
+        elif way == "single":
+            move *= np.arange(SIZE) == len(made) % SIZE
+        made.append(parent + move)
     return paced(model, rng, made, "thief")
 
 

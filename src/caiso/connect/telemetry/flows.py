@@ -239,8 +239,9 @@ class Flows:
             return
         self.talks.move_to_end(key)
         if user:
-            talk.user, talk.history = user[-_CHARS:], ""
-            talk.said, talk.asked, talk.before = {}, {}, {}
+            if (text := user[-_CHARS:]) != talk.user:  # an agent says the same again before each of its steps
+                talk.user, talk.said, talk.asked = text, {}, {}
+            talk.history, talk.before = "", {}
             if may_name(user):
                 _note(talk.known, known_places(user[: _CHARS * 4]))
         history = table.of("content.history", row)
@@ -561,15 +562,21 @@ def _words_within(talk: Talk) -> Numbers:
 
 
 def _said(talk: Talk) -> Numbers:
-    return dict.fromkeys(number for number, _ in numbers_of(talk.user)) if talk.user else talk.said
+    if talk.user and not talk.said:
+        talk.said = dict.fromkeys(number for number, _ in numbers_of(talk.user))
+    return talk.said
 
 
 def _asked(talk: Talk) -> Numbers:
-    return words_of(talk.user) if talk.user else talk.asked
+    if talk.user and not talk.asked:
+        talk.asked = words_of(talk.user)
+    return talk.asked
 
 
 def _before(talk: Talk) -> Numbers:
-    return dict.fromkeys(number for number, _ in numbers_of(talk.history)) if talk.history else talk.before
+    if talk.history and not talk.before:
+        talk.before = dict.fromkeys(number for number, _ in numbers_of(talk.history))
+    return talk.before
 
 
 # -- texts ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,13 @@ _CHARS: Final = 2_000  # of a text
 _MOST: Final = 64  # places of one
 _URL = re.compile(r"(?i)\b(?:https?|wss?|ftps?|sftp|ssh|git)://(?:[^\s/?#\"'<>\\]*@)?([^\s/?#\"'<>\\:@]{4,120})")
 MAIL = re.compile(r"([\w.+-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,18})")
-_PLACE = re.compile(r"(?i)\b[a-z]{2,6}://[^\s\"'<>\\]{1,300}|[\w.+-]{1,64}@[A-Za-z0-9.-]{1,120}(?::[^\s\"'\\]{1,120})?")
+_URL_PLACE: Final = r"\b[a-z]{2,6}://[^\s\"'<>\\]{1,300}"
+_MAIL_PLACE: Final = r"[\w.+-]{1,64}@[A-Za-z0-9.-]{1,120}(?::[^\s\"'\\]{1,120})?"
+_SPOKEN = {
+    (True, False): re.compile(_URL_PLACE, re.IGNORECASE),
+    (False, True): re.compile(_MAIL_PLACE, re.IGNORECASE),
+    (True, True): re.compile(f"{_URL_PLACE}|{_MAIL_PLACE}", re.IGNORECASE),
+}  # by whether a text has the sign of an address, and that of a mailbox: to look for both takes much longer
 _SENDER = re.compile(
     r"(?i)(?:from|sender|reply[-_ ]?to|return-path|author|von|absender|de|da)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:[^\"'\n<]{0,60}<)?$"
 )
@@ -47,14 +53,15 @@ _DELIVERED: Final = frozenset((
 
 def may_name(text: str) -> bool:
     """Whether it is worth looking; asked of all that users say, so what begins with one certain character comes first."""
-    return "@" in text or "://" in text or "+" in text or _has_ending(text) or _has_digits(text)
+    return "@" in text or "://" in text or "+" in text or _has_ending(text) or has_digits(text)
 
 
 def _has_ending(text: str) -> bool:
     return _ENDING.search(text) is not None
 
 
-def _has_digits(text: str) -> bool:
+def has_digits(text: str) -> bool:
+    """Whether two digits stand side by side."""
     return any(map(text.__contains__, "0123456789")) and _DIGITS.search(text) is not None
 
 
@@ -94,7 +101,7 @@ def lines_of(text: str) -> Iterator[list[int]]:
     if "+" in text:
         for found in _PHONE.findall(text)[:_MOST]:
             yield [number_of("+" + "".join(filter(str.isdigit, found)))]
-    if _has_digits(text):
+    if has_digits(text):
         for found in _ACCOUNT.findall(text)[:_MOST]:
             yield [number_of(found.replace(" ", ""))]
 
@@ -131,7 +138,8 @@ def destinations_of(arguments: str, own: str = "") -> Iterator[list[int]]:
 
 def without_places(arguments: str) -> str:
     """What a call sends without where: who copies an address from a page takes nothing away by that."""
-    return _PLACE.sub("|", arguments)
+    pattern = _SPOKEN.get(("://" in arguments, "@" in arguments))
+    return arguments if pattern is None else pattern.sub("|", arguments)
 
 
 def owner(host: str) -> str:

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import msgspec
 
-from caiso.connect.telemetry.pieces import pieces_of
+from caiso.connect.telemetry.pieces import AROUND, LEAST, pieces_of
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
@@ -32,6 +32,7 @@ _GIVEN_CHARS: Final = 1_000
 _LEAST_SPACES: Final = 3  # in an answer
 _SHARED: Final = 0.6  # of an answer's words, behind its question: it is there, if in another form
 _WORD = re.compile(r"\w{3,}")
+_UNCUT = re.compile(r"[^\n\r;|{}\[\]\"<>!?.,:\\]{16,}")  # lies within one piece
 _ALL: Final = 200  # pieces
 _TELLING: Final = 20  # characters of a piece that takes the place of an answer
 # What applications themselves put where an answer was: an apology, a summary.
@@ -93,10 +94,14 @@ class Retold:
             if len(talk.asked) < _ASKED and next(pieces_of(talk.asked), None):
                 talk.kept = True
                 return False
-        behind = _behind(history, _numbers(talk.asked, talk.asked_numbers))
+        if place < 0 and lacks(history, talk.asked):
+            return False
+        behind = text_behind(history, _numbers(talk.asked, talk.asked_numbers))
+        if not behind:
+            return False
         words = set(_words(behind))
         answers = [*talk.answers_words, *map(_words, talk.answers)]
-        if behind and any(sum(word in words for word in answer) >= _SHARED * len(answer) for answer in answers):
+        if any(sum(word in words for word in answer) >= _SHARED * len(answer) for answer in answers):
             talk.kept = True
             return False
         return talk.kept and _is_new(talk, behind)
@@ -163,7 +168,23 @@ def _words(text: str) -> list[int]:
     return list({crc32(word.encode("utf-8", "replace")) for word in _WORD.findall(text.lower())})
 
 
-def _behind(history: str, asked: list[int]) -> str:
+def lacks(history: str, asked: str) -> bool:
+    """Whether a history surely does not hold all pieces of a question: words of one of them are not in it.
+
+    Most calls that do not bring the last question bring none of it; this tells without taking both apart.
+    """
+    found = _UNCUT.search(asked.lower())
+    run = found[0].strip(AROUND) if found else ""
+    if len(run) < LEAST:
+        return False
+    lowered = history.lower()
+    for word in run.split():  # noqa: SIM110 - asked of every call; a generator takes as long as the search
+        if word not in lowered:
+            return True
+    return False
+
+
+def text_behind(history: str, asked: list[int]) -> str:
     """The text of a history behind the question, empty where it does not hold all of it."""
     pieces = dict(pieces_of(history, _ALL))
     if not asked or not set(asked) <= pieces.keys():

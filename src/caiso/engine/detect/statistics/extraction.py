@@ -5,7 +5,8 @@ one sample, and the query joins the set when it is farther away than most. Natur
 normal distribution, or their logarithms are; synthetic ones, made from each other by steps, do not. Shapiro and Wilk's W
 of the last distances, and of their logarithms, is the measure. The paper's one limit for all models flags whole
 populations of natural clients where features have long tails, so that W is compared with that of the other clients of
-the model, once there are some. Evaded by natural data, by many accounts and by dummy queries.
+the model, once there are some. Evaded by natural data, by many accounts and by dummy queries. Inputs that change one
+value of an earlier one are no samples here, because people correct what they typed; they are counted by themselves (``steps``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from caiso.engine.detect.statistics.memory import Rows, Spread
 from caiso.engine.detect.statistics.observer import Columns, Observer, Seen, State, note
 from caiso.engine.detect.statistics.settings import FieldName, Fields, Settings
 from caiso.engine.detect.statistics.sheet import Sheet
+from caiso.engine.detect.statistics.steps import Steps
 from caiso.engine.detect.statistics.values import Vector, reduced, span_text, vector
 from caiso.engine.packs import Between
 
@@ -41,7 +43,10 @@ _OUTLYING = 3.0  # distances farther from the mean than so many deviations are l
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionSettings(Settings):
-    """``margin`` is how far below most other clients' W a client must be; alone it is judged by ``normality``."""
+    """``margin`` is how far below most other clients' W a client must be; alone it is judged by ``normality``.
+
+    ``steps`` are inputs that change one value of an earlier one.
+    """
 
     peers: Fields = ()
     value: FieldName = "input.features"
@@ -52,6 +57,7 @@ class ExtractionSettings(Settings):
     window: Annotated[int, Between(40, 2_000)] = 200
     every: Annotated[int, Between(1, 200)] = 20
     sustained: Annotated[int, Between(1, 50)] = 3
+    steps: Annotated[int, Between(20, 5_000)] = 80
     vectors: Annotated[int, Between(50, 2_000)] = 300
     timespan: timedelta = timedelta(days=1)
     keys: Annotated[int, Between(1, 5_000)] = 500
@@ -89,6 +95,7 @@ class ExtractionState(State):
     queries: int = 0
     low: int = 0
     scale: bytes = b""
+    steps: Steps = msgspec.field(default_factory=Steps)
 
     def restart(self, scale: bytes) -> None:
         """Forget the distances, because their unit changes or they are too old."""
@@ -134,6 +141,11 @@ class Extraction(Observer[ExtractionSettings, ExtractionState]):
         if seen.time_us - state.since > self.span_us:
             state.queries, state.since = 0, seen.time_us
             state.restart(self._scale(peers, query))
+            state.steps = Steps()
+        if state.steps.take(query):
+            note(state, seen)
+            if stepped := state.steps.facts(settings.steps):
+                return {**stepped, "within": span_text(seen.time_us - state.since)}
         query = self._scaled(state, peers, query)
         state.queries += 1
         distance = self._distance(state, label, query)
