@@ -242,7 +242,6 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
             "within": span_text(seen.time_us - campaign.begun),
         }
 
-
     def _is_plain(self, campaign: Campaign) -> bool:
         """Whether nearly all of few prompts ask for reasoning, are answered at length, and come with many keys."""
         settings, count = self.settings, campaign.count

@@ -29,7 +29,9 @@ _EVENTS: Final = re.compile(
     r"(?:MODEL_VERSION|REGISTERED_MODEL|TRANSITION_REQUEST|COMMENT)_[A-Z_]{3,40}"
 )  # of the workspace registry
 _REVIEW: Final = re.compile(r"(?i)(?:valid|review|approv|sign[-_ ]?off|attest|certif|gate)")
-_PASSED: Final = re.compile(r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)")
+_PASSED: Final = re.compile(
+    r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)"
+)
 _WHO: Final = ("user", "user_id", "creator", "author", "last_updated_by")
 _NAMED: Final = re.compile(r"\s{0,4}(?P<who>[^\s@]{1,80}@[^\s@]{1,120})\s")
 _LONGEST: Final = 500
@@ -106,7 +108,9 @@ def _workspace(document: dict[str, Any]) -> dict[str, Any]:
         model__id=name,
         model__version=version,
         artifact__uri=f"models:/{name}/{version}" if version else None,
-        registry__stage=stage or event.rpartition("_TO_")[2].removesuffix("_CREATED").title() if "_TO_" in event or stage else None,
+        registry__stage=stage or event.rpartition("_TO_")[2].removesuffix("_CREATED").title()
+        if "_TO_" in event or stage
+        else None,
         config__old=text(document, "from_stage"),
         config__new=stage,
         writer=text(document, *_WHO) or (told_by["who"] if told_by else None),
