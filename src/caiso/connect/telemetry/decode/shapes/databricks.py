@@ -108,7 +108,7 @@ def _rows(request: Any) -> list[Any]:
 def _answers(response: Any) -> list[Any]:
     if isinstance(response, Mapping):
         response = next((response[name] for name in ("predictions", "outputs", "prediction") if name in response), None)
-    if response is None:
+    if response is None or isinstance(response, str):  # what a failed call said
         return []
     return _bounded(response if isinstance(response, list) else [response])
 
