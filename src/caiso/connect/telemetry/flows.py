@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from caiso.connect.telemetry.loads import apart, path_parts, takes_along, values_of
+from caiso.connect.telemetry.loads import apart, is_among, names_in, path_parts, takes_along, values_of
 from caiso.connect.telemetry.meaning.facts import names_of
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
@@ -34,7 +34,7 @@ from caiso.connect.telemetry.places import (
     number_of,
     without_places,
 )
-from caiso.connect.telemetry.sides import is_private, side_of
+from caiso.connect.telemetry.sides import is_private, remembers, side_of
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
@@ -61,15 +61,6 @@ _MEMORY_SHARE: Final = 0.4
 _SENTENCE: Final = 6  # words of a memory that can be told apart
 _SENTENCE_SHARE: Final = 0.9
 
-_REMEMBERS = re.compile(
-    r"(?i)memory|memories|memori[sz]e|remember|preference|save_?(?:note|fact|context|rule)|store_?(?:note|fact|context|rule)|note_?to_?self|merken|profile"
-    r"|(?:add|write|store|update|upsert|index|insert)_?(?:to_?)?(?:knowledge|vector|persona|instruction|guideline)|knowledge_?(?:add|write|store|upsert)|gedächtnis"
-)
-_MEMORY_FILE = re.compile(
-    r'(?i)"[a-z_]{0,12}(?:path|file|filename|target|uri)"\s{0,2}:\s{0,2}"[^"]{0,160}(?:memory|memories|claude\.md|agents\.md|gemini\.md|\.cursorrules'
-    r"|\.windsurfrules|copilot-instructions|preferences|user_?profile|\.cursor/rules)"
-)
-_RECALLS = re.compile(r"(?i)^(?:[a-z0-9.]{0,30}[_-])?(?:get|read|search|recall|list|query|fetch|load|delete|forget)")
 _RECALLING: Final = ("search", "read", "get", "query", "list", "retrieve")
 # Arguments that hand something over without its text: the number of a mail, the path of a file, a standing order to forward.
 _REFERENCE = re.compile(
@@ -121,6 +112,7 @@ class Talk(msgspec.Struct):
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
     values: Numbers = {}  # of records that were read within, each as it stands there
+    visited: Numbers = {}  # places whose pages were read
     seen_within: list[str] = []
     # Arguments, result, whether it cannot be from within, and whether only few may read it.
     seen_outside: list[tuple[str, str, bool, bool]] = []
@@ -150,6 +142,7 @@ class Kept(msgspec.Struct):
     named_in: dict[int, int] = {}
     private: dict[int, int] = {}
     values: list[int] = []
+    visited: list[int] = []
 
 
 class Flows:
@@ -194,10 +187,10 @@ class Flows:
             if not isinstance(key, str) or not key:
                 continue
             if given is not None and isinstance(given[row], list):
-                _note(self._talk(key).documents, _names_of(given[row]))
+                _note(self._talk(key).documents, names_in(given[row]))
             elif kind == "inference" and left and left[row] and key in self.talks:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
-                if isinstance(cited, list) and all(_is_among(one, documents) for one in cited):
+                if isinstance(cited, list) and all(is_among(one, documents) for one in cited):
                     left[row] = None
             elif kind == "inference" and given_citations is not None and given_citations[row] and key in self.talks:
                 left[row] = self._invented(self.talks[key], load(given_citations[row]), table, row)
@@ -214,7 +207,7 @@ class Flows:
             one
             for one in cited[:PIECES]
             if (names := names_of(one))
-            and not _is_among(one, talk.documents)
+            and not is_among(one, talk.documents)
             and all(name.lower() not in given for name in names)
         ]
         return len(missing) or None
@@ -317,6 +310,7 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
+                    [*talk.visited],
                 )
             )  # fmt: skip
         return kept
@@ -345,6 +339,7 @@ class Flows:
                 named_in=one.named_in,
                 private=one.private,
                 values=dict.fromkeys(one.values),
+                visited=dict.fromkeys(one.visited),
             )
         return flows
 
@@ -394,8 +389,8 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
     if types and not destinations:
         destinations = [talk.at]
     kinds = _kinds(talk, destinations)
-    if not kinds and any(number in talk.places for place in destinations for number in place):
-        carried = _carried(talk, arguments, {number for place in destinations for number in place}, types=types)
+    if not kinds and not types and any(number in talk.visited for place in destinations for number in place):
+        carried = _carried(talk, arguments, _all(destinations), types=types)
         if carried in ("records", "read"):
             yield DESTINATION, "visited"
             yield CARRIES, carried
@@ -405,7 +400,7 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
             yield DESTINATION, "number"
         return
     yield DESTINATION, "source" if all(kinds) else "planted"
-    carried = _carried(talk, arguments, {number for place in destinations for number in place}, types=types)
+    carried = _carried(talk, arguments, _all(destinations), types=types)
     if carried:
         yield CARRIES, carried
     elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
@@ -432,6 +427,10 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     ):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
+
+
+def _all(destinations: Iterable[list[int]]) -> set[int]:
+    return {number for place in destinations for number in place}
 
 
 def _has_values(talk: Talk, arguments: str) -> bool:
@@ -497,10 +496,7 @@ def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
     """The text that an event puts into a memory, empty where it does not."""
     if kind == "memory":
         return "" if table.operation(row).startswith(_RECALLING) else table.of("content.memory", row)
-    remembers = _REMEMBERS.search(name) or (
-        table.impact(row) == "write" and _MEMORY_FILE.search(table.of(_ARGUMENTS, row))
-    )
-    if remembers and not _RECALLS.search(name):
+    if remembers(name, table.of(_ARGUMENTS, row), writes=table.impact(row) == "write"):
         return "\n".join(text for _, text in strings_of(load(table.of(_ARGUMENTS, row))))
     return ""
 
@@ -535,7 +531,7 @@ def _settle(talk: Talk) -> Talk:
 def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, private: bool) -> None:
     bit = 1 << talk.texts % 62
     talk.texts += 1
-    for number, length in numbers_of(text):
+    for number, _ in numbers_of(text):
         _note(talk.outside, (number,))
         if private:
             _mark(talk.private, number, bit, most=_MOST)
@@ -546,6 +542,7 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, priva
         _mark(talk.named_in, number, bit, most=PIECES * _KEPT)
     for number in known_places(arguments):
         talk.places.setdefault(number, True)
+        _note(talk.visited, (number,))
     while len(talk.places) > PIECES * _KEPT:
         del talk.places[next(iter(talk.places))]
 
@@ -596,18 +593,3 @@ def _before(talk: Talk) -> Numbers:
     if talk.history and not talk.before:
         talk.before = dict.fromkeys(number for number, _ in numbers_of(talk.history))
     return talk.before
-
-
-# -- texts ------------------------------------------------------------------------------------------------------
-
-
-def _is_among(citation: object, documents: Numbers) -> bool:
-    return any(number_of(name) in documents for name in names_of(citation))
-
-
-def _names_of(documents: Any) -> Iterator[int]:
-    """Numbers of all short values of retrieved documents: an id, a title, an address, whatever an answer may cite."""
-    for item in documents:
-        for value in item.values() if isinstance(item, dict) else ():
-            if isinstance(value, str) and len(value) > 1:
-                yield number_of(value)

@@ -1,13 +1,16 @@
-"""What calls and results hold besides running text: values of records, messages of a list, loads in the path of an address."""
+"""What calls and results hold besides running text: values of records, messages of a list, loads in the path of an address,
+and the names under which documents may be cited."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
+from caiso.connect.telemetry.meaning.facts import names_of
 from caiso.connect.telemetry.meaning.messages import dump, load
 from caiso.connect.telemetry.pieces import CHARS, PIECES
+from caiso.connect.telemetry.places import Numbers, number_of
 
 _ITEMS: Final = 4
 _SHORT: Final = 16
@@ -51,3 +54,16 @@ def path_parts(arguments: str) -> Iterator[str]:
     """The parts of the paths of addresses that are long enough to hold something."""
     for path in _PATH.findall(arguments)[:_ITEMS]:
         yield from (part for part in path.split("/") if len(part) > _SHORT)
+
+
+def is_among(citation: object, documents: Numbers) -> bool:
+    """Whether a citation names one of the documents."""
+    return any(number_of(name) in documents for name in names_of(citation))
+
+
+def names_in(documents: Any) -> Iterator[int]:
+    """Numbers of all short values of retrieved documents: an id, a title, an address, whatever an answer may cite."""
+    for item in documents:
+        for value in item.values() if isinstance(item, dict) else ():
+            if isinstance(value, str) and len(value) > 1:
+                yield number_of(value)

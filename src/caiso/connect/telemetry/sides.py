@@ -1,4 +1,4 @@
-"""From which side a tool brings content: from strangers, from within, or either, as its name tells."""
+"""From which side a tool brings content: from strangers, from within, or either, as its name tells; and which tools remember."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ _PRIVATE = re.compile(
     r"(?i)mail|inbox|postfach|posta|correo|courriel|message|nachricht|mensaje|ticket|zendesk|whatsapp|\bsms|transcri|call_?log"
     r"|_?(?:logs?|output|trace)$"
 )
+_REMEMBERS = re.compile(
+    r"(?i)memory|memories|memori[sz]e|remember|preference|save_?(?:note|fact|context|rule)|store_?(?:note|fact|context|rule)|note_?to_?self|merken|profile"
+    r"|(?:add|write|store|update|upsert|index|insert)_?(?:to_?)?(?:knowledge|vector|persona|instruction|guideline)|knowledge_?(?:add|write|store|upsert)|gedächtnis"
+)
+_MEMORY_FILE = re.compile(
+    r'(?i)"[a-z_]{0,12}(?:path|file|filename|target|uri)"\s{0,2}:\s{0,2}"[^"]{0,160}(?:memory|memories|claude\.md|agents\.md|gemini\.md|\.cursorrules'
+    r"|\.windsurfrules|copilot-instructions|preferences|user_?profile|\.cursor/rules)"
+)
+_RECALLS = re.compile(r"(?i)^(?:[a-z0-9.]{0,30}[_-])?(?:get|read|search|recall|list|query|fetch|load|delete|forget)")
 
 
 @lru_cache(maxsize=4096)
@@ -35,3 +44,9 @@ def side_of(name: str) -> str:
 def is_private(name: str) -> bool:
     """Whether what a tool brings in from outside may be read by few only."""
     return _PRIVATE.search(name) is not None
+
+
+def remembers(name: str, arguments: str, *, writes: bool) -> bool:
+    """Whether a tool puts something into a memory that later conversations read."""
+    kept = _REMEMBERS.search(name) or (writes and _MEMORY_FILE.search(arguments))
+    return bool(kept) and not _RECALLS.search(name)
