@@ -45,7 +45,9 @@ class DominanceSettings(Settings):
     fresh: timedelta = timedelta(days=2)
     settled: Annotated[int, Between(0, 10_000)] = 30  # queries before the first document can be called new
     rare: Annotated[int, Between(0, 100)] = 2  # a writer of so few documents is a rare one
-    few: Annotated[int, Between(0, 400)] = 8  # queries that are enough beside as many other documents; 0: they never are
+    few: Annotated[int, Between(0, 400)] = (
+        8  # queries that are enough beside as many other documents; 0: they never are
+    )
     timespan: timedelta = timedelta(days=1)
     keys: Annotated[int, Between(1, 2_000)] = 200
 
@@ -161,7 +163,6 @@ class Dominance(Observer[DominanceSettings, DominanceState]):
         if document.writer:
             facts["writer"] = f"{document.writer}, {state.writers.get(document.writer, 0)} documents here"
         return facts
-
 
     def _is_everywhere(self, document: Document, topped: int, recent: int) -> bool:
         few = self.settings.few
