@@ -24,7 +24,7 @@ def is_only_thanks(said: str, before: str) -> bool:
         return False
     end = before[-_ASKED:].lower()
     return not any(
-        sign in end for sign in ("?", "？", "let me know", "if you like", "if you want", "sag mir", "auf wunsch")
+        sign in end for sign in ("?", "\uff1f", "let me know", "if you like", "if you want", "sag mir", "auf wunsch")
     )
 
 
