@@ -1,7 +1,7 @@
 """What is added to a batch of events before rules see it: what no event shows by itself. Nothing of it is stored.
 
-Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
-of the calls that send them (``flows``). What only names its trace gets the conversation that others of the trace name (``traced``). That a tool is described otherwise than before becomes one of its listing
+Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
+of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``). All remember something of earlier batches.
 """
 
@@ -14,10 +14,10 @@ import msgspec
 
 from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows, Kept
+from caiso.connect.telemetry.linking import Link, Links
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
-from caiso.connect.telemetry.traced import Traced
 from caiso.engine.detect.schema import TEXT_FIELDS
 
 
@@ -29,7 +29,7 @@ class Memory(msgspec.Struct):
     offers: list[Offer] = []
     retold: list[tuple[str, Talk]] = []
     approvals: list[Approval] = []
-    traces: list[tuple[str, str]] = []
+    links: list[Link] = []
 
 
 @dataclass(slots=True)
@@ -40,13 +40,11 @@ class Preparation:
     flows: Flows = field(default_factory=Flows)
     offers: Offers = field(default_factory=Offers)
     retold: Retold = field(default_factory=Retold)
-    traced: Traced = field(default_factory=Traced)
+    links: Links = field(default_factory=Links)
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
-        seen = self.retold.with_history(
-            self.offers.with_changes(self.asked.with_calls(self.traced.with_conversations(events)))
-        )
+        seen = self.retold.with_history(self.offers.with_changes(self.asked.with_calls(self.links.with_links(events))))
         return self.flows.with_flows(seen)
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
@@ -63,9 +61,13 @@ class Preparation:
     def save(self) -> Memory:
         """What it remembers."""
         return Memory(
-            self.asked.save(), self.flows.save(), self.offers.save(), self.retold.save(), self.offers.approvals,
-            self.traced.save(),
-        )  # fmt: skip
+            self.asked.save(),
+            self.flows.save(),
+            self.offers.save(),
+            self.retold.save(),
+            self.offers.approvals,
+            self.links.save(),
+        )
 
     @classmethod
     def restored(cls, memory: Memory) -> Preparation:
@@ -75,5 +77,5 @@ class Preparation:
             Flows.of(memory.talks),
             Offers.of(memory.offers, memory.approvals),
             Retold.of(memory.retold),
-            Traced.of(memory.traces),
+            Links.of(memory.links),
         )

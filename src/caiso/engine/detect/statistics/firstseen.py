@@ -30,7 +30,10 @@ _EVENTS_A_VALUE = 15  # of a key whose values are learned
 
 @dataclass(frozen=True, kw_only=True)
 class FirstSeenSettings(Settings):
-    """``common``: a value that so many other keys use is no news (0: it always is)."""
+    """``common``: a value that so many other keys use is no news (0: it always is).
+
+    ``rare``: only of keys that used each of their values so often on average; one that meets something new all the time has no habits.
+    """
 
     value: Fields
     what: Annotated[str, Length(1, 40)] = "value"
@@ -38,6 +41,7 @@ class FirstSeenSettings(Settings):
     samples: Annotated[int, Between(5, 10_000)] = 20
     common: Annotated[int, Between(0, 50)] = 3
     memory: Annotated[int, Between(5, 5_000)] = 300
+    rare: Annotated[int, Between(0, 100)] = 0
     steady: Annotated[int, Between(0, 1_000)] = 0  # so many events in a row without news end the learning early
     timespan: timedelta = timedelta(hours=1)
 
@@ -99,6 +103,8 @@ class FirstSeen(Observer[FirstSeenSettings, FirstSeenState]):
         state.unchanged = 0 if is_new else state.unchanged + 1
         others = self._used_by(value, seen.key) if is_new else 0
         if not is_new or not learned or (settings.common and others >= settings.common):
+            return None
+        if settings.rare and state.count - 1 < settings.rare * (len(state.known) - 1):
             return None
         note(state, seen)
         shown = "" if any(map(is_content, settings.value)) else value[:120]
