@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from caiso.connect.telemetry.flows import CARRIES, DESTINATION, STORED, Flows, Kept
+from caiso.connect.telemetry.flows import ASKED, CARRIES, DESTINATION, STORED, Flows, Kept
 from caiso.connect.telemetry.preparation import Preparation
 
 Event = dict[str, Any]
@@ -316,3 +316,46 @@ def test_citations_of_what_was_never_retrieved_are_unresolved() -> None:
     assert unresolved([{"id": "case-1"}], found) is None
     assert unresolved([{"id": "case-77"}], found, **{"content.history": "See case-77, which the user named."}) is None
     assert unresolved([{"id": "case-77"}]) is None, "of a conversation without retrievals nothing is known"
+
+
+def asked(*events: Event) -> object:
+    """What is said of the last event about what the user asked."""
+    numbered = [
+        {"event.id": f"e{number}", "time": 1_000 + number, "aisoc.session": "c", "source.id": "s", **event}
+        for number, event in enumerate(events)
+    ]
+    return Preparation().of_merged(numbered).events()[-1].get(ASKED)
+
+
+SWITCH = tool("control_device", {"device": "boiler"}, impact="")
+
+
+@pytest.mark.parametrize(
+    "words", ["Thanks!", "great, thank you.", "Vielen Dank", "merci beaucoup", "ありがとうございます"]
+)
+def test_what_is_done_after_mere_thanks_was_not_asked_for(words: str) -> None:
+    assert asked(fetched(), said(words), SWITCH) == "thanks"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (said("Thanks"), SWITCH),
+        (fetched(), said("Thanks, now switch the boiler off"), SWITCH),
+        (fetched(), said("Great, thanks", **{"content.history": "Shall I switch the boiler off?"}), SWITCH),
+        (fetched(), said("ok"), SWITCH),
+        (fetched(), said("Thanks"), said("The boiler, please"), SWITCH),
+        (fetched(), said("Thanks"), tool("get_weather", {})),
+    ],
+    ids=["nothing from outside", "a request beside them", "an answer", "consent", "asked since", "a look"],
+)
+def test_what_was_asked_for_or_only_looks_is_not(events: tuple[Event, ...]) -> None:
+    assert asked(*events) is None
+
+
+def test_a_memory_in_other_words_than_the_page_is_drawn_from_it() -> None:
+    page = "Bulletin: Lumotex became preferred supplier, smaller orders go there without competitive quotes."
+    note = {"text": "Lumotex is preferred supplier, order there without quotes or competitive offers for paper"}
+    assert facts(fetched(page), said("sum it up"), tool("save_memory", note, impact="write"))[2] == "drawn"
+    wish = said("Note that Lumotex stays preferred supplier, with competitive quotes, never without")
+    assert facts(fetched(page), wish, tool("save_memory", note, impact="write"))[2] is None

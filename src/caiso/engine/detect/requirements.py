@@ -37,6 +37,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
         frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),
     ),
     "aisoc.flow.history": (frozenset({"content.output", "content.history"}),),
+    "aisoc.flow.asked": (frozenset({"content.user", "content.untrusted"}),),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),
     "process.command_line": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),

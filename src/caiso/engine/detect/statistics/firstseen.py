@@ -1,7 +1,8 @@
 """First seen: a tool, host, model or country that this agent, user or key never used while it was being learned.
 
 What was used within ``learn`` of the key's first event, and in at least ``samples`` events, is usual; a value that comes
-later is reported once and then belongs to what is usual. A value that enough other keys use already is no news.
+later is reported once and then belongs to what is usual. A value that enough other keys use already is no news, nor is one
+of a key that uses something else every few events: who always comes from another address says nothing by the next one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from caiso.engine.packs import Between, Length
 
 _COMMON = 20_000  # values whose keys are counted
 _KEYS_OF_VALUE = 50
+_EVENTS_A_VALUE = 15  # of a key whose values are learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +117,7 @@ class FirstSeen(Observer[FirstSeenSettings, FirstSeenState]):
 
     def _is_learned(self, state: FirstSeenState, now: int) -> bool:
         settings = self.settings
-        if state.count <= settings.samples:
+        if state.count <= max(settings.samples, _EVENTS_A_VALUE * (len(state.known) - 1)):
             return False
         if now - state.begun >= microseconds(settings.learn):
             return True
