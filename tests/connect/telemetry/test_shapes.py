@@ -391,3 +391,22 @@ def test_predictions_that_cannot_be_read_are_named() -> None:
     assert "mean nothing here" in reason({"timestamp": "2026-11-26T09:14:07Z", "model_name": "m", "latency_ms": 4})
     spoken = {"timestamp": "2026-11-26T09:14:07Z", "model": "m", "input": "Hello", "output": "Hi", "score": 0.9}
     assert "mean nothing here" in reason(spoken), "what was said would be lost"
+
+
+def test_what_an_ocsf_call_changed_and_the_change_that_it_belongs_to() -> None:
+    call = {
+        "class_uid": 6003, "category_uid": 6, "time": int(logs.AT * 1000), "metadata": {"version": "1.6.0"},
+        "api": {"operation": "UpdateGuardrail", "service": {"name": "control-plane"}}, "actor": {"user": {"name": "kim"}},
+        "resources": [{"name": "desk/output-guard"}],
+    }  # fmt: skip
+    weaker = event({**call, "unmapped": {"change": {"enabled": [True, False]}, "ticket": None}})
+    assert has(
+        weaker,
+        config__target="desk/output-guard",
+        config__effect="weaker",
+        config__old='{"enabled":true}',
+        aisoc__approval__id=None,
+    )
+    assert event({**call, "unmapped": {"change": "CHG0042"}})["aisoc.approval.id"] == "CHG0042"
+    assert "config.target" not in event({**call, "unmapped": {"change": {"enabled": True}}})
+    assert "config.target" not in event({**call, "unmapped": ["change"]})
