@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from caiso.connect.telemetry.loads import apart, is_among, names_in, path_parts, takes_along, values_of
+from caiso.connect.telemetry.loads import apart, is_among, listed_in_path, names_in, path_parts, takes_along, values_of
 from caiso.connect.telemetry.meaning.facts import names_of
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
@@ -420,9 +420,8 @@ def _has_values(talk: Talk, arguments: str) -> bool:
     if not talk.values:
         return False
     known = talk.strange.keys() | _asked(talk).keys()
-    found = [
-        value for value in values_of(arguments) if number_of(value) in talk.values and number_of(value) not in known
-    ]
+    sent = dict.fromkeys([*values_of(arguments), *(listed_in_path(arguments) if "://" in arguments else ())])
+    found = [value for value in sent if number_of(value) in talk.values and number_of(value) not in known]
     return len(found) >= _VALUES and sum(value[0].isdigit() for value in found) >= _VALUES - 1
 
 
