@@ -63,7 +63,7 @@ _KEYWORD: Final = (
     "guardrail.verdict", "guardrail.policy", "guardrail.action",
     # models, artefacts and data
     "model.id", "model.version", "model.digest", "input.features", "input.fingerprint", "output.label", "output_granularity", "segment",
-    "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals",
+    "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals", "finding.verdict", "finding.source",
     "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id",
     "config.target", "config.old", "config.new", "config.effect", "peer", "key_thumbprint",
     "sample.source.id", "aisoc.package.doubt", "input.capture.device", "cloud.region",
