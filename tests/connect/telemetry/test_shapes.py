@@ -445,3 +445,22 @@ def test_a_plain_event_says_what_it_is_about(document: dict[str, Any], fields: d
 )
 def test_an_event_about_nothing_that_rules_ask_for_is_none(document: dict[str, Any]) -> None:
     assert not plain.is_one(document)
+
+
+def test_what_an_ocsf_call_changed_and_the_change_that_it_belongs_to() -> None:
+    call = {
+        "class_uid": 6003, "category_uid": 6, "time": int(logs.AT * 1000), "metadata": {"version": "1.6.0"},
+        "api": {"operation": "UpdateGuardrail", "service": {"name": "control-plane"}}, "actor": {"user": {"name": "kim"}},
+        "resources": [{"name": "desk/output-guard"}],
+    }  # fmt: skip
+    weaker = event({**call, "unmapped": {"change": {"enabled": [True, False]}, "ticket": None}})
+    assert has(
+        weaker,
+        config__target="desk/output-guard",
+        config__effect="weaker",
+        config__old='{"enabled":true}',
+        aisoc__approval__id=None,
+    )
+    assert event({**call, "unmapped": {"change": "CHG0042"}})["aisoc.approval.id"] == "CHG0042"
+    assert "config.target" not in event({**call, "unmapped": {"change": {"enabled": True}}})
+    assert "config.target" not in event({**call, "unmapped": ["change"]})

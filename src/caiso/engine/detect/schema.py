@@ -71,7 +71,7 @@ _KEYWORD: Final = (
     "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.tool.redefined",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
     # what a call of a program, an address or a cloud's interface was
-    "process.executable.path", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
+    "process.executable.path", "process.parent", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
     "url.extension", "api.operation", "api.service.name", "cloud.provider", "cloud.account.id",
 )  # fmt: skip
 

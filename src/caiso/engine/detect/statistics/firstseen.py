@@ -25,7 +25,6 @@ from caiso.engine.packs import Between, Length
 
 _COMMON = 20_000  # values whose keys are counted
 _KEYS_OF_VALUE = 50
-_EVENTS_A_VALUE = 15  # of a key whose values are learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ class FirstSeenSettings(Settings):
     samples: Annotated[int, Between(5, 10_000)] = 20
     common: Annotated[int, Between(0, 50)] = 3
     memory: Annotated[int, Between(5, 5_000)] = 300
-    rare: Annotated[int, Between(0, 100)] = 0
+    rare: Annotated[int, Between(0, 100)] = 15
     steady: Annotated[int, Between(0, 1_000)] = 0  # so many events in a row without news end the learning early
     timespan: timedelta = timedelta(hours=1)
 
@@ -104,8 +103,6 @@ class FirstSeen(Observer[FirstSeenSettings, FirstSeenState]):
         others = self._used_by(value, seen.key) if is_new else 0
         if not is_new or not learned or (settings.common and others >= settings.common):
             return None
-        if settings.rare and state.count - 1 < settings.rare * (len(state.known) - 1):
-            return None
         note(state, seen)
         shown = "" if any(map(is_content, settings.value)) else value[:120]
         return {
@@ -117,7 +114,7 @@ class FirstSeen(Observer[FirstSeenSettings, FirstSeenState]):
 
     def _is_learned(self, state: FirstSeenState, now: int) -> bool:
         settings = self.settings
-        if state.count <= max(settings.samples, _EVENTS_A_VALUE * (len(state.known) - 1)):
+        if state.count <= max(settings.samples, settings.rare * (len(state.known) - 1)):
             return False
         if now - state.begun >= microseconds(settings.learn):
             return True
