@@ -66,7 +66,7 @@ _KEYWORD: Final = (
     "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals",
     "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id",
     "config.target", "config.old", "config.new", "config.effect", "peer", "key_thumbprint",
-    "sample.source.id", "aisoc.package.doubt",
+    "sample.source.id", "aisoc.package.doubt", "input.capture.device", "cloud.region",
     # facts that only the conversation shows; on the events that rules see, never in the store
     "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.tool.redefined",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
@@ -78,7 +78,7 @@ _KEYWORD: Final = (
 _INT: Final = (
     "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.reasoning.output_tokens", "gen_ai.request.max_tokens",
-    "gen_ai.request.choice.count", "gen_ai.request.seed", "gen_ai.request.top_logprobs", "rows", "bytes",
+    "gen_ai.request.choice.count", "gen_ai.request.seed", "gen_ai.request.top_logprobs", "rows", "bytes", "dataset.labels_turned",
     "http.response.status_code", "http.response.body.size", "duration_us", "gen_ai.embeddings.dimension.count",
     # facts that the normaliser reads from the content
     "content.system_leak", "content.disguised_links", "content.images_named", "content.copied_untrusted", "content.personal_records",
@@ -97,6 +97,7 @@ _BOOL: Final = (
     "logprobs_requested",
     "logit_bias_used",
     "user.verified",
+    "input.capture.injected",
     "aisoc.egress.planted",
 )
 _TIME: Final = ("time", "observed_time", "ingest_time")

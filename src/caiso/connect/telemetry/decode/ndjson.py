@@ -93,7 +93,7 @@ def _line(line: bytes, limits: Limits) -> Iterator[RawRecord]:
             yield from list(_otlp(signal, document, limits))
             return
     named = shapes.in_our_names(document)
-    yield _record(document if named is None else named, limits)
+    yield from [_record(one, limits) for one in ([document] if named is None else named)]
 
 
 def _otlp(signal: Signal, document: dict[str, Any], limits: Limits) -> Iterator[RawRecord]:

@@ -43,6 +43,17 @@ RENAMES: Final = {
     "http.response_content_length": "http.response.body.size",
     "mcp.tool.name": "gen_ai.tool.name",
     "mcp.request.id": "jsonrpc.request.id",
+    # scores of model servers
+    "input.ood_score": "ood.score",
+    "input.ood.score": "ood.score",
+    "output.ood_score": "ood.score",
+    "ood_score": "ood.score",
+    "input.anomaly_score": "ood.score",
+    "input.novelty_score": "ood.score",
+    "output.probability": "output.score",
+    "output.class": "output.label",
+    "output.prediction": "output.label",
+    "poison_score": "poison.score",
     # OpenInference
     "llm.model_name": "gen_ai.request.model",
     "llm.provider": "gen_ai.provider.name",

@@ -9,25 +9,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from caiso.connect.telemetry.decode.shapes import access, cloudtrail, litellm, ocsf, prediction
+from caiso.connect.telemetry.decode.shapes import (
+    access,
+    bedrock,
+    cloudtrail,
+    databricks,
+    kong,
+    litellm,
+    mlflow,
+    native,
+    ocsf,
+    prediction,
+    sagemaker,
+)
 
 Record = dict[str, Any]
 REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are equal byte for byte
-NAMES: Final = "OTLP, OCSF, CloudTrail, LiteLLM's standard logging payload, nginx or Envoy access logs, logs of predictions, or fields of the event schema"
+NAMES: Final = (
+    "OTLP, OCSF, CloudTrail, Bedrock's model invocation log, SageMaker's data capture, Databricks' inference tables, MLflow's webhooks, "
+    "LiteLLM's standard logging payload, Kong's request log, nginx or Envoy access logs, logs of predictions, or fields of the event schema"
+)
 
-_SHAPES: Final[tuple[tuple[Callable[[Record], bool], Callable[[Record], Record]], ...]] = (
+_SHAPES: Final[tuple[tuple[Callable[[Record], bool], Callable[[Record], Record | list[Record]]], ...]] = (
+    (native.is_one, native.read),
     (litellm.is_one, litellm.read),
     (ocsf.is_one, ocsf.read),
     (cloudtrail.is_one, cloudtrail.read),
+    (bedrock.is_one, bedrock.read),
+    (sagemaker.is_one, sagemaker.read),
+    (databricks.is_one, databricks.read),
+    (mlflow.is_one, mlflow.read),
+    (kong.is_one, kong.read),
     (access.is_one, access.read),
     (prediction.is_one, prediction.read),
 )
 
 
-def in_our_names(document: Record) -> Record | None:
-    """The record of a line whose shape we know, None for every other; raises ``UnableToAccept`` with the field's name."""
+def in_our_names(document: Record) -> list[Record] | None:
+    """The records of a line whose shape we know, None for every other; raises ``UnableToAccept`` with the field's name."""
     for is_one, read in _SHAPES:
         if is_one(document):
             found = read(document)
-            return {**found, REPEAT: document[REPEAT]} if REPEAT in document else found
+            records = found if isinstance(found, list) else [found]
+            return [{**one, REPEAT: document[REPEAT]} for one in records] if REPEAT in document else records
     return None

@@ -6,8 +6,11 @@ and what it said or how sure it was. Inputs are taken over where they are number
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
+
+import orjson
 
 from caiso.connect.telemetry.decode.shapes.values import first, moment, number, text, told
 from caiso.connect.telemetry.records import UnableToAccept
@@ -22,7 +25,13 @@ _INPUT: Final = ("features", "inputs", "input", "instance", "feature_vector")
 _TIMES: Final = ("timestamp", "time", "ts", "@timestamp", "event_time", "request_time", "created_at")
 _WHO: Final = ("client_id", "user_id", "user", "caller", "account_id", "customer_id", "consumer")
 _ADDRESS: Final = ("client_ip", "source_ip", "remote_addr", "ip")
+_UNKNOWN: Final = ("ood_score", "anomaly_score", "novelty_score", "out_of_distribution", "outlier_score")
+_DEVICE: Final = ("camera_label", "camera", "camera_name", "capture_device", "capture_driver", "video_source", "video_device", "microphone_label", "audio_device")  # fmt: skip
+_INJECTED: Final = ("injection_suspected", "injection_detected", "virtual_camera", "virtual_camera_detected", "is_virtual_camera", "emulator_detected", "replay_detected")  # fmt: skip
 _MOST: Final = 4_096  # numbers of an input
+_SOME_NUMBERS: Final = 3
+_ROUNDED: Final = 0.02  # how far a sum of probabilities may be from one
+_LARGEST: Final = 1e18
 
 
 def is_one(document: dict[str, Any]) -> bool:
@@ -38,11 +47,8 @@ def is_one(document: dict[str, Any]) -> bool:
 
 def read(document: dict[str, Any]) -> dict[str, Any]:
     """One prediction; raises ``UnableToAccept``."""
-    vector = first(document, *_VECTOR)
-    prediction = first(document, *_LABEL)
-    certain = number(document, *_CONFIDENCE)
-    named = prediction is not None and not isinstance(prediction, float | dict | list)
     detailed = document.get("logprobs_requested")
+    asked = first(document, *_INPUT)
     return told(
         time=moment(document, *_TIMES),
         trace_id=text(document, "trace_id"),
@@ -54,23 +60,81 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         user__id=text(document, *_WHO),
         api_key__id=text(document, "api_key_id", "key_id"),
         client__address=text(document, *_ADDRESS),
-        input__features=_numbers(first(document, *_INPUT)),
+        segment=text(document, "segment", "slice", "cohort"),
+        logprobs_requested=detailed if isinstance(detailed, bool) else None,
+        prediction__request=text(document, "request_id", "prediction_id"),
+        **(inputs(asked) | capture(document, asked)),
+    ) | answer(document) | told(
         input__fingerprint=text(document, "input_hash", "input_fingerprint", "fingerprint"),
+        output_granularity=text(document, "output_granularity"),
+    )
+
+
+def answer(given: Any) -> dict[str, Any]:
+    """What a model said and how sure it was: an object that names it, a list of probabilities, a class, or a number."""
+    while isinstance(given, list) and len(given) == 1:
+        given = given[0]
+    if isinstance(given, Mapping):
+        return _named_answer(given)
+    if isinstance(given, list):
+        largest = _largest(given)
+        if largest is None or abs(sum(given) - 1) > _ROUNDED:
+            return {}
+        return told(output__label=str(given.index(max(given))), output__confidence=largest, output_granularity="probabilities")
+    if isinstance(given, float):
+        return {"output.score": given} if abs(given) < _LARGEST else {}
+    return {} if given in (None, "") else {"output.label": str(given)[:200]}
+
+
+def _named_answer(given: Mapping[str, Any]) -> dict[str, Any]:
+    vector, prediction = first(given, *_VECTOR), first(given, *_LABEL)
+    certain = number(given, *_CONFIDENCE)
+    is_number = isinstance(prediction, float)
+    named = prediction is not None and not is_number and not isinstance(prediction, dict | list)
+    return told(
         output__label=str(prediction)[:200] if named else None,
         output__confidence=certain if certain is not None else _largest(vector),
-        output__score=number(document, *_SCORE) if not isinstance(prediction, float) else prediction,
-        output_granularity=text(document, "output_granularity") or ("probabilities" if vector else None),
-        logprobs_requested=detailed if isinstance(detailed, bool) else None,
-        ood__score=number(document, "ood_score", "anomaly_score"),
-        segment=text(document, "segment", "slice", "cohort"),
-        prediction__request=text(document, "request_id", "prediction_id"),
+        output__score=prediction if is_number else number(given, *_SCORE),
+        output_granularity="probabilities" if isinstance(vector, list | Mapping) and len(vector) > 1 else None,
+        ood__score=number(given, *_UNKNOWN),
+    )
+
+
+def inputs(given: Any) -> dict[str, Any]:
+    """An input as a vector where it is numbers; where it is not, as a hash by which the same one is known again."""
+    vector = _numbers(given)
+    if vector is not None:
+        return {"input.features": vector}
+    if not isinstance(given, Mapping | list) or not given:
+        return {}
+    try:
+        whole = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return {}
+    return {"input.fingerprint": hashlib.blake2b(whole, digest_size=16).hexdigest()}
+
+
+def capture(document: Mapping[str, Any], asked: Any) -> dict[str, Any]:
+    """By which camera, microphone or driver an input was taken, and whether the sender takes it for put in from elsewhere."""
+    beside = asked if isinstance(asked, Mapping) else {}
+    injected = first(document, *_INJECTED) or first(beside, *_INJECTED)
+    device = first(document, *_DEVICE) or first(beside, *_DEVICE)
+    return told(
+        input__capture__device=device[:200] if isinstance(device, str) else None,
+        input__capture__injected=True if injected is True else None,
     )
 
 
 def _numbers(given: Any) -> list[float] | None:
-    """A vector; of an object its numbers in the order of their names, so that the same record is the same vector."""
+    """A vector; of an object its numbers in the order of their names, so that the same record is the same vector.
+
+    Of an object or row that holds words as well, the numbers count where there are some.
+    """
     if isinstance(given, Mapping):
         given = [given[name] for name in sorted(given)]
+    if isinstance(given, list) and any(isinstance(one, str | bool) for one in given):
+        numbers = [float(one) for one in given if isinstance(one, int | float)]
+        given = numbers if len(numbers) >= _SOME_NUMBERS else None
     if not isinstance(given, list) or not given:
         return None
     if len(given) == 1 and isinstance(given[0], list):  # a batch of one

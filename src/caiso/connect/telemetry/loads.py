@@ -1,0 +1,69 @@
+"""What calls and results hold besides running text: values of records, messages of a list, loads in the path of an address,
+and the names under which documents may be cited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from caiso.connect.telemetry.meaning.facts import names_of
+from caiso.connect.telemetry.meaning.messages import dump, load
+from caiso.connect.telemetry.pieces import CHARS, PIECES
+from caiso.connect.telemetry.places import Numbers, number_of
+
+_ITEMS: Final = 4
+_SHORT: Final = 16
+_PATH = re.compile(r"://[^\s\"'<>?#/]{3,200}/([^\s\"'<>?#]{20,2000})")
+_PATH_LOAD = re.compile(r"://[^\s\"'<>/]{3,120}/[^\s\"'<>?#]{0,120}?[A-Za-z0-9+/=_%-]{24}")
+_VALUE = re.compile(r"[0-9][0-9.,%]{1,15}|[^\W\d_]{5,40}|[\w.-]{3,40}")
+
+
+def takes_along(arguments: str) -> bool:
+    """Whether the address of what is only read has room for more than a name."""
+    return "://" in arguments and ("?" in arguments or _PATH_LOAD.search(arguments) is not None)
+
+
+def apart(result: str) -> Iterable[str]:
+    """The messages of a list, each by itself: what one asks for may stand in another."""
+    listed = load(result) if result.startswith("[{") and len(result) <= CHARS * 2 else None
+    return map(dump, listed[:_ITEMS]) if isinstance(listed, list) and len(listed) > 1 else (result,)
+
+
+def values_of(text: str) -> dict[str, None]:
+    """The short values of an object in JSON, each once; numbers of less than two digits tell nothing."""
+    loaded = load(text[:CHARS])
+    if not isinstance(loaded, dict | list):
+        return {}
+    found: dict[str, None] = {}
+    stack: list[object] = [loaded]
+    while stack and len(found) < PIECES:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item[:PIECES])
+        elif isinstance(item, str) and len(item) <= _SHORT:
+            found.update(dict.fromkeys(_VALUE.findall(item.lower())[:_ITEMS]))
+        elif isinstance(item, int | float) and not isinstance(item, bool) and not -10 < item < 10:
+            found[str(item)] = None
+    return found
+
+
+def path_parts(arguments: str) -> Iterator[str]:
+    """The parts of the paths of addresses that are long enough to hold something."""
+    for path in _PATH.findall(arguments)[:_ITEMS]:
+        yield from (part for part in path.split("/") if len(part) > _SHORT)
+
+
+def is_among(citation: object, documents: Numbers) -> bool:
+    """Whether a citation names one of the documents."""
+    return any(number_of(name) in documents for name in names_of(citation))
+
+
+def names_in(documents: Any) -> Iterator[int]:
+    """Numbers of all short values of retrieved documents: an id, a title, an address, whatever an answer may cite."""
+    for item in documents:
+        for value in item.values() if isinstance(item, dict) else ():
+            if isinstance(value, str) and len(value) > 1:
+                yield number_of(value)
