@@ -17,8 +17,18 @@ from urllib.parse import unquote
 
 import msgspec
 
-from caiso.connect.telemetry.loads import apart, is_among, listed_in_path, names_in, path_parts, takes_along, values_of
-from caiso.connect.telemetry.meaning.facts import names_of
+from caiso.connect.telemetry.loads import (
+    apart,
+    invented,
+    is_among,
+    listed_in_path,
+    marks_beyond,
+    names_in,
+    path_parts,
+    takes_along,
+    values_of,
+)
+from caiso.connect.telemetry.meaning.citing import named_in
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.pieces import LEAST, PIECES, decoded, numbers_of, records_of, words_of
@@ -185,7 +195,8 @@ class Flows:
         given = events.column(_DOCUMENTS) if _DOCUMENTS in fields else None
         unresolved = events.column(_UNRESOLVED) if _UNRESOLVED in fields else None
         given_citations = events.column(_CITED) if _CITED in fields else None
-        if given is None and given_citations is None:
+        outputs = events.texts.get("content.output")
+        if given is None and given_citations is None and outputs is None:
             return {}
         left: list[Any] = list(unresolved) if unresolved is not None else [None] * len(events)
         for row, kind in enumerate(kinds):
@@ -194,29 +205,28 @@ class Flows:
                 continue
             if given is not None and isinstance(given[row], list):
                 _note(self._talk(key).documents, names_in(given[row]))
+                _note(self._talk(key).documents, map(number_of, named_in(table.of("content.untrusted", row))))
             elif kind == "inference" and left and left[row] and key in self.talks:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
                 if isinstance(cited, list) and all(is_among(one, documents) for one in cited):
                     left[row] = None
             elif kind == "inference" and given_citations is not None and given_citations[row] and key in self.talks:
-                left[row] = self._invented(self.talks[key], load(given_citations[row]), table, row)
+                cited = load(given_citations[row])
+                left[row] = self._beyond(key, table, row, cited if isinstance(cited, list) else [])
+            elif kind == "inference" and outputs is not None and not left[row] and "[" in (outputs[row] or ""):
+                left[row] = self._beyond(key, table, row, outputs[row])
         before = list(unresolved) if unresolved is not None else [None] * len(events)
         return {_UNRESOLVED: left} if left != before else {}
 
-    def _invented(self, talk: Talk, cited: object, table: RowTexts, row: int) -> int | None:
-        """How many citations name neither what the conversation retrieved nor anything the call itself was given."""
-        forgotten = len(talk.documents) >= _MOST  # and may be what is cited
-        if forgotten or not talk.documents or not isinstance(cited, list):
+    def _beyond(self, key: str, table: RowTexts, row: int, cited: object) -> int | None:
+        """How many sources of an answer name neither what the conversation retrieved nor anything the call itself was given."""
+        talk = self.talks.get(key)
+        if talk is None or not 0 < len(talk.documents) < _MOST:  # more are forgotten, and may be what is cited
             return None
         given = "\n".join(table.of(field, row) for field in _GIVEN).lower()
-        missing = [
-            one
-            for one in cited[:PIECES]
-            if (names := names_of(one))
-            and not is_among(one, talk.documents)
-            and all(name.lower() not in given for name in names)
-        ]
-        return len(missing) or None
+        if isinstance(cited, str):
+            return marks_beyond(cited, talk.documents, given) or None
+        return invented(cited, talk.documents, given) or None
 
     # -- what was said ------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from caiso.connect.telemetry.meaning.citing import beyond, ids_in, shape_of
 from caiso.connect.telemetry.meaning.facts import names_of
 from caiso.connect.telemetry.meaning.messages import dump, load
 from caiso.connect.telemetry.pieces import CHARS, PIECES
@@ -78,3 +79,26 @@ def names_in(documents: Any) -> Iterator[int]:
         for value in item.values() if isinstance(item, dict) else ():
             if isinstance(value, str) and len(value) > 1:
                 yield number_of(value)
+                if shape := shape_of(value):
+                    yield number_of(f"shape {shape}")
+
+
+def invented(cited: object, documents: Numbers, given: str) -> int:
+    """How many citations name neither one of the documents nor anything in the lower-case text that the call was given."""
+    missing = [
+        one
+        for one in (cited[:PIECES] if isinstance(cited, list) else ())
+        if (names := names_of(one))
+        and not is_among(one, documents)
+        and all(name.lower() not in given for name in names)
+    ]
+    return len(missing)
+
+
+def marks_beyond(output: str, documents: Numbers, given: str) -> int:
+    """How many names in brackets of an answer look like those of the documents of its conversation and are none of them."""
+    marks = ids_in(output)
+    shapes = {shape for mark in marks if number_of(f"shape {(shape := shape_of(mark))}") in documents}
+    if not shapes:
+        return 0
+    return beyond(marks, shapes, (mark for mark in marks if number_of(mark) in documents or mark in given))

@@ -47,6 +47,7 @@ _HIDES = re.compile(
 )
 
 _APPROVAL: Final = "aisoc.approval.id"
+_APPROVES = re.compile(r"(?i)(?:[a-z]{1,20}[._:/ -])?approved?(?:$|[._:/ -])")
 _NAMING: Final = ("gen_ai.tool.name", "mcp.server.name", "server.address", "artifact.uri", "config.target")
 _APPROVALS: Final = 200
 _APPROVED_US: Final = 7 * 86_400_000_000
@@ -75,7 +76,7 @@ class Offers:
 
     def with_changes(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; nearly all batches have none."""
-        if _APPROVAL in events.fields():
+        if not events.fields().isdisjoint((_APPROVAL, "action")):
             self._note_approvals(events)
         texts = events.texts.get(_DEFINITIONS)
         if texts is None:
@@ -101,9 +102,11 @@ class Offers:
 
     def _note_approvals(self, events: EventBatch) -> None:
         ids, kinds, times = events.column(_APPROVAL), events.column("event.kind"), events.column("time")
+        actions = events.column("action")
         columns = [events.column(name) for name in _NAMING if name in events.fields()]
         for row, approval in enumerate(ids):
-            if approval and kinds[row] in ("registry", "config", "authz") and isinstance(time := times[row], int):
+            approved = approval or (action := actions[row]) and _APPROVES.match(str(action))
+            if approved and kinds[row] in ("registry", "config", "authz") and isinstance(time := times[row], int):
                 names = " ".join(str(column[row]).lower() for column in columns if column[row])
                 self.approvals.append((time, names[:512]))
         del self.approvals[:-_APPROVALS]

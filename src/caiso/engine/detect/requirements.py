@@ -19,6 +19,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "content.system_leak": (frozenset({"content.system", "content.output"}),),
     "content.disguised_links": (frozenset({"content.output"}),),
     "content.images_named": (frozenset({"content.output", "content.system"}),),
+    "content.images_carrying": (frozenset({"content.output"}),),
     "content.copied_untrusted": (
         frozenset({"content.untrusted", "content.output"}),
         frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),
@@ -29,6 +30,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     ),
     "aisoc.egress.planted": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "content.personal_records": (frozenset({"content.output"}),),
+    "content.people_listed": (frozenset({"content.output"}),),
     "aisoc.tool.redefined": (frozenset({"gen_ai.tool.definitions"}),),
     "aisoc.flow.destination": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.flow.carries": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
@@ -38,6 +40,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     ),
     "aisoc.flow.history": (frozenset({"content.output", "content.history"}),),
     "aisoc.flow.asked": (frozenset({"content.user", "content.untrusted"}),),
+    "aisoc.flow.people": (frozenset({"content.output", "user.id"}),),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),
     "process.command_line": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),

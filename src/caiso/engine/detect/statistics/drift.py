@@ -276,9 +276,9 @@ class Drift(Observer[DriftSettings, DriftState]):
         adwin = state.adwin
         if adwin is None:
             adwin = state.adwin = Adwin(delta=self.settings.chance)
-        if adwin.add(seen.sample) and adwin.seen >= self.settings.reference and state.turned is None:
-            if abs(adwin.mean - adwin.mean_before) >= self.settings.distance * adwin.spread_before:
-                state.turned = Turn(seen.time_us, adwin.mean_before, adwin.spread_before, adwin.dropped)
+        cut = adwin.add(seen.sample) and adwin.seen >= self.settings.reference and state.turned is None
+        if cut and abs(adwin.mean - adwin.mean_before) >= self.settings.distance * adwin.spread_before:
+            state.turned = Turn(seen.time_us, adwin.mean_before, adwin.spread_before, adwin.dropped)
         turned = state.turned
         if turned is None or seen.time_us - turned.at < self.span_us:
             return None

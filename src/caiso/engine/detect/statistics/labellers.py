@@ -7,6 +7,7 @@ noted; the next one is also compared with what the other writers of the same dat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +31,10 @@ _SETS = 500
 
 @dataclass(frozen=True, kw_only=True)
 class LabellersSettings(Settings):
-    """``others`` is how many other writers must be known; ``moved`` the share of a batch that is labelled otherwise."""
+    """``others`` is how many other writers must be known; ``moved`` the share of a batch that is labelled otherwise.
+
+    ``times`` is how much farther a writer must have moved than the others, on the scale of odds.
+    """
 
     value: FieldName = "dataset.label_counts"
     set: FieldName = "dataset.id"
@@ -38,6 +42,7 @@ class LabellersSettings(Settings):
     psi: Annotated[float, Between(0.01, 5)] = 0.1
     moved: Share = 0.05
     others: Annotated[int, Between(1, 50)] = 2
+    times: Annotated[float, Between(1, 20)] = 2
     batches: Annotated[int, Between(1, 100)] = 3
     chance: Chance = 1e-6
     least: Annotated[int, Between(10, 1_000_000)] = 100
@@ -56,10 +61,11 @@ class LabellersState(State):
 
 
 class Latest(msgspec.Struct):
-    """The last batch of a writer, and when it came."""
+    """The last batch of a writer, when it came, and what the writer's batches before it were like."""
 
     at: int
     counts: dict[str, float]
+    before: dict[str, float]
 
 
 class Batch(NamedTuple):
@@ -71,16 +77,12 @@ class Batch(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """By how much two distributions differ, which label most, and the shares of each before and after."""
+    """By how much two distributions differ, which label most, and its shares before and after."""
 
     index: float
     label: str
-    before: dict[str, float]
-    after: dict[str, float]
-
-    def shift(self, label: str) -> float:
-        """By how much more of a label there is."""
-        return self.after.get(label, 0.0) - self.before.get(label, 0.0)
+    before: float
+    after: float
 
 
 class Labellers(Observer[LabellersSettings, LabellersState]):
@@ -104,8 +106,8 @@ class Labellers(Observer[LabellersSettings, LabellersState]):
     def observe(self, state: LabellersState, seen: Seen) -> Facts | None:
         batch: Batch = seen.sample
         writers = self._writers(batch)
-        others = [one.counts for name, one in writers.items() if name != batch.writer and one.at > state.odd_since]
-        writers[batch.writer] = Latest(seen.time_us, batch.counts)
+        others = [one for one in writers.values() if one.at > state.odd_since and sum(one.before.values()) > 0]
+        writers[batch.writer] = Latest(seen.time_us, batch.counts, dict(state.history))
         own = self._moved(state.history, batch.counts) if state.batches >= self.settings.batches else None
         if own is None or seen.time_us - state.odd_since > self.span_us:
             state.odd_since = -1
@@ -118,17 +120,21 @@ class Labellers(Observer[LabellersSettings, LabellersState]):
             return None
         return self._judged(batch, own, others)
 
-    def _judged(self, batch: Batch, own: Moved, others: list[dict[str, float]]) -> Facts | None:
+    def _judged(self, batch: Batch, own: Moved, others: list[Latest]) -> Facts | None:
         if len(others) < self.settings.others:
             return None
-        among = self._moved(_together(others), batch.counts)
-        if among is None or own.shift(own.label) * among.shift(own.label) <= 0:
-            return None
+        before, after = (
+            _share(_together(parts), own.label)
+            for parts in ([one.before for one in others], [one.counts for one in others])
+        )
+        mine, theirs = _odds(own.after) - _odds(own.before), _odds(after) - _odds(before)
+        if abs(mine) < self.settings.times * abs(theirs) and mine * theirs > 0:
+            return None  # the others moved as well
         return {
             "PSI": round(own.index, 2),
             "limit": self.settings.psi,
-            "moved most": f"{own.label}: {own.before.get(own.label, 0):.1%} to {own.after.get(own.label, 0):.1%}",
-            "with the others": f"{among.before.get(own.label, 0):.1%}",
+            "moved most": f"{own.label}: {own.before:.1%} to {own.after:.1%}",
+            "with the others": f"{before:.1%} to {after:.1%}",
             "labels": numbers_text(sum(batch.counts.values())),
             "other writers": len(others),
             "writer": batch.writer,
@@ -146,8 +152,8 @@ class Labellers(Observer[LabellersSettings, LabellersState]):
         shift = shares[1] - shares[0]
         if index < max(settings.psi, noise) or float(np.abs(shift).sum() / 2) < settings.moved:
             return None
-        before_, after_ = (dict(zip(labels, part.tolist(), strict=True)) for part in shares)
-        return Moved(index, labels[int(np.abs(shift).argmax())], before_, after_)
+        most = int(np.abs(shift).argmax())
+        return Moved(index, labels[most], float(shares[0][most]), float(shares[1][most]))
 
     def _learn(self, state: LabellersState, counts: Mapping[str, float]) -> None:
         state.batches += 1
@@ -174,6 +180,16 @@ class Labellers(Observer[LabellersSettings, LabellersState]):
 
     def take_shared(self, plain: Any) -> None:
         self._sets = msgspec.convert(plain, dict[str, dict[str, Latest]])
+
+
+def _share(counts: dict[str, float], label: str) -> float:
+    return counts.get(label, 0.0) / max(sum(counts.values()), 1.0)
+
+
+def _odds(share: float) -> float:
+    """The logarithm of the odds, of shares that are neither none nor all."""
+    bounded = min(max(share, 1e-3), 1 - 1e-3)
+    return math.log(bounded / (1 - bounded))
 
 
 def _together(batches: list[dict[str, float]]) -> dict[str, float]:

@@ -28,13 +28,14 @@ _LATELY: Final = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class MembershipSettings(AmongPeersSettings):
-    """``records`` with ``repeats`` queries each, or one record with ``burst`` queries."""
+    """``records`` with ``repeats`` queries each, one record with ``burst`` queries, or ``about`` queries of such records in all."""
 
     value: Fields = ("input.features", "input.fingerprint")
     peers: Fields = ()
     repeats: Annotated[int, Between(3, 1_000)] = 8
     records: Annotated[int, Between(1, 1_000)] = 3
     burst: Annotated[int, Between(5, 10_000)] = 60
+    about: Annotated[int, Between(5, 100_000)] = 100_000
     remembered: Annotated[int, Between(5, 1_000)] = 100
     exact: bool = True  # whether the very same input again counts
     near: bool = True  # whether another input near it counts
@@ -100,7 +101,7 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
             for one in state.records.values()
             if (count := sum(at >= since for at in one.times)) >= settings.repeats
         ]
-        if len(probed) < settings.records and max(probed) < settings.burst:
+        if len(probed) < settings.records and max(probed) < settings.burst and sum(probed) < settings.about:
             return None
         if state.queries >= habit(state.begun, since) and state.near >= _ALWAYS * state.queries:
             return None  # a camera, or a sensor: what it sends was always like what it sent before

@@ -71,7 +71,10 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     )
     if name in _OBJECTS and service == "s3.amazonaws.com":
         # Every run of a job has a session of its own: who writes is the role.
-        return {**found, **_object(document, asked, name, writer=role or str(found.get("user.id") or "").partition("/")[0])}
+        return {
+            **found,
+            **_object(document, asked, name, writer=role or str(found.get("user.id") or "").partition("/")[0]),
+        }
     if _GRANTS.fullmatch(name):
         return {**found, **_grant(asked, name, writer=role or found.get("user.id"))}
     if name in ASKS_MODEL and service.startswith(BEDROCK):

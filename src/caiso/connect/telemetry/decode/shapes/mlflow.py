@@ -29,7 +29,9 @@ _EVENTS: Final = re.compile(
     r"(?:MODEL_VERSION|REGISTERED_MODEL|TRANSITION_REQUEST|COMMENT)_[A-Z_]{3,40}"
 )  # of the workspace registry
 _REVIEW: Final = re.compile(r"(?i)(?:valid|review|approv|sign[-_ ]?off|attest|certif|gate)")
-_PASSED: Final = re.compile(r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)")
+_PASSED: Final = re.compile(
+    r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)"
+)
 _WHO: Final = ("user", "user_id", "creator", "author", "last_updated_by")
 _NAMED: Final = re.compile(r"\s{0,4}(?P<who>[^\s@]{1,80}@[^\s@]{1,120})\s")
 _LONGEST: Final = 500

@@ -164,6 +164,9 @@ def _process(document: dict[str, Any]) -> dict[str, Any]:
         event__kind="tool" if started else None,
         aisoc__tool__impact="exec" if started else None,
         process__command_line=line,
+        gen_ai__tool__call__arguments={"command": line}
+        if started and line
+        else None,  # rules about commands look there
         process__executable__path=path or text(file, "name") or text(process, "name"),
         process__parent=text(part(parent, "file"), "path", "name") or text(parent, "name"),
         user__id=_name(part(process, "user")) or _user(part(document, "actor")),
