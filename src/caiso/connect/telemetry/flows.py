@@ -382,10 +382,9 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         destinations = [talk.at]
     kinds = _kinds(talk, destinations)
     if not kinds and not types and any(number in talk.visited for place in destinations for number in place):
-        carried = _carried(talk, arguments, _all(destinations), types=types)
-        if carried in ("records", "read"):
+        if _much_read(talk, arguments):
             yield DESTINATION, "visited"
-            yield CARRIES, carried
+            yield CARRIES, "read"
         return
     if not kinds:
         if _kinds(talk, lines_of(arguments)):
@@ -419,6 +418,12 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     ):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
+
+
+def _much_read(talk: Talk, arguments: str) -> bool:
+    """Whether more goes along than one thing that a page may be asked about."""
+    sent = {number for number, length in numbers_of(without_places(arguments)) if length >= _TELLING}
+    return len(sent & talk.within.keys()) > 1 or _has_values(talk, arguments)
 
 
 def _all(destinations: Iterable[list[int]]) -> set[int]:
