@@ -55,6 +55,6 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
             user_agent__original=text(document, "user_agent", "http_user_agent", "cs_user_agent"),
             host__name=text(document, "src_host", "hostname", "client_host"),
             process__executable__path=text(document, "process", "process_name", "application"),
-            error__type=str(status) if status is not None and status >= 400 else None,  # noqa: PLR2004 - of HTTP
+            error__type=str(status) if status is not None and status >= 400 else None,
         ),
     }
