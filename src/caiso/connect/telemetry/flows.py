@@ -12,18 +12,27 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
-from caiso.connect.telemetry.meaning.facts import names_of
+from caiso.connect.telemetry.loads import (
+    apart,
+    invented,
+    is_among,
+    listed_in_path,
+    marks_beyond,
+    names_in,
+    path_parts,
+    takes_along,
+    values_of,
+)
+from caiso.connect.telemetry.meaning.citing import named_in
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.pieces import LEAST, PIECES, decoded, numbers_of, records_of, words_of
 from caiso.connect.telemetry.places import (
-    FREE_MAIL,
     Numbers,
     adds_recipient,
     destinations_of,
@@ -34,15 +43,21 @@ from caiso.connect.telemetry.places import (
     number_of,
     without_places,
 )
+from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
+from caiso.connect.telemetry.sides import is_private, remembers, side_of
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
-# planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did
+# planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did;
+# visited: the user named it, and content came from there
 DESTINATION: Final = "aisoc.flow.destination"
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
 )
-STORED: Final = "aisoc.flow.stored"  # outside: a memory repeats content from outside
+STORED: Final = (
+    "aisoc.flow.stored"  # outside: a memory repeats content from outside; drawn: it says such content in other words
+)
+ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, and yet something is done
 
 _UNRESOLVED: Final = "gen_ai.output.citations.unresolved"
 _CITED: Final = "gen_ai.output.citations"
@@ -58,30 +73,8 @@ _MOST: Final = 512  # numbers of one sort
 _MEMORY_SHARE: Final = 0.4
 _SENTENCE: Final = 6  # words of a memory that can be told apart
 _SENTENCE_SHARE: Final = 0.9
+_DRAWN_SHARE: Final = 0.4  # of a memory's words, none of which is the user's
 
-# Tools that bring in what strangers wrote, and those that may.
-_OUTSIDE = re.compile(
-    r"(?i)fetch|brows|web|https?(?:_|$)|url|scrap|crawl|mail|inbox|postfach|posta|correo|courriel|news|rss|feed|forum|linkedin"
-    r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google|bing|pdf|invite|zendesk"
-    r"|transcri|voice|speech|audio|call_?log|sms|whatsapp|screen|computer|desktop|\bocr\b|image|photo|camera|feedback|survey|guestbook"
-)
-_EITHER = re.compile(
-    r"(?i)file|doc|drive|notion|share_?point|confluence|wiki|repo|readme|git|message|nachricht|mensaje|slack|teams|chat"
-    r"|calendar|kalender|note|retrieve|retrieval|search|knowledge|jira|read_?text|\bcat\b"
-)
-# Of the tools that bring in what strangers wrote, those that bring in what only few may read as well.
-_PRIVATE = re.compile(
-    r"(?i)mail|inbox|postfach|posta|correo|courriel|message|nachricht|mensaje|ticket|zendesk|whatsapp|\bsms|transcri|call_?log"
-)
-_REMEMBERS = re.compile(
-    r"(?i)memory|memories|memori[sz]e|remember|preference|save_?(?:note|fact|context|rule)|store_?(?:note|fact|context|rule)|note_?to_?self|merken|profile"
-    r"|(?:add|write|store|update|upsert|index|insert)_?(?:to_?)?(?:knowledge|vector|persona|instruction|guideline)|knowledge_?(?:add|write|store|upsert)|gedächtnis"
-)
-_MEMORY_FILE = re.compile(
-    r'(?i)"[a-z_]{0,12}(?:path|file|filename|target|uri)"\s{0,2}:\s{0,2}"[^"]{0,160}(?:memory|memories|claude\.md|agents\.md|gemini\.md|\.cursorrules'
-    r"|\.windsurfrules|copilot-instructions|preferences|user_?profile|\.cursor/rules)"
-)
-_RECALLS = re.compile(r"(?i)^(?:[a-z0-9.]{0,30}[_-])?(?:get|read|search|recall|list|query|fetch|load|delete|forget)")
 _RECALLING: Final = ("search", "read", "get", "query", "list", "retrieve")
 # Arguments that hand something over without its text: the number of a mail, the path of a file, a standing order to forward.
 _REFERENCE = re.compile(
@@ -99,6 +92,7 @@ _ATTACHED = re.compile(r'(?i)"(?:attach\w{0,12}|files?|file_\w{1,12}|paths?|ids?
 _DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
 _SHARED_WORDS: Final = 2
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
+_VALUES: Final = 3  # of a record that go along together
 # What operates a screen: where it went, and that it types.
 _OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
 _TYPES = re.compile(
@@ -131,6 +125,9 @@ class Talk(msgspec.Struct):
     asked: Numbers = {}  # words of the same
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
+    thanked: bool = False  # the user said nothing else
+    values: Numbers = {}  # of records that were read within, each as it stands there
+    visited: Numbers = {}  # places whose pages were read
     seen_within: list[str] = []
     # Arguments, result, whether it cannot be from within, and whether only few may read it.
     seen_outside: list[tuple[str, str, bool, bool]] = []
@@ -159,6 +156,9 @@ class Kept(msgspec.Struct):
     texts: int = 0
     named_in: dict[int, int] = {}
     private: dict[int, int] = {}
+    values: list[int] = []
+    visited: list[int] = []
+    thanked: bool = False
 
 
 class Flows:
@@ -171,7 +171,7 @@ class Flows:
         """The batch with the facts as fields; most batches have none."""
         found: dict[str, list[str | None]] = {}
         kinds, keys = events.column("event.kind"), events.column(SESSION_ALIAS)
-        table = _Texts(events)
+        table = RowTexts(events)
         resolved = self._resolving(events, kinds, keys, table)
         for row, kind in enumerate(kinds):
             key = keys[row]
@@ -188,14 +188,15 @@ class Flows:
         return events.adding(found)
 
     def _resolving(
-        self, events: EventBatch, kinds: Sequence[object], keys: Sequence[object], table: _Texts
+        self, events: EventBatch, kinds: Sequence[object], keys: Sequence[object], table: RowTexts
     ) -> dict[str, list[Any]]:
         """How many citations stay unresolved when what earlier retrievals of the conversation gave is counted in."""
         fields = events.fields()
         given = events.column(_DOCUMENTS) if _DOCUMENTS in fields else None
         unresolved = events.column(_UNRESOLVED) if _UNRESOLVED in fields else None
         given_citations = events.column(_CITED) if _CITED in fields else None
-        if given is None and given_citations is None:
+        outputs = events.texts.get("content.output")
+        if given is None and given_citations is None and outputs is None:
             return {}
         left: list[Any] = list(unresolved) if unresolved is not None else [None] * len(events)
         for row, kind in enumerate(kinds):
@@ -203,34 +204,33 @@ class Flows:
             if not isinstance(key, str) or not key:
                 continue
             if given is not None and isinstance(given[row], list):
-                _note(self._talk(key).documents, _names_of(given[row]))
+                _note(self._talk(key).documents, names_in(given[row]))
+                _note(self._talk(key).documents, map(number_of, named_in(table.of("content.untrusted", row))))
             elif kind == "inference" and left and left[row] and key in self.talks:
                 cited, documents = load(events.column(_CITED)[row]), self.talks[key].documents
-                if isinstance(cited, list) and all(_is_among(one, documents) for one in cited):
+                if isinstance(cited, list) and all(is_among(one, documents) for one in cited):
                     left[row] = None
             elif kind == "inference" and given_citations is not None and given_citations[row] and key in self.talks:
-                left[row] = self._invented(self.talks[key], load(given_citations[row]), table, row)
+                cited = load(given_citations[row])
+                left[row] = self._beyond(key, table, row, cited if isinstance(cited, list) else [])
+            elif kind == "inference" and outputs is not None and not left[row] and "[" in (outputs[row] or ""):
+                left[row] = self._beyond(key, table, row, outputs[row])
         before = list(unresolved) if unresolved is not None else [None] * len(events)
         return {_UNRESOLVED: left} if left != before else {}
 
-    def _invented(self, talk: Talk, cited: object, table: _Texts, row: int) -> int | None:
-        """How many citations name neither what the conversation retrieved nor anything the call itself was given."""
-        forgotten = len(talk.documents) >= _MOST  # and may be what is cited
-        if forgotten or not talk.documents or not isinstance(cited, list):
+    def _beyond(self, key: str, table: RowTexts, row: int, cited: object) -> int | None:
+        """How many sources of an answer name neither what the conversation retrieved nor anything the call itself was given."""
+        talk = self.talks.get(key)
+        if talk is None or not 0 < len(talk.documents) < _MOST:  # more are forgotten, and may be what is cited
             return None
         given = "\n".join(table.of(field, row) for field in _GIVEN).lower()
-        missing = [
-            one
-            for one in cited[:PIECES]
-            if (names := names_of(one))
-            and not _is_among(one, talk.documents)
-            and all(name.lower() not in given for name in names)
-        ]
-        return len(missing) or None
+        if isinstance(cited, str):
+            return marks_beyond(cited, talk.documents, given) or None
+        return invented(cited, talk.documents, given) or None
 
     # -- what was said ------------------------------------------------------------------------------------------
 
-    def _hear(self, key: str, table: _Texts, row: int) -> None:
+    def _hear(self, key: str, table: RowTexts, row: int) -> None:
         user = table.of("content.user", row)
         talk = self.talks.get(key)
         if talk is None:
@@ -241,6 +241,7 @@ class Flows:
         if user:
             if (text := user[-_CHARS:]) != talk.user:  # an agent says the same again before each of its steps
                 talk.user, talk.said, talk.asked = text, {}, {}
+                talk.thanked = is_only_thanks(text, table.of("content.history", row))
             talk.history, talk.before = "", {}
             if may_name(user):
                 _note(talk.known, known_places(user[: _CHARS * 4]))
@@ -258,7 +259,7 @@ class Flows:
 
     # -- what was called ----------------------------------------------------------------------------------------
 
-    def _call(self, key: str, kind: str, table: _Texts, row: int) -> Iterator[tuple[str, str]]:
+    def _call(self, key: str, kind: str, table: RowTexts, row: int) -> Iterator[tuple[str, str]]:
         talk = self.talks.get(key)
         name = table.tool(row) or kind
         arguments = table.of(_ARGUMENTS, row)
@@ -266,12 +267,14 @@ class Flows:
         if talk is not None:
             self.talks.move_to_end(key)
             types = _types(name, arguments)
-            if arguments and (types or table.impact(row) != "read" or ("?" in arguments and "://" in arguments)):
+            if arguments and (types or table.impact(row) != "read" or takes_along(arguments)):
                 sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
                 yield from sent.items()
+            if talk.thanked and (talk.texts or talk.seen_outside) and table.impact(row) != "read":
+                yield ASKED, "thanks"
             stored = _stored(kind, name, table, row)
-            if stored and _repeats(stored, talk):
-                yield STORED, "outside"
+            if stored and (drawn := _repeats(stored, talk)):
+                yield STORED, drawn
         result = table.of("content.untrusted", row)
         if DESTINATION not in sent and "@" in result and "@" in arguments and adds_recipient(arguments, result):
             yield DESTINATION, "added"
@@ -286,13 +289,14 @@ class Flows:
             talk.pending.append(name[:80])
 
     def _returned(self, talk: Talk, name: str, arguments: str, result: str) -> None:
-        side = _side(name)
+        side = side_of(name)
         if not side and '"http' in arguments and '"url"' in arguments:
             side = "outside"
         if side:
-            private = bool(_PRIVATE.search(name))
-            talk.seen_outside.append((arguments[:300], result[:_CHARS], side == "outside", private))
-            if len(talk.seen_outside) > _KEPT:
+            private = is_private(name)
+            for text in apart(result) if private else (result,):
+                talk.seen_outside.append((arguments[:300], text[:_CHARS], side == "outside", private))
+            while len(talk.seen_outside) > _KEPT:
                 said, text, strange, private = talk.seen_outside.pop(0)
                 _take_outside(talk, said, text, strange=strange, private=private)
         if side != "outside":
@@ -324,7 +328,8 @@ class Flows:
                 Kept(
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
-                    [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private,
+                    [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
+                    [*talk.visited], talk.thanked,
                 )
             )  # fmt: skip
         return kept
@@ -352,36 +357,11 @@ class Flows:
                 texts=one.texts,
                 named_in=one.named_in,
                 private=one.private,
+                thanked=one.thanked,
+                values=dict.fromkeys(one.values),
+                visited=dict.fromkeys(one.visited),
             )
         return flows
-
-
-class _Texts:
-    """The texts of a batch by field and row."""
-
-    def __init__(self, events: EventBatch) -> None:
-        self._texts = events.texts
-        self._tools, self._impacts = events.column("gen_ai.tool.name"), events.column("aisoc.tool.impact")
-        self._operations = events.column("gen_ai.operation.name")
-        self._users = events.column("user.id")
-
-    def of(self, field: str, row: int) -> str:
-        column = self._texts.get(field)
-        return (column[row] or "") if column is not None else ""
-
-    def tool(self, row: int) -> str:
-        return str(self._tools[row] or "")
-
-    def impact(self, row: int) -> object:
-        return self._impacts[row]
-
-    def operation(self, row: int) -> str:
-        return str(self._operations[row] or "")
-
-    def domain(self, row: int) -> str:
-        """The user's own, as far as a mail address tells."""
-        domain = str(self._users[row] or "").rpartition("@")[2].lower()
-        return domain if "." in domain and domain not in FREE_MAIL else ""
 
 
 def _types(name: str, arguments: str) -> bool:
@@ -401,12 +381,17 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
     if types and not destinations:
         destinations = [talk.at]
     kinds = _kinds(talk, destinations)
+    if not kinds and not types and any(number in talk.visited for place in destinations for number in place):
+        if _much_read(talk, arguments):
+            yield DESTINATION, "visited"
+            yield CARRIES, "read"
+        return
     if not kinds:
         if _kinds(talk, lines_of(arguments)):
             yield DESTINATION, "number"
         return
     yield DESTINATION, "source" if all(kinds) else "planted"
-    carried = _carried(talk, arguments, {number for place in destinations for number in place}, types=types)
+    carried = _carried(talk, arguments, _all(destinations), types=types)
     if carried:
         yield CARRIES, carried
     elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
@@ -416,16 +401,43 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
 def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:
     """What of the conversation goes along with a call, empty where nothing of it is recognised."""
     payload = without_places(arguments) + unquote(" ".join(_QUERY.findall(arguments)[:_KEPT]))
-    payload = "\n".join([payload, *decoded(payload)])
+    hidden = [*decoded(payload), *(text for part in path_parts(arguments) for text in decoded(part))]
+    payload = "\n".join([payload, *hidden])
     records = {*records_of(arguments), *records_of(payload)} - places
     if types:
         records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= LEAST // 2)
     if not records.isdisjoint(talk.records):
         return "records"
     pieces = {number for number, length in numbers_of(payload) if length >= _TELLING}
-    if not pieces.isdisjoint(talk.within) or _of_another_mail(talk, pieces, places) or _in_other_words(talk, arguments):
+    pieces.update(number for text in hidden for number, _ in numbers_of(text))  # who encodes has a reason
+    if (
+        not pieces.isdisjoint(talk.within)
+        or _has_values(talk, arguments)
+        or _of_another_mail(talk, pieces, places)
+        or _in_other_words(talk, arguments)
+    ):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
+
+
+def _much_read(talk: Talk, arguments: str) -> bool:
+    """Whether more goes along than one thing that a page may be asked about."""
+    sent = {number for number, length in numbers_of(without_places(arguments)) if length >= _TELLING}
+    return len(sent & talk.within.keys()) > 1 or _has_values(talk, arguments)
+
+
+def _all(destinations: Iterable[list[int]]) -> set[int]:
+    return {number for place in destinations for number in place}
+
+
+def _has_values(talk: Talk, arguments: str) -> bool:
+    """Whether several values of what was read within stand in a call as they stood there, under whatever names."""
+    if not talk.values:
+        return False
+    known = talk.strange.keys() | _asked(talk).keys()
+    sent = dict.fromkeys([*values_of(arguments), *(listed_in_path(arguments) if "://" in arguments else ())])
+    found = [value for value in sent if number_of(value) in talk.values and number_of(value) not in known]
+    return len(found) >= _VALUES and sum(value[0].isdigit() for value in found) >= _VALUES - 1
 
 
 def _of_another_mail(talk: Talk, pieces: set[int], places: set[int]) -> bool:
@@ -476,31 +488,30 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     return sum(number in within and number not in elsewhere for number in own) < _SHARED_WORDS
 
 
-def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
+def _stored(kind: str, name: str, table: RowTexts, row: int) -> str:
     """The text that an event puts into a memory, empty where it does not."""
     if kind == "memory":
         return "" if table.operation(row).startswith(_RECALLING) else table.of("content.memory", row)
-    remembers = _REMEMBERS.search(name) or (
-        table.impact(row) == "write" and _MEMORY_FILE.search(table.of(_ARGUMENTS, row))
-    )
-    if remembers and not _RECALLS.search(name):
+    if remembers(name, table.of(_ARGUMENTS, row), writes=table.impact(row) == "write"):
         return "\n".join(text for _, text in strings_of(load(table.of(_ARGUMENTS, row))))
     return ""
 
 
-def _repeats(stored: str, talk: Talk) -> bool:
+def _repeats(stored: str, talk: Talk) -> str:
+    """``outside`` where a memory repeats content from outside, ``drawn`` where it says it in other words, else empty."""
     outside = _settle(talk).outside
     pieces = dict(numbers_of(stored))
     shared = sum(length for number, length in pieces.items() if number in outside)
     if shared >= 2 * LEAST and shared >= _MEMORY_SHARE * sum(pieces.values()):
-        return True
+        return "outside"
     # A sentence that was cut out of another: its words, in any order, and none of them the user's.
     words = words_of(stored)
-    return (
-        len(words) >= _SENTENCE
-        and not any(number in _asked(talk) for number in words)
-        and (sum(number in talk.strange for number in words) >= _SENTENCE_SHARE * len(words))
-    )
+    asked = _asked(talk)
+    own = sum(number in asked for number in words)
+    foreign = sum(number in talk.strange and number not in asked for number in words)
+    if len(words) >= _SENTENCE and foreign >= _SENTENCE_SHARE * len(words) and not own:
+        return "outside"
+    return "drawn" if foreign > max(_SHARED_WORDS, 2 * own) and foreign >= _DRAWN_SHARE * len(words) else ""
 
 
 def _settle(talk: Talk) -> Talk:
@@ -518,9 +529,9 @@ def _settle(talk: Talk) -> Talk:
 def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, private: bool) -> None:
     bit = 1 << talk.texts % 62
     talk.texts += 1
-    for number, length in numbers_of(text):
+    for number, _ in numbers_of(text):
         _note(talk.outside, (number,))
-        if private and length >= _TELLING:
+        if private:
             _mark(talk.private, number, bit, most=_MOST)
     if strange:
         _note(talk.strange, words_of(text), most=2 * _MOST)
@@ -529,6 +540,7 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, priva
         _mark(talk.named_in, number, bit, most=PIECES * _KEPT)
     for number in known_places(arguments):
         talk.places.setdefault(number, True)
+        _note(talk.visited, (number,))
     while len(talk.places) > PIECES * _KEPT:
         del talk.places[next(iter(talk.places))]
 
@@ -536,6 +548,8 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, priva
 def _take_within(talk: Talk, text: str) -> None:
     _note(talk.within, (number for number, _ in numbers_of(text)))
     _note(talk.records, records_of(text))
+    if text.startswith(("{", "[")):
+        _note(talk.values, map(number_of, values_of(text)))
 
 
 def _note(numbers: Numbers, more: Iterable[int], *, most: int = _MOST) -> None:
@@ -577,26 +591,3 @@ def _before(talk: Talk) -> Numbers:
     if talk.history and not talk.before:
         talk.before = dict.fromkeys(number for number, _ in numbers_of(talk.history))
     return talk.before
-
-
-# -- texts ------------------------------------------------------------------------------------------------------
-
-
-def _is_among(citation: object, documents: Numbers) -> bool:
-    return any(number_of(name) in documents for name in names_of(citation))
-
-
-def _names_of(documents: Any) -> Iterator[int]:
-    """Numbers of all short values of retrieved documents: an id, a title, an address, whatever an answer may cite."""
-    for item in documents:
-        for value in item.values() if isinstance(item, dict) else ():
-            if isinstance(value, str) and len(value) > 1:
-                yield number_of(value)
-
-
-@lru_cache(maxsize=4096)
-def _side(name: str) -> str:
-    """``outside``, ``either``, or empty for a tool that reads within."""
-    if _OUTSIDE.search(name):
-        return "outside"
-    return "either" if _EITHER.search(name) else ""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 import orjson
 
-from caiso.connect.telemetry.meaning import address, command, gather, impact
+from caiso.connect.telemetry.meaning import address, command, dialects, gather, impact
 from caiso.connect.telemetry.meaning.escapes import COMMAND_FIELDS, JSON_FIELDS, with_breaks, with_commands
 from caiso.connect.telemetry.meaning.facts import REVEALED, add_facts, hidden_text
 from caiso.connect.telemetry.meaning.messages import Segment, dump
@@ -74,6 +74,7 @@ class Normalised(msgspec.Struct, gc=False):
 
 def normalise(record: RawRecord, *, source_id: str, ingest_us: int) -> Normalised:
     """Return the event of a record that arrived from a source at a time; raises ``UnableToAccept``."""
+    record = dialects.in_common_names(record)
     event: dict[str, object] = {}
     content: dict[str, object] = {}
     if record.resource:

@@ -1,8 +1,9 @@
 """What is added to a batch of events before rules see it: what no event shows by itself. Nothing of it is stored.
 
-Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
+Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
-(``offers``), that a history was rewritten one of the call that is given it (``retold``). All remember something of earlier batches.
+(``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
+(``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). All remember something of earlier batches.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from caiso.connect.telemetry.agreed import Agreed
+from caiso.connect.telemetry.agreed import Kept as Offered
 from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows, Kept
+from caiso.connect.telemetry.habits import Habit, Habits
+from caiso.connect.telemetry.linking import Link, Links
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
@@ -28,6 +33,9 @@ class Memory(msgspec.Struct):
     offers: list[Offer] = []
     retold: list[tuple[str, Talk]] = []
     approvals: list[Approval] = []
+    links: list[Link] = []
+    agreed: Offered = msgspec.field(default_factory=Offered)
+    habits: list[tuple[str, str, Habit]] = []
 
 
 @dataclass(slots=True)
@@ -38,11 +46,14 @@ class Preparation:
     flows: Flows = field(default_factory=Flows)
     offers: Offers = field(default_factory=Offers)
     retold: Retold = field(default_factory=Retold)
+    links: Links = field(default_factory=Links)
+    agreed: Agreed = field(default_factory=Agreed)
+    habits: Habits = field(default_factory=Habits)
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
-        seen = self.retold.with_history(self.offers.with_changes(self.asked.with_calls(events)))
-        return self.flows.with_flows(seen)
+        seen = self.retold.with_history(self.offers.with_changes(self.asked.with_calls(self.links.with_links(events))))
+        return self.habits.with_people(self.agreed.with_agreed(self.flows.with_flows(seen)))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -58,7 +69,14 @@ class Preparation:
     def save(self) -> Memory:
         """What it remembers."""
         return Memory(
-            self.asked.save(), self.flows.save(), self.offers.save(), self.retold.save(), self.offers.approvals
+            self.asked.save(),
+            self.flows.save(),
+            self.offers.save(),
+            self.retold.save(),
+            self.offers.approvals,
+            self.links.save(),
+            self.agreed.save(),
+            self.habits.save(),
         )
 
     @classmethod
@@ -69,4 +87,7 @@ class Preparation:
             Flows.of(memory.talks),
             Offers.of(memory.offers, memory.approvals),
             Retold.of(memory.retold),
+            Links.of(memory.links),
+            Agreed.of(memory.agreed),
+            Habits.of(memory.habits),
         )

@@ -13,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from caiso.connect.telemetry.bulk.arrays import Flags, Ints, codes_of, valid
 from caiso.connect.telemetry.decode.spans import Spans
+from caiso.connect.telemetry.meaning.dialects import SIGNS
 from caiso.connect.telemetry.meaning.gather import CHAT
 from caiso.connect.telemetry.meaning.messages import dump
 from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, meaning_of
@@ -22,7 +23,7 @@ from caiso.connect.telemetry.records import Limits, UnableToAccept
 from caiso.connect.telemetry.table import COLUMN_TYPES
 
 # Names that the normaliser itself writes; addresses and changes of configuration, which it takes apart.
-_SLOW: Final = frozenset({"otel.scope.name", "span.events", "source.id", "url.full", "http.url", "config.target"})
+_SLOW: Final = SIGNS | {"otel.scope.name", "span.events", "source.id", "url.full", "http.url", "config.target"}
 _TYPED: Final = (Meaning.INTEGER, Meaning.NUMBER, Meaning.BOOLEAN)
 
 

@@ -21,6 +21,7 @@ from caiso.connect.telemetry.bulk.arrays import Flags, Ints, codes_of, filled, h
 from caiso.connect.telemetry.bulk.fields import sort_fields
 from caiso.connect.telemetry.bulk.sharing import Shared, is_error, scope_name, shared_of, written
 from caiso.connect.telemetry.decode.spans import Spans
+from caiso.connect.telemetry.meaning.dialects import ENDING
 from caiso.connect.telemetry.meaning.facts import CITATIONS, OF_CONTENT, add_facts
 from caiso.connect.telemetry.meaning.gather import chat, is_message_event
 from caiso.connect.telemetry.meaning.messages import Segment
@@ -125,7 +126,12 @@ class _Work:
         slow |= self.spans.events > 0
         codes, names = codes_of(self.spans.names)
         odd = [
-            not name or is_message_event(name) or name.startswith("aisoc.") or len(name) > LONG_TEXT for name in names
+            not name
+            or is_message_event(name)
+            or name.startswith("aisoc.")
+            or name.endswith(ENDING)
+            or len(name) > LONG_TEXT
+            for name in names
         ]
         if names:
             slow |= np.array(odd, dtype=np.bool_)[codes]

@@ -13,9 +13,12 @@ from typing import Any, Final
 
 from caiso.connect.telemetry.meaning import impact
 from caiso.connect.telemetry.meaning.changes import effect_of
+from caiso.connect.telemetry.meaning.citing import ids_beyond, ids_in
 from caiso.connect.telemetry.meaning.leak import gives_orders_away, leaked_pieces
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.meaning.packages import doubts_of
+from caiso.connect.telemetry.meaning.people import people_listed, personal_records
+from caiso.connect.telemetry.meaning.pictures import carrying
 from caiso.engine.detect.hidden import revealed
 
 CITATIONS: Final = "gen_ai.output.citations"
@@ -31,6 +34,7 @@ HIDING: Final = frozenset((
     "gen_ai.tool.call.arguments", "gen_ai.tool.call.result",
 ))  # fmt: skip
 _SIDES: Final = frozenset(("content.system", "content.untrusted", "content.output", "content.tool_calls"))
+_ASKING: Final = frozenset(("content.user",))  # whose lists are no news when they come back
 _TRUSTED: Final = frozenset(("content.user", "content.system", "content.history"))
 
 _ENDS: Final = (".", "!", "?", ";", ":", " - ", " * ", " • ")  # of sentences, and of points in one line
@@ -58,14 +62,6 @@ _ROTATES = re.compile(
     r"(?i)(?:key|cert\w{0,8}|jwks?)[_. -]?(?:rotat|renew|roll)|(?:rotat|renew|roll)\w{0,3}[_. -]?(?:key|cert|jwk)"
 )
 _PICTURE_HOST = re.compile(r"!\[[^\]\n]{0,200}\]\(\s{0,3}<?https?://([^\s/)>\"'?#:]{3,200})")
-_MANY_PEOPLE: Final = 8
-_OF_PEOPLE: Final = (
-    re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{2,24}"),
-    re.compile(r"\+[0-9]{1,3}[ ()/.-]{0,2}[0-9][0-9 ()/.-]{5,15}[0-9]"),
-    re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b|\b(?:[0-9]{4}[ -]?){3}[0-9]{4}\b"),
-    re.compile(r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b|\b(?:19[2-9][0-9]|20[01][0-9])-[01][0-9]-[0-3][0-9]\b"),
-)
-
 # Texts from outside stand under ``content.untrusted``, too.
 HIDING_ONCE: Final = HIDING - {"content.documents", "gen_ai.tool.call.result"}
 
@@ -76,7 +72,7 @@ def add_facts(event: dict[str, object], kind: str, segments: Sequence[Segment]) 
         _of_call(event, segments)
     elif kind == "inference":
         _of_answer(event, segments)
-    elif kind in ("config", "authz") and "config.target" in event:
+    elif kind in ("config", "authz", "api") and "config.target" in event:
         effect = effect_of(event["config.target"], event.get("config.old"), event.get("config.new"))
         if effect:
             event["config.effect"] = effect
@@ -111,16 +107,23 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         people = personal_records(output)
         if people:
             event["content.personal_records"] = people
+        listed = people_listed(output)
+        if listed and 2 * people_listed("\n".join(s.text for s in segments if s.field in _ASKING)) < listed:
+            event["content.people_listed"] = listed
         disguised = disguised_links(output) if "://" in output else 0
         if disguised:
             event["content.disguised_links"] = disguised
+        if "://" in output and ("![" in output or "<" in output):
+            loaded = carrying(output, (s.text for s in segments if s.field != "content.output"))
+            if loaded:
+                event["content.images_carrying"] = loaded
     if untrusted and (calls or output):
         _of_turn(event, segments, untrusted, calls, output)
     missing = 0
     if CITATIONS in event:
         missing = unresolved(event[CITATIONS], segments)
     elif "[" in output:
-        missing = marks_beyond(output, segments)
+        missing = marks_beyond(output, segments) or names_beyond(output, segments)
     if missing:
         event["gen_ai.output.citations.unresolved"] = missing
 
@@ -139,14 +142,6 @@ def _are_named(output: str, system: str) -> bool:
     hosts = {host.lower() for host in _PICTURE_HOST.findall(output)}
     named = system.lower()
     return bool(hosts) and all(f"://{host}" in named for host in hosts)
-
-
-def personal_records(text: str) -> int:
-    """How many people's data stand in a text: of two kinds of marks, such as addresses and telephones, the rarer one."""
-    if text.count("@") < _MANY_PEOPLE and text.count("+") < _MANY_PEOPLE:
-        return 0
-    counts = sorted(len(set(marks.findall(text[:_LIMIT]))) for marks in _OF_PEOPLE)
-    return counts[-2] if counts[-2] >= _MANY_PEOPLE else 0
 
 
 def _sides(segments: Iterable[Segment]) -> dict[str, str]:
@@ -287,3 +282,12 @@ def marks_beyond(output: str, segments: Iterable[Segment]) -> int:
                 and re.search(rf"\b{re.escape(prefix.lower())}[0-9]{{{len(place)}}}\b", given) is not None
             )
     return beyond
+
+
+def names_beyond(output: str, segments: Iterable[Segment]) -> int:
+    """Names in brackets, such as [rep-2024-017], when the call lists sources by such names and these are none of them."""
+    if not ids_in(output):
+        return 0
+    return ids_beyond(
+        output, "\n".join(s.text for s in segments if s.field not in ("content.output", "content.tool_calls"))
+    )

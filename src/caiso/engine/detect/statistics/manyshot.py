@@ -1,7 +1,8 @@
 """Many-shot context: one prompt that holds a whole staged dialogue, so that the model goes on in its manner.
 
 Anil et al. 2024 fill the context with dozens of made-up turns in which an assistant complies. Turns are told by their
-labels at the start of lines, in several languages and chat formats. A pasted transcript ends with an answer; staged
+labels at the start of lines, in several languages and chat formats, or, whatever two speakers are called, by taking turns
+until an empty turn of one who obliges each time. A pasted transcript ends with an answer, or a task is said about it; staged
 turns end with a question that still wants one. What a service's prompts usually hold is learned and left alone.
 """
 
@@ -25,6 +26,28 @@ _LABEL_CHARS: Final = 32  # an answer up to here may be a class; a compliant one
 _FEW_CLASSES: Final = 4  # answers to each class: examples of sorting repeat theirs
 _MOST_CLASSES: Final = 24
 _OPEN_CHARS: Final = 40  # an answer shorter than this is a cue for the model, no answer
+_TASK_CHARS: Final = 400  # of what is said before the first turn
+_LEAST_TURNS: Final = 8  # lines of one speaker, else nobody stages anything
+_OBLIGING: Final = 0.4  # of the answers, from where on one who answers obliges each time
+# What is to be done with turns that are data; who stages them wants the next one.
+_TASK: Final = re.compile(
+    r"(?i)\b(?:summar|classif|categor|label|cluster|group|sort|count|rate\b|rating|score|analy[sz]|evaluat|review|translat|extract|tag\b|"
+    r"how many|which of|what are the|most common|topics?\b|sentiment|transcript|chat log|proofread|correct|anonymi[sz]|fass|zähl|ordne|"
+    r"bewert|übersetz|auswert|themen|résum|class(?:e|ez|er)\b|compt(?:e|ez)\b|traduis|évalu|resum|clasific|cuent|traduc|eval[uú]|"
+    r"riassum|classific|conta\b|traduci|valuta|samenvat|vat\b|tel\b|vertaal|beoordeel|podsumuj|sklasyfik|policz|przetłumacz|oceń)"
+)
+_ANY_LABEL: Final = re.compile(
+    r"^[ \t>*#_\-\[]{0,6}([^\W\d_][^\n:\uff1a\"'{}()<>/\\]{0,23})[\]*_]{0,3}[ \t]?[:\uff1a]", re.MULTILINE
+)
+_OPEN_LABEL: Final = re.compile(
+    r"(?:^|\n)[ \t>*#_\-\[]{0,6}[^\W\d_][^\n:\uff1a\"'{}()<>/\\]{0,23}[\]*_]{0,3}[ \t]?[:\uff1a]\s{0,4}$"
+)
+_OBLIGES: Final = re.compile(
+    r"(?i)\W{0,3}(?:sure|of course|certainly|absolutely|happy to|gladly|yes|okay|ok\b|no problem|here(?:.s| is| are)|right away|"
+    r"gerne?\b|klar|natürlich|selbstverständlich|kein problem|ja\b|bien sûr|volontiers|avec plaisir|d.accord|pas de problème|oui\b|voici|"
+    r"claro|por supuesto|desde luego|con gusto|encantad|sí\b|com certeza|com prazer|sim\b|certo|certamente|volentieri|ecco|"
+    r"natuurlijk|graag|zeker|geen probleem|jasne|oczywiście|chętnie|tabii|elbette|конечно|разумеется|да\b|当然|好的|没问题|もちろん|はい|喜んで|물론|네\b|بالطبع|بالتأكيد)"
+)
 _ASKS: Final = (
     r"user|human|usr|q|question|prompt|input|instruction|customer|person|student|me|nutzer|benutzer|mensch|frage|anfrage|"
     r"usuario|pregunta|humano|utilisateur|humain|utente|domanda|usu[aá]rio|pergunta|gebruiker|vraag|u[zż]ytkownik|pytanie|"
@@ -139,9 +162,31 @@ def prompt_of(text: str) -> Prompt:
             pairs += 1
             asked = False
             answered = end
-    open_ = last_asks or (end > 0 and len(text) - end < _OPEN_CHARS)
+    if pairs < _LEAST_TURNS and _OPEN_LABEL.search(text[-_OPEN_CHARS:]):
+        return Prompt(len(text), max(pairs, _turns_of_two(text)), ends_open=True)
+    first = _LABEL.search(text, 0, _MOST_CHARS) if pairs >= _LEAST_TURNS else None
+    about = first is not None and _TASK.search(text[max(0, first.start() - _TASK_CHARS) : first.start()]) is not None
+    open_ = (
+        _OPEN_LABEL.search(text[-_OPEN_CHARS:]) if about else last_asks or (end > 0 and len(text) - end < _OPEN_CHARS)
+    )
     sorts = longest <= _LABEL_CHARS and len(classes) <= min(_MOST_CLASSES, pairs // _FEW_CLASSES)
     return Prompt(len(text), pairs, ends_open=bool(open_), sorts=sorts)
+
+
+def _turns_of_two(text: str) -> int:
+    """How often one of two speakers, whatever they are called, answers the other, if he obliges most of the time."""
+    found = [(label[1].strip().lower(), label.end()) for label in _ANY_LABEL.finditer(text, 0, _MOST_CHARS)]
+    if len(found) < 2 * _LEAST_TURNS:
+        return 0
+    answers, asks = found[-1][0], found[-2][0]
+    names = [name for name, _ in found]
+    if answers == asks or min(names.count(answers), names.count(asks)) * 3 < len(names):
+        return 0
+    turns = [
+        end for (before, _), (name, end) in zip(found, found[1:], strict=False) if (before, name) == (asks, answers)
+    ]
+    obliging = sum(_OBLIGES.match(text, end) is not None for end in turns)
+    return len(turns) if obliging >= _OBLIGING * len(turns) else 0
 
 
 def _asks(found: re.Match[str]) -> Any:

@@ -1,0 +1,82 @@
+"""Tells when somebody whose answers never listed people is given lists of them.
+
+Work with lists of patients, members or debtors is a habit: who has it has it from the first days on. It is remembered of each user
+of a service how many answers there were and whether they ever listed people.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from caiso.connect.telemetry.table import EventBatch
+
+PEOPLE: Final = "aisoc.flow.people"  # anew: lists of people for one who never had any
+_LISTED: Final = "content.people_listed"
+_USERS: Final = 20_000
+_ANSWERS: Final = 12  # from which on, and over so long, somebody's habits are known
+_KNOWN_US: Final = 12 * 3_600_000_000
+_NEWS_US: Final = 3_600_000_000  # after the first list, what follows belongs to it
+
+
+class Habit(msgspec.Struct):
+    """A user's answers: how many, since when, and when the first one listed people."""
+
+    since: int
+    answers: int = 0
+    first: int = 0
+    known: bool = False  # when it came
+
+
+class Habits:
+    """Remembers users, and says of a batch's answers whether they list people for one who is new to it."""
+
+    def __init__(self) -> None:
+        self._users: OrderedDict[tuple[str, str], Habit] = OrderedDict()
+
+    def with_people(self, events: EventBatch) -> EventBatch:
+        """The batch with the fact as a field; hardly any batch has it."""
+        kinds, users, houses = events.column("event.kind"), events.column("user.id"), events.column("service.name")
+        times, listed = events.column("time"), events.column(_LISTED)
+        found: dict[int, str] = {}
+        for row, user in enumerate(users):
+            if not user or kinds[row] != "inference":
+                continue
+            key = (str(houses[row] or ""), str(user))
+            time = times[row]
+            habit = self._users.get(key)
+            if habit is None:
+                habit = self._begin(key, time if isinstance(time, int) else 0)
+            if listed[row] and isinstance(time, int) and _is_news(habit, time):
+                found[row] = "anew"
+            habit.answers += 1
+        if not found:
+            return events
+        return events.adding({PEOPLE: [found.get(row) for row in range(len(events))]})
+
+    def _begin(self, key: tuple[str, str], time: int) -> Habit:
+        while len(self._users) >= _USERS:
+            self._users.popitem(last=False)
+        habit = self._users[key] = Habit(since=time)
+        return habit
+
+    def save(self) -> list[tuple[str, str, Habit]]:
+        """What is remembered, as plain data; who came first comes first."""
+        return [(house, user, habit) for (house, user), habit in self._users.items()]
+
+    @classmethod
+    def of(cls, saved: Iterable[tuple[str, str, Habit]]) -> Habits:
+        """Take up what ``save`` gave."""
+        habits = cls()
+        habits._users = OrderedDict(((house, user), habit) for house, user, habit in saved)
+        return habits
+
+
+def _is_news(habit: Habit, time: int) -> bool:
+    if not habit.first:
+        habit.first = max(time, 1)
+        habit.known = habit.answers >= _ANSWERS and time - habit.since >= _KNOWN_US
+    return habit.known and 0 <= time - habit.first <= _NEWS_US

@@ -1,0 +1,84 @@
+"""Pictures of an answer whose address holds, in a code, what was said in the conversation: a client loads them without a click.
+
+The load may stand in the query, in the path, or cut into pieces of either; the picture may be written out or by reference.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+_MOST: Final = 16  # pictures
+_LIMIT: Final = 32_768
+_LEAST: Final = 16  # characters of a load
+_PICTURE = re.compile(
+    r"(?i)!\[[^\]\n]{0,200}\]\(\s{0,3}<?(https?://[^\s)>\"]{8,2000})|<(?:img|iframe|video|source|embed|object|link)\b[^>]{0,300}?"
+    r"(?:src|href|data|poster)\s{0,3}=\s{0,3}[\"']?(https?://[^\s\"'>]{8,2000})"
+)
+_REFERENCE = re.compile(r"(?:^|\n)\s{0,3}\[([^\]\n]{1,60})\]:\s{0,3}<?(https?://[^\s>]{8,2000})")
+_BY_REFERENCE = re.compile(r"!\[([^\]\n]{0,200})\](?:\[([^\]\n]{0,60})\])?(?!\()")
+_RUN = re.compile(r"[A-Za-z0-9+_=~-]{4,}")
+_BEHIND_HOST = re.compile(r"(?i)^https?://[^/?#]{3,200}[/?#]")
+_ENDING = re.compile(r"(?i)\.(?:png|jpe?g|gif|svg|webp|ico|bmp|html?|php|css|js)\b")
+_WORD = re.compile(r"[^\W_]{4,}")
+_SHARED: Final = 1  # words of four characters and more that the load repeats
+
+
+def carrying(output: str, said: Iterable[str]) -> int:
+    """How many pictures carry words or numbers of what was said before."""
+    loads = [load for address in _addresses(output[:_LIMIT]) if (load := _load_of(address))]
+    if not loads:
+        return 0
+    known = set(_WORD.findall("\n".join(said)[:_LIMIT].lower()))
+    return sum(len(known.intersection(_WORD.findall(load.lower()))) >= _SHARED for load in loads)
+
+
+def _addresses(output: str) -> Iterator[str]:
+    for written, tag in islice(_PICTURE.findall(output), _MOST):
+        yield written or tag
+    names = (
+        {(name or shown).lower() for shown, name in islice(_BY_REFERENCE.findall(output), _MOST)}
+        if "]:" in output
+        else set()
+    )
+    if names:
+        for name, address in islice(_REFERENCE.findall(output), _MOST):
+            if name.lower() in names:
+                yield address
+
+
+def _load_of(address: str) -> str:
+    """What the runs of an address say in base64 or hexadecimal, joined or each by itself; empty where that is no text."""
+    place = _BEHIND_HOST.match(address)
+    if place is None:
+        return ""
+    rest = _ENDING.sub("", address[place.end() :])
+    runs = [run for run in re.split(r"[/?&#.;,:=]+", rest) if _RUN.fullmatch(run)]
+    for start in range(len(runs)):
+        found = _read("".join(runs[start:]))
+        if found:
+            return found
+    return next((found for run in runs if (found := _read(run))), "")
+
+
+def _read(run: str) -> str:
+    if len(run) < _LEAST:
+        return ""
+    for read in (bytes.fromhex, _from_base64):
+        try:
+            text = read(run).decode()
+        except ValueError:
+            continue
+        if text.isprintable() and not text.startswith(("{", "[", "<")) and _WORD.search(text):
+            return text
+    return ""
+
+
+def _from_base64(run: str) -> bytes:
+    plain = run.rstrip("=").replace("-", "+").replace("_", "/").replace("~", "")
+    if plain.isdigit() or (plain.isalpha() and (plain.islower() or plain.isupper())):
+        return b"\xff"
+    return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
