@@ -162,7 +162,7 @@ def prompt_of(text: str) -> Prompt:
         return Prompt(len(text), max(pairs, _turns_of_two(text)), ends_open=True)
     first = _LABEL.search(text, 0, _MOST_CHARS) if pairs >= _LEAST_TURNS else None
     about = first is not None and _TASK.search(text[max(0, first.start() - _TASK_CHARS) : first.start()]) is not None
-    open_ = _OPEN_LABEL.search(text[-_OPEN_CHARS:]) if about else last_asks or (end > 0 and len(text) - end < _OPEN_CHARS)
+    open_ = not about and (last_asks or (end > 0 and len(text) - end < _OPEN_CHARS))
     sorts = longest <= _LABEL_CHARS and len(classes) <= min(_MOST_CLASSES, pairs // _FEW_CLASSES)
     return Prompt(len(text), pairs, ends_open=bool(open_), sorts=sorts)
 
