@@ -39,7 +39,11 @@ def carrying(output: str, said: Iterable[str]) -> int:
 def _addresses(output: str) -> Iterator[str]:
     for written, tag in islice(_PICTURE.findall(output), _MOST):
         yield written or tag
-    names = {(name or shown).lower() for shown, name in islice(_BY_REFERENCE.findall(output), _MOST)} if "]:" in output else set()
+    names = (
+        {(name or shown).lower() for shown, name in islice(_BY_REFERENCE.findall(output), _MOST)}
+        if "]:" in output
+        else set()
+    )
     if names:
         for name, address in islice(_REFERENCE.findall(output), _MOST):
             if name.lower() in names:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
@@ -36,8 +37,12 @@ _TASK: Final = re.compile(
     r"bewert|übersetz|auswert|themen|résum|class(?:e|ez|er)\b|compt(?:e|ez)\b|traduis|évalu|resum|clasific|cuent|traduc|eval[uú]|"
     r"riassum|classific|conta\b|traduci|valuta|samenvat|vat\b|tel\b|vertaal|beoordeel|podsumuj|sklasyfik|policz|przetłumacz|oceń)"
 )
-_ANY_LABEL: Final = re.compile(r"^[ \t>*#_\-\[]{0,6}([^\W\d_][^\n:\uff1a\"'{}()<>/\\]{0,23})[\]*_]{0,3}[ \t]?[:\uff1a]", re.MULTILINE)
-_OPEN_LABEL: Final = re.compile(r"(?:^|\n)[ \t>*#_\-\[]{0,6}[^\W\d_][^\n:\uff1a\"'{}()<>/\\]{0,23}[\]*_]{0,3}[ \t]?[:\uff1a]\s{0,4}$")
+_ANY_LABEL: Final = re.compile(
+    r"^[ \t>*#_\-\[]{0,6}([^\W\d_][^\n:\uff1a\"'{}()<>/\\]{0,23})[\]*_]{0,3}[ \t]?[:\uff1a]", re.MULTILINE
+)
+_OPEN_LABEL: Final = re.compile(
+    r"(?:^|\n)[ \t>*#_\-\[]{0,6}[^\W\d_][^\n:\uff1a\"'{}()<>/\\]{0,23}[\]*_]{0,3}[ \t]?[:\uff1a]\s{0,4}$"
+)
 _OBLIGES: Final = re.compile(
     r"(?i)\W{0,3}(?:sure|of course|certainly|absolutely|happy to|gladly|yes|okay|ok\b|no problem|here(?:.s| is| are)|right away|"
     r"gerne?\b|klar|natürlich|selbstverständlich|kein problem|ja\b|bien sûr|volontiers|avec plaisir|d.accord|pas de problème|oui\b|voici|"
@@ -176,7 +181,7 @@ def _turns_of_two(text: str) -> int:
     names = [name for name, _ in found]
     if answers == asks or min(names.count(answers), names.count(asks)) * 3 < len(names):
         return 0
-    turns = [end for (before, _), (name, end) in zip(found, found[1:], strict=False) if (before, name) == (asks, answers)]
+    turns = [end for (before, _), (name, end) in pairwise(found) if (before, name) == (asks, answers)]
     obliging = sum(_OBLIGES.match(text, end) is not None for end in turns)
     return len(turns) if obliging >= _OBLIGING * len(turns) else 0
 
