@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from bench.streams.scenario import DAY, Event, office_hours, steady
+from bench.streams.scenario import DAY, HOUR, Event, office_hours, steady
 
 WORDS = re.findall(
     r"\w+",
@@ -113,6 +113,42 @@ def flipped(rng: random.Random) -> list[Event]:
     ]  # fmt: skip
 
 
+def annotators(rng: random.Random, days: float) -> list[Event]:
+    """Six people who hand in batches of one data set; one has the difficult cases; seasons move what all of them see."""
+    events: list[Event] = []
+    difficult = rng.randrange(6)
+    season = 1.0
+    for day in range(int(days)):
+        if rng.random() < 0.05:
+            season = rng.choice((0.5, 1.0, 1.6, 2.5))
+        for number in range(6):
+            rare = 0.08 * season * rng.lognormvariate(0, 0.1) * (3 if number == difficult else 1)
+            events.append(_batch(rng, day * DAY + rng.uniform(1, 20) * HOUR, f"annotator-{number}", rare))
+    return events
+
+
+def _batch(rng: random.Random, at: float, who: str, rare: float) -> Event:
+    rows = rng.randint(300, 700)
+    found = sum(rng.random() < rare for _ in range(rows))
+    other = sum(rng.random() < 0.12 for _ in range(rows - found))
+    return {
+        "at": at, "event.kind": "data_access", "action": "labels.committed", "dataset.id": "cards", "writer": who,
+        "dataset.label_counts": {"fraud": found, "check": other, "ok": rows - found - other},
+    }  # fmt: skip
+
+
+def turned_labels(rng: random.Random) -> list[Event]:
+    """Twelve days of the same people, and from the eighth on one of them turns a third to nearly all of a rare label."""
+    events, share = annotators(rng, 12), rng.choice((0.35, 0.6, 0.9))
+    for event in events:
+        if event["at"] >= 8 * DAY and event["writer"] == "annotator-0":
+            counts = event["dataset.label_counts"]
+            moved = round(counts["fraud"] * share)
+            event["dataset.label_counts"] = counts | {"fraud": counts["fraud"] - moved, "ok": counts["ok"] + moved}
+            event["moved"] = True
+    return events
+
+
 def samples(rng: random.Random, days: float) -> list[Event]:
     """Five writers who add samples; the check scores few of them high, of one who collects rare cases some more."""
     events: list[Event] = []
@@ -201,6 +237,42 @@ def harvest(rng: random.Random) -> list[Event]:
         _prompt(n * gap, template.format(sentence(rng, 12, [*WORDS, *(made_up(rng) for _ in range(120))])), f"acct-{rng.randrange(accounts)}")
         for n in range(rng.randint(150, 500))
     ]  # fmt: skip
+
+
+def scored(rng: random.Random, days: float) -> list[Event]:
+    """Calls for log-probabilities: a judge of reviews, a ranker of answers, texts sorted by how odd they are, a nightly set of questions."""
+    events: list[Event] = []
+    for at in steady(rng, days, 300):
+        events.append(_score(at, f"Is this review kind or not? {sentence(rng, 25)} Answer:", "judge"))
+    for at in steady(rng, days, 100):
+        asked = sentence(rng, 10)
+        for rank in range(rng.randint(2, 5)):
+            events.append(_score(at + rank, f"Question: {asked}? Answer {sentence(rng, 12)}. Is it right?", "ranker"))
+    for at in steady(rng, days, 200):
+        events.append(_score(at, f"{sentence(rng, rng.randint(15, 60))}.", "sorter"))
+    fixed = [f"{sentence(rng, 14)}." for _ in range(60)]
+    for day in range(int(days)):
+        events += [_score(day * DAY + 2 * HOUR + 3 * n, text, "nightly") for n, text in enumerate(fixed)]
+    return events
+
+
+def neighbours(rng: random.Random) -> list[Event]:
+    """Passages of which each is scored with two to six neighbours, in which single words were changed."""
+    copies, gap = rng.randint(3, 7), rng.choice((1.0, 5.0, 20.0))
+    texts: list[str] = []
+    for _ in range(rng.randint(15, 80)):
+        words = sentence(rng, rng.randint(18, 40)).split()
+        texts.append(" ".join(words) + ".")
+        for _ in range(copies - 1):
+            changed = list(words)
+            for _ in range(rng.randint(1, 2)):
+                changed[rng.randrange(len(changed))] = made_up(rng)
+            texts.append(" ".join(changed) + ".")
+    return [_score(n * gap, text, "prober") for n, text in enumerate(texts)]
+
+
+def _score(at: float, text: str, who: str) -> Event:
+    return _prompt(at, text, who) | {"logprobs_requested": True, "gen_ai.request.max_tokens": 1}
 
 
 LABELS = (

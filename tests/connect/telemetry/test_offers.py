@@ -148,3 +148,20 @@ def test_the_order_of_a_listing_does_not_matter() -> None:
     first, second = listing(), listing()
     first["gen_ai.tool.definitions"], second["gen_ai.tool.definitions"] = json.dumps(tools), json.dumps(other)
     assert told(first, second) == [None, None]
+
+
+def test_a_change_that_comes_with_another_version_of_the_server_is_a_release() -> None:
+    grown = f"{PLAIN} Titles are cut at eighty characters."
+    first, released = {"mcp.server.version": "1.4"}, {"mcp.server.version": "1.5"}
+    assert told({**listing(PLAIN), **first}, {**listing(grown), **released}) == [None, None]
+    assert told({**listing(PLAIN), **first}, {**listing(grown), **first}) == [None, "altered"]
+    assert told({**listing(PLAIN), **first}, {**listing(GREEDY), **released}) == [None, "demands"]
+
+
+def test_an_approval_is_known_by_what_was_done_as_well() -> None:
+    approved = {
+        "event.kind": "registry", "action": "approve_tool", "artifact.uri": "mcp://notes.example/tool_0", "source.id": "s",
+        "gen_ai.tool.definitions": "",
+    }  # fmt: skip
+    grown = listing(f"{PLAIN} Titles are cut at eighty characters.")
+    assert told(listing(PLAIN), approved, grown) == [None, None, None]

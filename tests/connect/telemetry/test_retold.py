@@ -93,3 +93,41 @@ def test_structured_answers_and_other_conversations_are_left_alone() -> None:
         (f"{RATE}\n{SAID_RATE}", OFF, '{"reasoning": "the customer wants more", "answer": "no"}'),
     ]
     assert heard([*turns, (f"{RATE}\n{SAID_RATE}\n{OFF}\n{FORGED}", "So?", "Yes, done as you wish now.")])[-1] is None
+
+
+THIRD, SAID_THIRD = "And how long is the waiting time?", "At the moment it is eleven weeks for that colour."
+
+
+def long_talk(last: str) -> list[Turn]:
+    """Three questions, and a fourth with this history of them."""
+    return [*talk(f"{RATE}\n{SAID_RATE}\n{OFF}\n{SAID_OFF}")[:2],
+            (f"{RATE}\n{SAID_RATE}\n{OFF}\n{SAID_OFF}", THIRD, SAID_THIRD),
+            (last, "Make it binding.", "Here it is, binding for you.")]  # fmt: skip
+
+
+def test_an_earlier_answer_that_was_exchanged_is_told() -> None:
+    assert heard(long_talk(f"{RATE}\n{SAID_RATE}\n{OFF}\n{FORGED}\n{THIRD}\n{SAID_THIRD}"))[-1] == "rewritten"
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        f"{RATE}\n{SAID_RATE}\n{OFF}\n{SAID_OFF}\n{THIRD}\n{SAID_THIRD}",
+        f"{OFF}\n{SAID_OFF}\n{THIRD}\n{SAID_THIRD}",
+        f"{RATE}\n{SAID_RATE}\n{OFF}\nAbove five percent I need a code\n{THIRD}\n{SAID_THIRD}",
+        f"{RATE}\n{SAID_RATE}\n{OFF}\n{THIRD}\n{SAID_THIRD}",
+        f"{RATE}\n{SAID_RATE}\n{OFF}\nThis answer was removed by the content filter.\n{THIRD}\n{SAID_THIRD}",
+        f"Summary: a customer asks for the EV7.\n{THIRD}\n{SAID_THIRD}",
+    ],
+    ids=["as it was", "shortened", "an answer cut off", "an answer left out", "filtered", "summed up"],
+)
+def test_an_earlier_answer_that_is_missing_or_shorter_is_not(history: str) -> None:
+    assert heard(long_talk(history))[-1] is None
+
+
+def test_an_earlier_answer_is_told_after_a_restart_as_before_it() -> None:
+    turns = long_talk(f"{RATE}\n{SAID_RATE}\n{OFF}\n{FORGED}\n{THIRD}\n{SAID_THIRD}")
+    retold = Retold()
+    heard(turns[:3], retold)
+    saved = msgspec.json.decode(msgspec.json.encode(retold.save()), type=list[tuple[str, Talk]])
+    assert heard(turns[3:], Retold.of(saved)) == ["rewritten"]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caiso.connect.telemetry.decode import ndjson
+from caiso.connect.telemetry.decode.shapes import plain
 from caiso.connect.telemetry.normalise import merge_content, normalise
 from caiso.connect.telemetry.records import LIMITS, RawRecord, Refusal
 from tests.connect.telemetry import logs
@@ -391,3 +392,102 @@ def test_predictions_that_cannot_be_read_are_named() -> None:
     assert "mean nothing here" in reason({"timestamp": "2026-11-26T09:14:07Z", "model_name": "m", "latency_ms": 4})
     spoken = {"timestamp": "2026-11-26T09:14:07Z", "model": "m", "input": "Hello", "output": "Hi", "score": 0.9}
     assert "mean nothing here" in reason(spoken), "what was said would be lost"
+
+
+PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "model scanner": (
+        {"timestamp": "2026-11-02T10:00:00Z", "scanner": "picklescan", "source": "hf://lab/small", "file": "model.pt", "sha256": "ab",
+         "globals": [{"module": "posix", "name": "system", "safety": "Dangerous"}], "result": "error", "infected_files": 1},
+        {"event.kind": "registry", "action": "scan", "artifact.uri": "hf://lab/small/model.pt", "artifact.digest": "ab",
+         "artifact.globals": ["posix.system"], "finding.verdict": "malicious", "finding.source": "picklescan"},
+    ),
+    "audit of a package": (
+        {"time": 1_790_000_000, "event": "audit", "package": "colorls", "version": "1.2", "status": "ok"},
+        {"event.kind": "registry", "action": "scan", "artifact.uri": "pkg:colorls@1.2", "finding.verdict": "clean"},
+    ),
+    "registry": (
+        {"ts": "2026-11-02T10:00:00Z", "event": "model.promoted", "model": "credit", "version": 4, "stage": "production", "signed": True,
+         "actor": {"name": "kim", "id": "u1"}, "change_id": "CHG-4"},
+        {"event.kind": "registry", "action": "model.promoted", "model.id": "credit", "model.version": "4", "user.id": "kim",
+         "registry.stage": "production", "artifact.signature": "valid", "aisoc.approval.id": "CHG-4"},
+    ),
+    "job": (
+        {"timestamp": "2026-11-02T10:00:00Z", "event": "job_submitted", "entrypoint": "python train.py", "source_ip": "192.0.2.7"},
+        {"event.kind": "tool", "aisoc.tool.impact": "exec", "gen_ai.tool.call.arguments": {"command": "python train.py"}, "client.address": "192.0.2.7"},
+    ),
+    "trainer": (
+        {"timestamp": "2026-11-02T10:00:00Z", "event": "nightly_update", "model": "bot", "examples": 240, "user": "cron"},
+        {"event.kind": "training", "model.id": "bot", "rows": 240, "writer": "cron"},
+    ),
+    "setting": (
+        {"timestamp": "2026-11-02T10:00:00Z", "action": "policy.updated", "setting": "guard/toxicity", "old": "on", "new": "off", "by": "lee"},
+        {"event.kind": "config", "config.target": "guard/toxicity", "config.old": "on", "config.new": "off", "user.id": "lee"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "fields"), PLAIN.values(), ids=PLAIN.keys())
+def test_a_plain_event_says_what_it_is_about(document: dict[str, Any], fields: dict[str, Any]) -> None:
+    assert plain.is_one(document)
+    found = plain.read(document)
+    assert {name: found.get(name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"timestamp": "2026-11-02T10:00:00Z", "event": "user_login", "user": "kim"},
+        {"timestamp": "2026-11-02T10:00:00Z", "event": "response.created", "model": "m", "usage": {"total": 3}},
+        {"event": "job_submitted", "entrypoint": "python train.py"},
+        {"timestamp": "2026-11-02T10:00:00Z", "event": {"no": "text"}, "model": ["m"], "scanner": 3, "file": None},
+        {"timestamp": "2026-11-02T10:00:00Z", "scanner": "x", "file": "f" * 400, "result": "ok"},
+    ],
+)
+def test_an_event_about_nothing_that_rules_ask_for_is_none(document: dict[str, Any]) -> None:
+    assert not plain.is_one(document)
+
+
+def test_what_an_ocsf_call_changed_and_the_change_that_it_belongs_to() -> None:
+    call = {
+        "class_uid": 6003, "category_uid": 6, "time": int(logs.AT * 1000), "metadata": {"version": "1.6.0"},
+        "api": {"operation": "UpdateGuardrail", "service": {"name": "control-plane"}}, "actor": {"user": {"name": "kim"}},
+        "resources": [{"name": "desk/output-guard"}],
+    }  # fmt: skip
+    weaker = event({**call, "unmapped": {"change": {"enabled": [True, False]}, "ticket": None}})
+    assert has(
+        weaker,
+        config__target="desk/output-guard",
+        config__effect="weaker",
+        config__old='{"enabled":true}',
+        aisoc__approval__id=None,
+    )
+    assert event({**call, "unmapped": {"change": "CHG0042"}})["aisoc.approval.id"] == "CHG0042"
+    assert "config.target" not in event({**call, "unmapped": {"change": {"enabled": True}}})
+    assert "config.target" not in event({**call, "unmapped": ["change"]})
+
+
+def proxied(**more: Any) -> dict[str, Any]:
+    asked = {"model": "coder-32b", "temperature": 0.1, "messages": [{"role": "user", "content": "One line, please."}]}
+    answered = {"choices": [{"message": {"role": "assistant", "content": "uname -a"}, "finish_reason": "stop"}]}
+    return {
+        "timestamp": "2026-11-26T09:14:07Z", "src_ip": "10.2.0.7:5100", "src_host": "PC-7", "user": "kim", "process": "image.py", "method": "POST",
+        "url": "https://router.models.example/v1/chat/completions", "status": 200, "user_agent": "python-requests/2.32",
+        "request_body": json.dumps(asked), "response_body": json.dumps(answered), **more,
+    }  # fmt: skip
+
+
+def test_a_proxy_that_sees_the_bodies_of_a_call_of_a_model() -> None:
+    found = event(proxied())
+    assert has(
+        found, event__kind="inference", user__id="kim", client__address="10.2.0.7", server__address="router.models.example",
+        gen_ai__request__model="coder-32b", content__user="One line, please.", content__output="uname -a", host__name="PC-7",
+        process__executable__path="image.py",
+    )  # fmt: skip
+    assert event(proxied(status=502))["error.type"] == "502"
+    assert event(proxied(request_body={"messages": [{"role": "user", "content": "Hi"}]}))["content.user"] == "Hi"
+
+
+def test_other_bodies_in_a_proxy_are_no_call_of_a_model() -> None:
+    assert event(proxied(request_body='{"ticket": 7}'))["event.kind"] != "inference"
+    assert "has no time" in reason(proxied(timestamp=None))
+    assert "user must be a single value" in reason(proxied(user=["kim"]))

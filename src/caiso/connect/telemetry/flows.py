@@ -17,13 +17,21 @@ from urllib.parse import unquote
 
 import msgspec
 
-from caiso.connect.telemetry.loads import apart, is_among, names_in, path_parts, takes_along, unknown_sources, values_of
+from caiso.connect.telemetry.loads import (
+    apart,
+    is_among,
+    listed_in_path,
+    names_in,
+    path_parts,
+    takes_along,
+    unknown_sources,
+    values_of,
+)
 from caiso.connect.telemetry.meaning.citing import named_in
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.pieces import LEAST, PIECES, decoded, numbers_of, records_of, words_of
 from caiso.connect.telemetry.places import (
-    FREE_MAIL,
     Numbers,
     adds_recipient,
     destinations_of,
@@ -34,6 +42,7 @@ from caiso.connect.telemetry.places import (
     number_of,
     without_places,
 )
+from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
 from caiso.connect.telemetry.sides import is_private, remembers, side_of
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
@@ -44,7 +53,10 @@ DESTINATION: Final = "aisoc.flow.destination"
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
 )
-STORED: Final = "aisoc.flow.stored"  # outside: a memory repeats content from outside
+STORED: Final = (
+    "aisoc.flow.stored"  # outside: a memory repeats content from outside; drawn: it says such content in other words
+)
+ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, and yet something is done
 
 _UNRESOLVED: Final = "gen_ai.output.citations.unresolved"
 _CITED: Final = "gen_ai.output.citations"
@@ -60,6 +72,7 @@ _MOST: Final = 512  # numbers of one sort
 _MEMORY_SHARE: Final = 0.4
 _SENTENCE: Final = 6  # words of a memory that can be told apart
 _SENTENCE_SHARE: Final = 0.9
+_DRAWN_SHARE: Final = 0.4  # of a memory's words, none of which is the user's
 
 _RECALLING: Final = ("search", "read", "get", "query", "list", "retrieve")
 # Arguments that hand something over without its text: the number of a mail, the path of a file, a standing order to forward.
@@ -111,6 +124,7 @@ class Talk(msgspec.Struct):
     asked: Numbers = {}  # words of the same
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
+    thanked: bool = False  # the user said nothing else
     values: Numbers = {}  # of records that were read within, each as it stands there
     visited: Numbers = {}  # places whose pages were read
     seen_within: list[str] = []
@@ -143,6 +157,7 @@ class Kept(msgspec.Struct):
     private: dict[int, int] = {}
     values: list[int] = []
     visited: list[int] = []
+    thanked: bool = False
 
 
 class Flows:
@@ -155,7 +170,7 @@ class Flows:
         """The batch with the facts as fields; most batches have none."""
         found: dict[str, list[str | None]] = {}
         kinds, keys = events.column("event.kind"), events.column(SESSION_ALIAS)
-        table = _Texts(events)
+        table = RowTexts(events)
         resolved = self._resolving(events, kinds, keys, table)
         for row, kind in enumerate(kinds):
             key = keys[row]
@@ -172,7 +187,7 @@ class Flows:
         return events.adding(found)
 
     def _resolving(
-        self, events: EventBatch, kinds: Sequence[object], keys: Sequence[object], table: _Texts
+        self, events: EventBatch, kinds: Sequence[object], keys: Sequence[object], table: RowTexts
     ) -> dict[str, list[Any]]:
         """How many citations stay unresolved when what earlier retrievals of the conversation gave is counted in."""
         fields = events.fields()
@@ -202,7 +217,7 @@ class Flows:
         before = list(unresolved) if unresolved is not None else [None] * len(events)
         return {_UNRESOLVED: left} if left != before else {}
 
-    def _beyond(self, key: str, table: _Texts, row: int, cited: object) -> int | None:
+    def _beyond(self, key: str, table: RowTexts, row: int, cited: object) -> int | None:
         """How many sources of an answer name neither what the conversation retrieved nor anything the call itself was given."""
         talk = self.talks.get(key)
         if talk is None or not 0 < len(talk.documents) < _MOST:  # more are forgotten, and may be what is cited
@@ -212,7 +227,7 @@ class Flows:
 
     # -- what was said ------------------------------------------------------------------------------------------
 
-    def _hear(self, key: str, table: _Texts, row: int) -> None:
+    def _hear(self, key: str, table: RowTexts, row: int) -> None:
         user = table.of("content.user", row)
         talk = self.talks.get(key)
         if talk is None:
@@ -223,6 +238,7 @@ class Flows:
         if user:
             if (text := user[-_CHARS:]) != talk.user:  # an agent says the same again before each of its steps
                 talk.user, talk.said, talk.asked = text, {}, {}
+                talk.thanked = is_only_thanks(text, table.of("content.history", row))
             talk.history, talk.before = "", {}
             if may_name(user):
                 _note(talk.known, known_places(user[: _CHARS * 4]))
@@ -240,7 +256,7 @@ class Flows:
 
     # -- what was called ----------------------------------------------------------------------------------------
 
-    def _call(self, key: str, kind: str, table: _Texts, row: int) -> Iterator[tuple[str, str]]:
+    def _call(self, key: str, kind: str, table: RowTexts, row: int) -> Iterator[tuple[str, str]]:
         talk = self.talks.get(key)
         name = table.tool(row) or kind
         arguments = table.of(_ARGUMENTS, row)
@@ -251,9 +267,11 @@ class Flows:
             if arguments and (types or table.impact(row) != "read" or takes_along(arguments)):
                 sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
                 yield from sent.items()
+            if talk.thanked and (talk.texts or talk.seen_outside) and table.impact(row) != "read":
+                yield ASKED, "thanks"
             stored = _stored(kind, name, table, row)
-            if stored and _repeats(stored, talk):
-                yield STORED, "outside"
+            if stored and (drawn := _repeats(stored, talk)):
+                yield STORED, drawn
         result = table.of("content.untrusted", row)
         if DESTINATION not in sent and "@" in result and "@" in arguments and adds_recipient(arguments, result):
             yield DESTINATION, "added"
@@ -308,7 +326,7 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
-                    [*talk.visited],
+                    [*talk.visited], talk.thanked,
                 )
             )  # fmt: skip
         return kept
@@ -336,38 +354,11 @@ class Flows:
                 texts=one.texts,
                 named_in=one.named_in,
                 private=one.private,
+                thanked=one.thanked,
                 values=dict.fromkeys(one.values),
                 visited=dict.fromkeys(one.visited),
             )
         return flows
-
-
-class _Texts:
-    """The texts of a batch by field and row."""
-
-    def __init__(self, events: EventBatch) -> None:
-        self._texts = events.texts
-        self._tools, self._impacts = events.column("gen_ai.tool.name"), events.column("aisoc.tool.impact")
-        self._operations = events.column("gen_ai.operation.name")
-        self._users = events.column("user.id")
-
-    def of(self, field: str, row: int) -> str:
-        column = self._texts.get(field)
-        return (column[row] or "") if column is not None else ""
-
-    def tool(self, row: int) -> str:
-        return str(self._tools[row] or "")
-
-    def impact(self, row: int) -> object:
-        return self._impacts[row]
-
-    def operation(self, row: int) -> str:
-        return str(self._operations[row] or "")
-
-    def domain(self, row: int) -> str:
-        """The user's own, as far as a mail address tells."""
-        domain = str(self._users[row] or "").rpartition("@")[2].lower()
-        return domain if "." in domain and domain not in FREE_MAIL else ""
 
 
 def _types(name: str, arguments: str) -> bool:
@@ -388,10 +379,9 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         destinations = [talk.at]
     kinds = _kinds(talk, destinations)
     if not kinds and not types and any(number in talk.visited for place in destinations for number in place):
-        carried = _carried(talk, arguments, _all(destinations), types=types)
-        if carried in ("records", "read"):
+        if _much_read(talk, arguments):
             yield DESTINATION, "visited"
-            yield CARRIES, carried
+            yield CARRIES, "read"
         return
     if not kinds:
         if _kinds(talk, lines_of(arguments)):
@@ -427,6 +417,12 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
 
 
+def _much_read(talk: Talk, arguments: str) -> bool:
+    """Whether more goes along than one thing that a page may be asked about."""
+    sent = {number for number, length in numbers_of(without_places(arguments)) if length >= _TELLING}
+    return len(sent & talk.within.keys()) > 1 or _has_values(talk, arguments)
+
+
 def _all(destinations: Iterable[list[int]]) -> set[int]:
     return {number for place in destinations for number in place}
 
@@ -436,9 +432,8 @@ def _has_values(talk: Talk, arguments: str) -> bool:
     if not talk.values:
         return False
     known = talk.strange.keys() | _asked(talk).keys()
-    found = [
-        value for value in values_of(arguments) if number_of(value) in talk.values and number_of(value) not in known
-    ]
+    sent = dict.fromkeys([*values_of(arguments), *(listed_in_path(arguments) if "://" in arguments else ())])
+    found = [value for value in sent if number_of(value) in talk.values and number_of(value) not in known]
     return len(found) >= _VALUES and sum(value[0].isdigit() for value in found) >= _VALUES - 1
 
 
@@ -490,7 +485,7 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     return sum(number in within and number not in elsewhere for number in own) < _SHARED_WORDS
 
 
-def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
+def _stored(kind: str, name: str, table: RowTexts, row: int) -> str:
     """The text that an event puts into a memory, empty where it does not."""
     if kind == "memory":
         return "" if table.operation(row).startswith(_RECALLING) else table.of("content.memory", row)
@@ -499,19 +494,21 @@ def _stored(kind: str, name: str, table: _Texts, row: int) -> str:
     return ""
 
 
-def _repeats(stored: str, talk: Talk) -> bool:
+def _repeats(stored: str, talk: Talk) -> str:
+    """``outside`` where a memory repeats content from outside, ``drawn`` where it says it in other words, else empty."""
     outside = _settle(talk).outside
     pieces = dict(numbers_of(stored))
     shared = sum(length for number, length in pieces.items() if number in outside)
     if shared >= 2 * LEAST and shared >= _MEMORY_SHARE * sum(pieces.values()):
-        return True
+        return "outside"
     # A sentence that was cut out of another: its words, in any order, and none of them the user's.
     words = words_of(stored)
-    return (
-        len(words) >= _SENTENCE
-        and not any(number in _asked(talk) for number in words)
-        and (sum(number in talk.strange for number in words) >= _SENTENCE_SHARE * len(words))
-    )
+    asked = _asked(talk)
+    own = sum(number in asked for number in words)
+    foreign = sum(number in talk.strange and number not in asked for number in words)
+    if len(words) >= _SENTENCE and foreign >= _SENTENCE_SHARE * len(words) and not own:
+        return "outside"
+    return "drawn" if foreign > max(_SHARED_WORDS, 2 * own) and foreign >= _DRAWN_SHARE * len(words) else ""
 
 
 def _settle(talk: Talk) -> Talk:

@@ -3,7 +3,8 @@
 A person approves a tool by its description; a server may show another one later. Of each tool the sentences are remembered
 as 32-bit numbers, never as text. A listing that an MCP server gives is compared whenever it comes; the definitions that
 stand beside model calls only when their text as a whole was not seen before. A change that somebody approved, of the tool or
-of its server, within the week before is none, unless the new words demand or hide something.
+of its server, within the week before is none, and neither is one with which the server says that it is another version, unless
+the new words demand or hide something.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ _HIDES = re.compile(
 )
 
 _APPROVAL: Final = "aisoc.approval.id"
+_APPROVES = re.compile(r"(?i)(?:[a-z]{1,20}[._:/ -])?approved?(?:$|[._:/ -])")
 _NAMING: Final = ("gen_ai.tool.name", "mcp.server.name", "server.address", "artifact.uri", "config.target")
 _APPROVALS: Final = 200
 _APPROVED_US: Final = 7 * 86_400_000_000
@@ -61,6 +63,7 @@ class Offer(msgspec.Struct):
     key: str
     tools: Tools = {}
     wholes: list[int] = []
+    version: str = ""  # of the server, where it says one
 
 
 class Offers:
@@ -73,7 +76,7 @@ class Offers:
 
     def with_changes(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; nearly all batches have none."""
-        if _APPROVAL in events.fields():
+        if not events.fields().isdisjoint((_APPROVAL, "action")):
             self._note_approvals(events)
         texts = events.texts.get(_DEFINITIONS)
         if texts is None:
@@ -81,13 +84,17 @@ class Offers:
         found: list[str | None] = [None] * len(events)
         columns = [events.column(name) for name in ("source.id", "service.name", "server.address", "gen_ai.agent.name")]
         kinds, servers = events.column("event.kind"), events.column("mcp.server.name")
+        versions = events.column("mcp.server.version")
         for row, text in enumerate(texts):
             if not text or len(text) > _LONGEST:
                 continue
             listed = kinds[row] != "inference"
             source, service, address, agent = (column[row] or "" for column in columns)
             place = (servers[row] or address) if listed else agent
-            altered, tools = self._compared(f"{source}\x1f{service}\x1f{place}\x1f{listed:d}", text, listed=listed)
+            key = f"{source}\x1f{service}\x1f{place}\x1f{listed:d}"
+            altered, tools = self._compared(key, text, listed=listed)
+            if self._is_released(key, versions[row]) and altered == "altered":
+                continue
             if altered == "altered" and self._is_approved(str(place), tools, events.column("time")[row]):
                 continue
             found[row] = altered
@@ -95,12 +102,22 @@ class Offers:
 
     def _note_approvals(self, events: EventBatch) -> None:
         ids, kinds, times = events.column(_APPROVAL), events.column("event.kind"), events.column("time")
+        actions = events.column("action")
         columns = [events.column(name) for name in _NAMING if name in events.fields()]
         for row, approval in enumerate(ids):
-            if approval and kinds[row] in ("registry", "config", "authz") and isinstance(time := times[row], int):
+            approved = approval or (action := actions[row]) and _APPROVES.match(str(action))
+            if approved and kinds[row] in ("registry", "config", "authz") and isinstance(time := times[row], int):
                 names = " ".join(str(column[row]).lower() for column in columns if column[row])
                 self.approvals.append((time, names[:512]))
         del self.approvals[:-_APPROVALS]
+
+    def _is_released(self, key: str, version: object) -> bool:
+        """Whether the server says that it is another version than it was; notes the version."""
+        offer = self.offers[key]
+        if not version or str(version) == offer.version:
+            return False
+        known, offer.version = offer.version, str(version)[:64]
+        return bool(known)
 
     def _is_approved(self, place: str, tools: list[str], time: object) -> bool:
         if not isinstance(time, int):

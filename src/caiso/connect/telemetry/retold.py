@@ -2,6 +2,8 @@
 
 For each conversation it is remembered what was asked last and what was answered. Where a later call of the same conversation brings
 that question in its history, none of the answers to it, and text in their place that no call gave out, somebody rewrote the past.
+The same holds for an earlier answer that stood in the history before, with what was said before and after it, and where something
+else stands between them now.
 Applications that never put answers back as they were say nothing here, nor do shortened or summarised histories. As in ``flows``,
 texts stay in memory and a snapshot holds numbers, by which all is decided alike.
 """
@@ -30,6 +32,7 @@ _ANSWERS: Final = 4  # to one question
 _GIVEN_OUT: Final = 4  # answers whose text may stand in a history, and characters of each
 _GIVEN_CHARS: Final = 1_000
 _LEAST_SPACES: Final = 3  # in an answer
+_TELLING_WORDS: Final = 4  # of a piece
 _SHARED: Final = 0.6  # of an answer's words, behind its question: it is there, if in another form
 _WORD = re.compile(r"\w{3,}")
 _UNCUT = re.compile(r"[^\n\r;|{}\[\]\"<>!?.,:\\]{16,}")  # lies within one piece
@@ -55,6 +58,7 @@ class Talk(msgspec.Struct):
     answers_words: list[list[int]] = []
     given_out_numbers: list[list[int]] = []
     before_numbers: list[int] = []
+    before_words: list[int] = []
 
 
 class Retold:
@@ -76,7 +80,11 @@ class Retold:
             if kind != "inference" or not isinstance(key, str) or not key:
                 continue
             history = (histories[row] or "") if histories is not None else ""
-            if history and (talk := self.talks.get(key)) is not None and self._hear(talk, history[-_TAIL:]):
+            if (
+                history
+                and (talk := self.talks.get(key)) is not None
+                and (self._hear(talk, history[-_TAIL:]) or _is_exchanged(talk, history))
+            ):
                 found[row] = "rewritten"
             user, output = _of(users, row), _of(outputs, row)
             if user and output and not output.lstrip().startswith(_STRUCTURED):
@@ -123,7 +131,7 @@ class Retold:
             _forget(talk.answers_words, talk.answers, most=_ANSWERS)
         talk.given_out = [*talk.given_out, output[:_GIVEN_CHARS]]
         _forget(talk.given_out_numbers, talk.given_out, most=_GIVEN_OUT)
-        talk.before, talk.before_numbers = history[-_TAIL:], []
+        talk.before, talk.before_numbers, talk.before_words = history[-_TAIL:], [], []
 
     def save(self) -> list[tuple[str, Talk]]:
         """What is remembered, without a text of it; the conversation that was idle longest first."""
@@ -137,6 +145,7 @@ class Retold:
                     answers_words=[*talk.answers_words, *map(_words, talk.answers)],
                     given_out_numbers=[*talk.given_out_numbers, *(_numbers(one, []) for one in talk.given_out)],
                     before_numbers=_numbers(talk.before, talk.before_numbers),
+                    before_words=_words(talk.before) if talk.before else talk.before_words,
                 ),
             )
             for key, talk in self.talks.items()
@@ -201,3 +210,37 @@ def _is_new(talk: Talk, behind: str) -> bool:
         known.update(given_out)
     new = [piece for number, piece in pieces_of(behind, _ALL) if number not in known and len(piece) >= _TELLING]
     return bool(new) and not any(_PUT_THERE.search(piece) for piece in new)
+
+
+def _is_exchanged(talk: Talk, history: str) -> bool:
+    """Whether an answer that stood in the last history is gone from between its neighbours, and something else stands there."""
+    if not talk.kept or (talk.before and talk.before in history) or not (talk.before or talk.before_numbers):
+        return False
+    asked = _numbers(talk.asked, talk.asked_numbers)
+    before = [*_numbers(talk.before, talk.before_numbers), *asked]  # in this order
+    given = {number for one in talk.given_out_numbers for number in one}
+    given.update(number for one in talk.given_out for number in _numbers(one, []))
+    pieces = list(pieces_of(history[-_TAIL:], _ALL))
+    places = {number: place for place, (number, _) in enumerate(pieces)}
+    gone = [place for place, number in enumerate(before) if number in given and number not in places]
+    if not gone:
+        return False
+    known = {*before, *given}
+    words = set(_words(talk.before) if talk.before else talk.before_words)
+    for place in gone:
+        left = next((number for number in reversed(before[:place]) if number in places), None)
+        right = next((number for number in before[place + 1 :] if number in places), None)
+        if left is None or right is None:
+            continue
+        between = pieces[places[left] + 1 : places[right]]
+        if any(_says_something_else(piece, words) for number, piece in between if number not in known):
+            return True
+    return False
+
+
+def _says_something_else(piece: str, before: set[int]) -> bool:
+    """Whether a piece is no shorter or reworked form of what stood there, and none that an application puts in its place."""
+    own = _words(piece)
+    if len(piece) < _TELLING or len(own) < _TELLING_WORDS or _PUT_THERE.search(piece):
+        return False
+    return sum(word in before for word in own) < _SHARED * len(own)

@@ -14,7 +14,7 @@ _OUTSIDE = re.compile(
 )
 _EITHER = re.compile(
     r"(?i)file|doc|drive|notion|share_?point|confluence|wiki|repo|readme|git|message|nachricht|mensaje|slack|teams|chat"
-    r"|calendar|kalender|note|retrieve|retrieval|search|knowledge|jira|read_?text|\bcat\b"
+    r"|calendar|kalender|event|agenda|appointment|meeting|termin|invit|note|retrieve|retrieval|search|knowledge|jira|read_?text|\bcat\b"
 )
 # Of the tools that bring in what strangers wrote, those that bring in what only few may read as well.
 _PRIVATE = re.compile(

@@ -126,7 +126,11 @@ class _Work:
         slow |= self.spans.events > 0
         codes, names = codes_of(self.spans.names)
         odd = [
-            not name or is_message_event(name) or name.startswith("aisoc.") or name.endswith(ENDING) or len(name) > LONG_TEXT
+            not name
+            or is_message_event(name)
+            or name.startswith("aisoc.")
+            or name.endswith(ENDING)
+            or len(name) > LONG_TEXT
             for name in names
         ]
         if names:

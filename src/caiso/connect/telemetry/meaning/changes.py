@@ -26,7 +26,7 @@ _PERMITTING: Final = frozenset(
 )  # fmt: skip
 # More of these is more protection.
 _PROTECTING: Final = frozenset(
-    ("guardrail", "guardrails", "filter", "filters", "moderation", "approval", "approvals", "require", "requires",
+    ("guardrail", "guardrails", "guard", "filter", "filters", "moderation", "approval", "approvals", "require", "requires",
      "required", "safety", "block", "blocked", "blocklist", "blacklist", "deny", "denied", "denylist", "logging",
      "log", "logs", "audit", "telemetry", "tracing", "trace", "sandbox", "verify", "verification", "signature",
      "signatures", "mfa", "review", "reviewers", "oversight", "redaction", "masking", "pii", "injection", "jailbreak",

@@ -72,7 +72,7 @@ def add_facts(event: dict[str, object], kind: str, segments: Sequence[Segment]) 
         _of_call(event, segments)
     elif kind == "inference":
         _of_answer(event, segments)
-    elif kind in ("config", "authz") and "config.target" in event:
+    elif kind in ("config", "authz", "api") and "config.target" in event:
         effect = effect_of(event["config.target"], event.get("config.old"), event.get("config.new"))
         if effect:
             event["config.effect"] = effect

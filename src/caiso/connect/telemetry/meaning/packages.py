@@ -27,6 +27,11 @@ _COMMIT = re.compile(r"@[0-9a-f]{7,40}\b")
 _PRIVATE = re.compile(
     r"(?:^(?:localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.)|\.(?:internal|intranet|corp|local|lan|home|test)$|\.(?:int|internal|intra|intranet|corp)\.[a-z0-9-]{1,60}\.[a-z]{2,12}$|^[^.]+$)"
 )
+# An index of the house, as firms call it; a mirror that anybody runs is called so, too.
+_HOUSE = re.compile(
+    r"^(?:pypi|npm|nexus|artifactory|devpi|proget|verdaccio|packagist)[a-z0-9-]{0,20}\.[a-z0-9-]{2,60}\.[a-z0-9.-]{2,40}$"
+)
+_MIRROR = re.compile(r"mirror|fast|free|speed|cdn|cheap|proxy|public|open")
 _KNOWN_HOSTS: Final = (
     "pypi.org", "pythonhosted.org", "npmjs.org", "npmjs.com", "yarnpkg.com", "pytorch.org", "nvidia.com", "jfrog.io",
     "pkg.dev", "azure.com", "amazonaws.com", "anaconda.org", "anaconda.com", "rubygems.org", "crates.io", "pyg.org",
@@ -120,6 +125,7 @@ def _host(url: str) -> str:
 def _is_foreign(url: str) -> bool:
     host = _host(url)
     known = any(host == name or host.endswith("." + name) for name in _KNOWN_HOSTS)
+    known = known or (_HOUSE.match(host) is not None and _MIRROR.search(host) is None)
     return bool(host) and (not known or url.startswith("http://")) and not _PRIVATE.search(host)
 
 

@@ -14,6 +14,7 @@ from caiso.engine.detect.statistics.drift import Drift
 from caiso.engine.detect.statistics.extraction import Extraction
 from caiso.engine.detect.statistics.firstseen import FirstSeen
 from caiso.engine.detect.statistics.inversion import Inversion
+from caiso.engine.detect.statistics.labellers import Labellers
 from caiso.engine.detect.statistics.labels import Labels
 from caiso.engine.detect.statistics.manyshot import Manyshot
 from caiso.engine.detect.statistics.membership import Membership
@@ -35,6 +36,7 @@ METHODS: Final[Table[str, type[Observer[Any, Any]]]] = {
     "extraction": Extraction,
     "first-seen": FirstSeen,
     "inversion": Inversion,
+    "labellers": Labellers,
     "labels": Labels,
     "many-shot": Manyshot,
     "membership": Membership,

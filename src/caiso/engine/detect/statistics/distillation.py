@@ -3,7 +3,8 @@
 Prompts that begin or end with the same words form a campaign. It is reported when it is large, its prompts are all
 different, each account sends many, and two of three hold: most prompts ask for the reasoning behind the answer, their
 subjects hardly repeat, several accounts take part. A business that puts thousands of texts through one prompt has one
-account and one subject; an app with a template of its own has many users who ask little. Beginnings and ends that came
+account and one subject; an app with a template of its own has many users who ask little. Fewer prompts are enough where
+nearly all ask for reasoning, get answers as long as an essay, and come with many keys. Beginnings and ends that came
 once are only noted, and of a large campaign one prompt in eight is looked at closely: nearly all prompts cost little.
 """
 
@@ -22,7 +23,7 @@ from caiso.engine.detect.correlation.occurrence import Firing
 from caiso.engine.detect.correlation.stream import Heard
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.observer import FORGOTTEN_US, Observer, Seen, State, note
-from caiso.engine.detect.statistics.settings import Fields, RuleName, Settings, Share
+from caiso.engine.detect.statistics.settings import FieldName, Fields, RuleName, Settings, Share
 from caiso.engine.detect.statistics.sheet import Pair, Sheet
 from caiso.engine.detect.statistics.values import hash64, span_text, words
 from caiso.engine.packs import Between
@@ -41,6 +42,7 @@ _SUBJECTS: Final = 25
 _SERIOUS: Final = 5  # prompts from which on a campaign is looked at closely
 _LARGE: Final = 250  # prompts from which on only one in ``_SOME`` is
 _SOME: Final = 8
+_NEARLY_ALL: Final = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +61,14 @@ class DistillationSettings(Settings):
     novelty: Share = 0.3
     accounts: Annotated[int, Between(2, 100)] = 3
     each: Annotated[int, Between(1, 10_000)] = 15  # prompts of an account, on average
+    length: FieldName = "gen_ai.usage.output_tokens"
+    long: Annotated[int, Between(10, 1_000_000)] = 1_000  # tokens of an answer, on average
+    few: Annotated[int, Between(10, 100_000)] = 60  # prompts that are enough where all signs are plain
+    many: Annotated[int, Between(2, 100)] = 5  # keys with so few
     timespan: timedelta = timedelta(hours=6)
     keys: Annotated[int, Between(1, 2_000)] = 50
 
-    naming: ClassVar[tuple[str, ...]] = ("value", "member")
+    naming: ClassVar[tuple[str, ...]] = ("value", "member", "length")
 
     def mistakes(self) -> Iterable[tuple[str, str]]:
         if self.asks not in self.rules:
@@ -76,6 +82,8 @@ class Campaign(msgspec.Struct):
     count: int = 0
     reasoning: int = 0
     members: dict[str, int] = {}
+    keyed: int = 0  # prompts that came with a key, of the first field of ``member``
+    tokens: float = 0.0  # of all answers
     looked_at: int = 0
     bodies: set[int] = set()
     seen: dict[int, int] = {}  # word -> in how many prompts
@@ -97,6 +105,8 @@ class Prompt(msgspec.Struct):
     text: str
     reasoning: bool
     member: str
+    keyed: bool
+    tokens: float
     body: int = 0
 
     def hashed(self) -> int:
@@ -122,6 +132,7 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
         settings, states, slack = self.settings, self.states, self.slack_us
         texts = heard.of(_first_of([stream.batch.column(name) for name in settings.value]))
         members = [stream.batch.column(name) for name in settings.member]
+        lengths = stream.amounts(settings.length)
         asking = frozenset(stream.rows_of(settings.asks))
         firings: list[Firing] = []
         for row, pair, key, text, frames in zip(heard.rows, pairs, keys, texts, frames_of(texts), strict=True):
@@ -140,7 +151,8 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
             prompt = None
             if frames is not None:
                 member = next((str(value)[:120] for column in members if (value := column[row])), "")
-                prompt = Prompt(frames, str(text), row in asking, member)
+                keyed = bool(members and members[0][row])
+                prompt = Prompt(frames, str(text), row in asking, member, keyed, lengths[row] or 0.0)
             self.look(key, row, pair, prompt, firings)
         return firings
 
@@ -182,6 +194,8 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
     def _join(campaign: Campaign, prompt: Prompt) -> None:
         campaign.count += 1
         campaign.reasoning += prompt.reasoning
+        campaign.keyed += prompt.keyed
+        campaign.tokens += prompt.tokens
         if prompt.member in campaign.members or len(campaign.members) < _MEMBERS:
             campaign.members[prompt.member] = campaign.members.get(prompt.member, 0) + 1
         # Of a large campaign some prompts are looked at closely, of one that was reported none any more.
@@ -203,7 +217,10 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
 
     def _judge(self, state: DistillationState, campaign: Campaign, seen: Seen) -> Facts | None:
         settings = self.settings
-        if campaign.reported or campaign.count < max(settings.prompts, settings.each * len(campaign.members)):
+        if campaign.reported or campaign.count < settings.few:
+            return None
+        enough = campaign.count >= max(settings.prompts, settings.each * len(campaign.members))
+        if not enough and not self._is_plain(campaign):
             return None
         different = len(campaign.bodies) / min(campaign.looked_at, _SEEN)
         if different < settings.different:
@@ -213,7 +230,7 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
         reasoning = campaign.reasoning / campaign.count
         novelty = sum(campaign.novelty) / len(campaign.novelty) if campaign.novelty else 0.0
         signs = [reasoning >= settings.reasoning, novelty >= settings.novelty, accounts >= settings.accounts]
-        if sum(signs) < 2:
+        if enough and sum(signs) < 2:
             return None
         campaign.reported = True
         return {
@@ -224,6 +241,15 @@ class Distillation(Observer[DistillationSettings, DistillationState]):
             "accounts": accounts,
             "within": span_text(seen.time_us - campaign.begun),
         }
+
+    def _is_plain(self, campaign: Campaign) -> bool:
+        """Whether nearly all of few prompts ask for reasoning, are answered at length, and come with many keys."""
+        settings, count = self.settings, campaign.count
+        if campaign.reasoning < _NEARLY_ALL * count or campaign.keyed < _NEARLY_ALL * count:
+            return False
+        if campaign.tokens < settings.long * count:
+            return False
+        return sum(one >= settings.each // 2 for one in campaign.members.values()) >= settings.many
 
 
 def _first_of(columns: Sequence[Sequence[object]]) -> Sequence[object]:

@@ -1,8 +1,9 @@
 """RAG dominance: a new document, or one by a writer who wrote little else, stands at the top of many different queries.
 
 PoisonedRAG (Zou et al. 2024) plants a few texts that are retrieved for chosen questions. A document that has been there
-for long and answers many queries is popular; one that is new and does so at once is suspicious. A poisoner who waits
-until the document is old, or who aims at one rare question only, is not seen.
+for long and answers many queries is popular; one that is new and does so at once is suspicious. Where people ask few
+different things, fewer queries are enough if ever other documents stand beside it: a page about one new subject has the
+same neighbours each time. A poisoner who waits until the document is old, or who aims at one rare question only, is not seen.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _WRITERS = 2_000
 _QUERIES_OF_DOCUMENT = 400
 _IDS = ("id", "document.id", "doc_id", "document_id", "source")
 _WRITER = ("writer", "author", "created_by", "owner")
+_FEW_SHARE = 0.6  # of the different queries, where few are enough
+_NEIGHBOURS = 64
 _CREATED = ("created", "created_at", "date", "timestamp")
 
 
@@ -42,6 +45,9 @@ class DominanceSettings(Settings):
     fresh: timedelta = timedelta(days=2)
     settled: Annotated[int, Between(0, 10_000)] = 30  # queries before the first document can be called new
     rare: Annotated[int, Between(0, 100)] = 2  # a writer of so few documents is a rare one
+    few: Annotated[int, Between(0, 400)] = (
+        8  # queries that are enough beside as many other documents; 0: they never are
+    )
     timespan: timedelta = timedelta(days=1)
     keys: Annotated[int, Between(1, 2_000)] = 200
 
@@ -60,6 +66,7 @@ class Document(msgspec.Struct, array_like=True):
     old: bool
     writer: str = ""
     queries: dict[int, int] = {}
+    beside: list[int] = []  # other documents that came with it, as long as it may be new
 
 
 class DominanceState(State):
@@ -112,6 +119,8 @@ class Dominance(Observer[DominanceSettings, DominanceState]):
             document.queries[query] = seen.time_us
             if len(document.queries) > _QUERIES_OF_DOCUMENT:
                 del document.queries[next(iter(document.queries))]
+            if not document.old:
+                _note_beside(document, name, sample.results)
             found = found or self._judge(state, name, document, seen)
         return found
 
@@ -139,7 +148,8 @@ class Dominance(Observer[DominanceSettings, DominanceState]):
         if not (is_new or is_rare) or name in state.reported:
             return None
         topped = [query for query in document.queries if query in state.recent]
-        if len(topped) < settings.queries or len(topped) < settings.share * len(state.recent):
+        many = len(topped) >= settings.queries and len(topped) >= settings.share * len(state.recent)
+        if not many and not self._is_everywhere(document, len(topped), len(state.recent)):
             return None
         note(state, seen)
         state.reported[name] = seen.time_us
@@ -153,6 +163,17 @@ class Dominance(Observer[DominanceSettings, DominanceState]):
         if document.writer:
             facts["writer"] = f"{document.writer}, {state.writers.get(document.writer, 0)} documents here"
         return facts
+
+    def _is_everywhere(self, document: Document, topped: int, recent: int) -> bool:
+        few = self.settings.few
+        return 0 < few <= min(topped, len(document.beside)) and topped >= _FEW_SHARE * recent
+
+
+def _note_beside(document: Document, name: str, results: Iterable[tuple[str, str, int]]) -> None:
+    for other, _, _ in results:
+        number_of = hash64(other)
+        if other != name and len(document.beside) < _NEIGHBOURS and number_of not in document.beside:
+            document.beside = [*document.beside, number_of]
 
 
 def _first(item: Any, names: Iterable[str]) -> str:

@@ -27,12 +27,17 @@ from caiso.engine.packs import Between
 
 _BINS = 10
 _LABELS = 50
+_WINDOWS = 60  # whose distances are remembered
 _KEPT = 400  # samples of a window that are kept as they are, for the test of Kolmogorov and Smirnov
 
 
 @dataclass(frozen=True, kw_only=True)
 class DriftSettings(Settings):
-    """``sustained`` windows one after the other must differ; ``chance`` is the false alarms allowed for each window."""
+    """``sustained`` windows one after the other must differ; ``chance`` is the false alarms allowed for each window.
+
+    With ``beyond``, a window must also be so many times farther from the reference than any of the ``usual`` windows before
+    it, so that nights and weekends which differ from the whole week are no drift.
+    """
 
     value: FieldName
     test: Literal["psi", "ks", "adwin"] = "psi"
@@ -44,6 +49,8 @@ class DriftSettings(Settings):
     distance: Annotated[float, Between(0.02, 1)] = 0.15
     chance: Chance = 1e-4
     sustained: Annotated[int, Between(1, 10)] = 2
+    beyond: Annotated[float, Between(0, 10)] = 0
+    usual: Annotated[int, Between(1, 50)] = 4
     keys: Annotated[int, Between(1, 5_000)] = 500
 
     naming: ClassVar[tuple[str, ...]] = ("value",)
@@ -64,6 +71,15 @@ class Window(msgspec.Struct):
     kept: list[list[float]] = []
 
 
+class Turn(msgspec.Struct):
+    """A change that must last before it is reported: since when, and what was before it."""
+
+    at: int
+    mean: float
+    spread: float
+    dropped: int
+
+
 class DriftState(State):
     """What was normal, and the window that is open."""
 
@@ -73,6 +89,8 @@ class DriftState(State):
     window: Window | None = None
     differing: int = 0
     adwin: Adwin | None = None
+    turned: Turn | None = None
+    usual: list[float] = []  # noqa: RUF012 - the distances of the windows so far
 
 
 Sample = float | str | Vector
@@ -186,7 +204,7 @@ class Drift(Observer[DriftSettings, DriftState]):
         if reference.labels:
             return self._labels(reference, window, about)
         return (
-            self._tested(reference, window, about)
+            self._tested(state, reference, window, about)
             if self.settings.test == "ks"
             else self._indexed(state, window, about)
         )
@@ -223,11 +241,15 @@ class Drift(Observer[DriftSettings, DriftState]):
             facts |= {"dimensions that moved": f"{len(over)} of {dimensions}", "most in dimension": dimension}
         return {**facts, **about}
 
-    def _tested(self, reference: Window, window: Window, about: dict[str, Any]) -> dict[str, Any] | None:
+    def _tested(
+        self, state: DriftState, reference: Window, window: Window, about: dict[str, Any]
+    ) -> dict[str, Any] | None:
         before, after = np.array(reference.kept), np.array(window.kept)
+        found = [ks(np.sort(before[:, place]), after[:, place]) for place in range(before.shape[1])]
+        if self.settings.beyond and self._is_usual(state, max(distance for distance, _ in found)):
+            return None
         moved: list[tuple[float, float, int]] = []
-        for dimension in range(before.shape[1]):
-            distance, chance = ks(np.sort(before[:, dimension]), after[:, dimension])
+        for dimension, (distance, chance) in enumerate(found):
             if distance >= self.settings.distance and chance * before.shape[1] <= self.settings.chance:
                 moved.append((distance, chance, dimension))
         if not moved:
@@ -238,6 +260,15 @@ class Drift(Observer[DriftSettings, DriftState]):
             facts |= {"dimensions that moved": f"{len(moved)} of {before.shape[1]}", "most in dimension": dimension}
         return {**facts, **about}
 
+    def _is_usual(self, state: DriftState, distance: float) -> bool:
+        """Whether windows as far off came before, or too few came to say; what is out of the ordinary is not learned."""
+        usual, settings = state.usual, self.settings
+        if len(usual) >= settings.usual and distance >= settings.beyond * max(usual):
+            return False
+        usual.append(distance)
+        del usual[:-_WINDOWS]
+        return True
+
     def _adapting(self, state: DriftState, seen: Seen) -> Facts | None:
         if not isinstance(seen.sample, float):
             self.counters.unusable += 1
@@ -245,15 +276,20 @@ class Drift(Observer[DriftSettings, DriftState]):
         adwin = state.adwin
         if adwin is None:
             adwin = state.adwin = Adwin(delta=self.settings.chance)
-        if not adwin.add(seen.sample) or adwin.seen < self.settings.reference:
+        cut = adwin.add(seen.sample) and adwin.seen >= self.settings.reference and state.turned is None
+        if cut and abs(adwin.mean - adwin.mean_before) >= self.settings.distance * adwin.spread_before:
+            state.turned = Turn(seen.time_us, adwin.mean_before, adwin.spread_before, adwin.dropped)
+        turned = state.turned
+        if turned is None or seen.time_us - turned.at < self.span_us:
             return None
-        if abs(adwin.mean - adwin.mean_before) < self.settings.distance * adwin.spread_before:
-            return None
+        state.turned = None
+        if abs(adwin.mean - turned.mean) < self.settings.distance * turned.spread:
+            return None  # a burst, after which all is as it was
         return {
-            "mean before": numbers_text(adwin.mean_before),
+            "mean before": numbers_text(turned.mean),
             "mean now": numbers_text(adwin.mean),
             "over": f"{adwin.width:,} samples",
-            "dropped": f"{adwin.dropped:,} older samples",
+            "dropped": f"{turned.dropped:,} older samples",
         }
 
 

@@ -1,7 +1,8 @@
 """First seen: a tool, host, model or country that this agent, user or key never used while it was being learned.
 
 What was used within ``learn`` of the key's first event, and in at least ``samples`` events, is usual; a value that comes
-later is reported once and then belongs to what is usual. A value that enough other keys use already is no news.
+later is reported once and then belongs to what is usual. A value that enough other keys use already is no news, nor is one
+of a key that uses something else every few events: who always comes from another address says nothing by the next one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _KEYS_OF_VALUE = 50
 
 @dataclass(frozen=True, kw_only=True)
 class FirstSeenSettings(Settings):
-    """``common``: a value that so many other keys use is no news (0: it always is)."""
+    """``common``: a value that so many other keys use is no news (0: it always is).
+
+    ``rare``: only of keys that used each of their values so often on average; one that meets something new all the time has no habits.
+    """
 
     value: Fields
     what: Annotated[str, Length(1, 40)] = "value"
@@ -36,6 +40,7 @@ class FirstSeenSettings(Settings):
     samples: Annotated[int, Between(5, 10_000)] = 20
     common: Annotated[int, Between(0, 50)] = 3
     memory: Annotated[int, Between(5, 5_000)] = 300
+    rare: Annotated[int, Between(0, 100)] = 15
     steady: Annotated[int, Between(0, 1_000)] = 0  # so many events in a row without news end the learning early
     timespan: timedelta = timedelta(hours=1)
 
@@ -109,7 +114,7 @@ class FirstSeen(Observer[FirstSeenSettings, FirstSeenState]):
 
     def _is_learned(self, state: FirstSeenState, now: int) -> bool:
         settings = self.settings
-        if state.count <= settings.samples:
+        if state.count <= max(settings.samples, settings.rare * (len(state.known) - 1)):
             return False
         if now - state.begun >= microseconds(settings.learn):
             return True

@@ -10,28 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import Past, Query
 from caiso.engine.detect.statistics.observer import Seen, State, note
-from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, Population
+from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, Population, habit
 from caiso.engine.detect.statistics.settings import Fields
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between
 
+_ALWAYS: Final = 0.8
+_LATELY: Final = 1_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class MembershipSettings(AmongPeersSettings):
-    """``records`` with ``repeats`` queries each, or one record with ``burst`` queries."""
+    """``records`` with ``repeats`` queries each, one record with ``burst`` queries, or ``about`` queries of such records in all."""
 
     value: Fields = ("input.features", "input.fingerprint")
     peers: Fields = ()
     repeats: Annotated[int, Between(3, 1_000)] = 8
     records: Annotated[int, Between(1, 1_000)] = 3
     burst: Annotated[int, Between(5, 10_000)] = 60
+    about: Annotated[int, Between(5, 100_000)] = 100_000
     remembered: Annotated[int, Between(5, 1_000)] = 100
     exact: bool = True  # whether the very same input again counts
     near: bool = True  # whether another input near it counts
@@ -60,6 +64,10 @@ class MembershipState(State):
     of_exact: dict[int, int] = {}  # noqa: RUF012
     of_place: dict[int, int] = {}  # noqa: RUF012
     serial: int = 0
+    begun: int = 0
+    queries: int = 0  # of days before, those judged now left out
+    near: int = 0  # how many of them were about a record that it asked about before
+    lately: list[tuple[int, bool]] = []  # noqa: RUF012 - those within the timespan
 
 
 class Membership(AmongPeers[MembershipSettings, MembershipState]):
@@ -69,7 +77,7 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
     state_type = MembershipState
 
     def begin(self, seen: Seen) -> MembershipState:
-        return MembershipState(newest=seen.time_us, past=Past(self.settings.remembered))
+        return MembershipState(newest=seen.time_us, past=Past(self.settings.remembered), begun=seen.time_us)
 
     def observe(self, state: MembershipState, seen: Seen) -> Facts | None:
         settings, query = self.settings, seen.sample.query
@@ -80,6 +88,7 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
         record = state.records.pop(serial)
         state.records[serial] = record  # the record asked about last stands last
         since = seen.time_us - self.span_us
+        self._learn(state, seen.time_us, since, again=bool(record.times))
         record.times = [at for at in record.times if at >= since]
         record.times.append(seen.time_us)
         record.exact += exact
@@ -92,8 +101,10 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
             for one in state.records.values()
             if (count := sum(at >= since for at in one.times)) >= settings.repeats
         ]
-        if len(probed) < settings.records and max(probed) < settings.burst:
+        if len(probed) < settings.records and max(probed) < settings.burst and sum(probed) < settings.about:
             return None
+        if state.queries >= habit(state.begun, since) and state.near >= _ALWAYS * state.queries:
+            return None  # a camera, or a sensor: what it sends was always like what it sent before
         return {
             "records asked about": len(probed),
             "queries about them": sum(probed),
@@ -102,6 +113,17 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
             "within": span_text(self.span_us),
             "usual": f"fewer than {settings.repeats} about one",
         }
+
+    @staticmethod
+    def _learn(state: MembershipState, now: int, since: int, *, again: bool) -> None:
+        """What a client did before the time that is judged is its habit."""
+        state.lately.append((now, again))
+        old = 0
+        while old < len(state.lately) and (state.lately[old][0] < since or len(state.lately) - old > _LATELY):
+            state.near += state.lately[old][1]
+            old += 1
+        state.queries += old
+        del state.lately[:old]
 
     def _record(self, state: MembershipState, query: Query, population: Population) -> tuple[int, bool]:
         """The record that a query is about, a new one where it is near none, and whether it is that very input again."""

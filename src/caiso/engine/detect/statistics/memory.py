@@ -82,20 +82,22 @@ class Usual(msgspec.Struct):
             self.hits /= 2
             self.count /= 2
 
-    def expected(self, judged: Shares, own: Usual, *, least: float, assumed: float) -> Expected:
+    def expected(
+        self, judged: Shares, own: Usual, *, least: float, assumed: float, known: int = 2 * _KNOWN
+    ) -> Expected:
         """The share to expect of a window: that of the peers or of this key itself, whichever is larger.
 
-        What stands in that window is left out; ``assumed`` holds where too little is known.
+        What stands in that window is left out; ``assumed`` holds where too little is known, of the key itself fewer than ``known``.
         """
         peers = self._without(judged, least=least, assumed=assumed)
-        if own.count - judged.count < 2 * _KNOWN:
+        if own.count - judged.count < known:
             return peers
-        mine = own._without(judged, least=least, assumed=assumed)
+        mine = own._without(judged, least=least, assumed=assumed, known=known)
         return mine._replace(text=f"{mine.text} of its own") if mine.share > peers.share else peers
 
-    def _without(self, judged: Shares, *, least: float, assumed: float) -> Expected:
+    def _without(self, judged: Shares, *, least: float, assumed: float, known: int = _KNOWN) -> Expected:
         count = max(0.0, self.count - judged.count)
-        if count < _KNOWN:
+        if count < min(known, _KNOWN):
             return Expected(max(least, assumed), f"{max(least, assumed):.0%}, assumed")
         share = min(1.0, (max(0.0, self.hits - judged.hits) + 0.5) / (count + 1))
         # Two standard errors above what was seen: little was seen.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -14,6 +14,14 @@ from caiso.engine.detect.statistics.settings import Fields, Settings
 from caiso.engine.detect.statistics.sheet import Sheet
 
 _MOST_PEERS = 500
+_HABIT_US: Final = 2 * 86_400_000_000
+_FEW: Final = 40
+_MANY: Final = 200
+
+
+def habit(begun: int, now: int) -> int:
+    """After how many queries of its own a client's habit counts: few, where it showed over days; nobody warms up for days."""
+    return _FEW if now - begun >= _HABIT_US else _MANY
 
 
 class AmongPeersSettings(Settings):

@@ -1,8 +1,9 @@
 """Query similarity: a client that asks many slight variants of one input searches for an adversarial example.
 
 Each query is compared with those before it (``closeness``). Exact repetitions are retries and are not counted. The
-share of near ones within a window is judged against what is usual for the model, so that a camera or a sensor whose
-inputs change slowly does not look like an attack once it is known. Noise inputs far from each other evade it (OARS).
+share of near ones within a window is judged against what is usual for the model, and for the client itself once it is
+known for days, so that a camera or a sensor whose inputs change slowly does not look like an attack when it sends more of
+them. Noise inputs far from each other evade it (OARS).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import Past
 from caiso.engine.detect.statistics.memory import Shares, Usual
 from caiso.engine.detect.statistics.observer import Seen, State, note
-from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings
+from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, habit
 from caiso.engine.detect.statistics.settings import Chance, Fields, Share
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between
@@ -47,6 +48,7 @@ class SimilarityState(State):
     window: Shares | None = None
     own: Usual | None = None
     repeated: int = 0
+    begun: int = 0
 
 
 class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
@@ -56,7 +58,9 @@ class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
     state_type = SimilarityState
 
     def begin(self, seen: Seen) -> SimilarityState:
-        return SimilarityState(newest=seen.time_us, past=Past(self.settings.remembered), window=Shares(), own=Usual())
+        return SimilarityState(
+            newest=seen.time_us, past=Past(self.settings.remembered), window=Shares(), own=Usual(), begun=seen.time_us
+        )
 
     def observe(self, state: SimilarityState, seen: Seen) -> Facts | None:
         settings, query = self.settings, seen.sample.query
@@ -81,7 +85,10 @@ class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
         note(state, seen)
         if window.hits < settings.least or window.hits < settings.share * window.count:
             return None
-        expected = population.usual.expected(window, state.own, least=settings.usual, assumed=settings.assumed)
+        known = habit(state.begun, min(window.times))
+        expected = population.usual.expected(
+            window, state.own, least=settings.usual, assumed=settings.assumed, known=known
+        )
         chance = window.chance(expected.share)
         if chance > settings.chance:
             return None

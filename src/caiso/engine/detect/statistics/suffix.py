@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ class Suffix(Observer[SuffixSettings, SuffixState]):
         firings: list[Firing] = []
         found = margins_in([str(texts[place]) for place in long], settings.window, least=settings.margin)
         for place, worst in zip(long, found, strict=True):
-            if worst is not None:
+            if worst is not None and _is_glued(str(texts[place]), worst, settings.window):
                 self.look(keys[place], heard.rows[place], pairs[place], worst, firings)
         return firings
 
@@ -127,6 +128,17 @@ class Suffix(Observer[SuffixSettings, SuffixState]):
             "where": f"from character {worst.place:,} of {worst.length:,}",
             "usual": "below 0",
         }
+
+
+# Where pieces of words and code stand side by side without a space: capitals within a word, marks within or in a row.
+_GLUED: Final = re.compile(
+    r"[a-z\u00df-\u00ff][A-Z]|[A-Z]{3}[a-z]|[\[\]{}<>\\|#$%&*+=@^~_`]|[^\w\s][^\w\s]|[A-Za-z][.!?:;(/\"][A-Za-z]|[)\"'][A-Za-z(]{2}|[A-Za-z]\d|\d[A-Za-z]"
+)
+
+
+def _is_glued(text: str, worst: Worst, window: int) -> bool:
+    """Whether tokens were put together there; rare words of a language that the tables hardly know have spaces between them."""
+    return _GLUED.search(text, max(0, worst.place - _STEP), worst.place + window + _STEP) is not None
 
 
 class Worst(NamedTuple):

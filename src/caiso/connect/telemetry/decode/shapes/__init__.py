@@ -19,15 +19,17 @@ from caiso.connect.telemetry.decode.shapes import (
     mlflow,
     native,
     ocsf,
+    plain,
     prediction,
     sagemaker,
+    webproxy,
 )
 
 Record = dict[str, Any]
 REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are equal byte for byte
 NAMES: Final = (
     "OTLP, OCSF, CloudTrail, Bedrock's model invocation log, SageMaker's data capture, Databricks' inference tables, MLflow's webhooks, "
-    "LiteLLM's standard logging payload, Kong's request log, nginx or Envoy access logs, logs of predictions, or fields of the event schema"
+    "LiteLLM's standard logging payload, Kong's request log, logs of web proxies with the bodies of calls of models, nginx or Envoy access logs, logs of predictions, plain events of scanners, registries and schedulers, or fields of the event schema"
 )
 
 _SHAPES: Final[tuple[tuple[Callable[[Record], bool], Callable[[Record], Record | list[Record]]], ...]] = (
@@ -40,8 +42,10 @@ _SHAPES: Final[tuple[tuple[Callable[[Record], bool], Callable[[Record], Record |
     (databricks.is_one, databricks.read),
     (mlflow.is_one, mlflow.read),
     (kong.is_one, kong.read),
+    (webproxy.is_one, webproxy.read),
     (access.is_one, access.read),
     (prediction.is_one, prediction.read),
+    (plain.is_one, plain.read),
 )
 
 

@@ -15,7 +15,9 @@ _KIND: Final = "ModelInvocationLog"
 def is_one(document: dict[str, Any]) -> bool:
     """Every record names its kind; older ones lack the name and have the parts."""
     kind = document.get("schemaType")
-    return kind == _KIND or (kind is None and "modelId" in document and "identity" in document and "operation" in document)
+    return kind == _KIND or (
+        kind is None and "modelId" in document and "identity" in document and "operation" in document
+    )
 
 
 def read(document: dict[str, Any]) -> dict[str, Any]:

@@ -66,10 +66,15 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         error__type=text(document, "errorCode"),
         cloud__provider="aws",
         cloud__account__id=text(document, "recipientAccountId") or text(caller, "accountId"),
+        cloud__region=text(document, "awsRegion"),
         gen_ai__request__model=text(asked, "modelId"),
     )
     if name in _OBJECTS and service == "s3.amazonaws.com":
-        return {**found, **_object(document, asked, name, writer=found.get("user.id"))}
+        # Every run of a job has a session of its own: who writes is the role.
+        return {
+            **found,
+            **_object(document, asked, name, writer=role or str(found.get("user.id") or "").partition("/")[0]),
+        }
     if _GRANTS.fullmatch(name):
         return {**found, **_grant(asked, name, writer=role or found.get("user.id"))}
     if name in ASKS_MODEL and service.startswith(BEDROCK):
@@ -93,7 +98,7 @@ def _object(document: dict[str, Any], asked: dict[str, Any], name: str, *, write
         action=name,
         dataset__id=bucket,
         artifact__uri=f"s3://{bucket}/{key}" if bucket and key else None,
-        writer=writer if name in _WRITES else None,
+        writer=writer or None if name in _WRITES else None,
         bytes=whole(told_more, "bytesTransferredIn" if name in _WRITES else "bytesTransferredOut"),
     )
 

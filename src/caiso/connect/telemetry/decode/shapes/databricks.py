@@ -91,7 +91,9 @@ def _rows(request: Any) -> list[Any]:
         return _bounded([
             dict(zip(map(str, names), row, strict=False)) if named and isinstance(row, list) else row for row in split["data"]
         ])  # fmt: skip
-    found = next((request[name] for name in ("dataframe_records", "instances", "inputs") if request.get(name) is not None), None)
+    found = next(
+        (request[name] for name in ("dataframe_records", "instances", "inputs") if request.get(name) is not None), None
+    )
     if isinstance(found, Mapping):  # columns
         columns = [column if isinstance(column, list) else [column] for column in found.values()]
         longest = max(map(len, columns), default=0)

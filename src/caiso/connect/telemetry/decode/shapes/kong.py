@@ -58,12 +58,16 @@ def _statistics(document: dict[str, Any]) -> Mapping[str, Any]:
     return next((one for one in told_by if isinstance(one.get("meta"), Mapping)), {})
 
 
-def _call(document: dict[str, Any], plugin: Mapping[str, Any], service: dict[str, Any], status: int | None) -> dict[str, Any]:
+def _call(
+    document: dict[str, Any], plugin: Mapping[str, Any], service: dict[str, Any], status: int | None
+) -> dict[str, Any]:
     about, usage = part(plugin, "meta"), part(plugin, "usage")
     payload = part(plugin, "payload")
     whole_ai = document["ai"]
     outer = whole_ai.get("payload") if isinstance(whole_ai.get("payload"), Mapping) else {}
-    said = spoken.asked(first(payload, "request") or first(outer, "request")) | spoken.answered(first(payload, "response"))
+    said = spoken.asked(first(payload, "request") or first(outer, "request")) | spoken.answered(
+        first(payload, "response")
+    )
     details = part(usage, "completion_tokens_details")
     return {
         **{name: value for name, value in said.items() if value is not None},

@@ -28,6 +28,10 @@ _ACTS: Final = {
 _EVENTS: Final = re.compile(
     r"(?:MODEL_VERSION|REGISTERED_MODEL|TRANSITION_REQUEST|COMMENT)_[A-Z_]{3,40}"
 )  # of the workspace registry
+_REVIEW: Final = re.compile(r"(?i)(?:valid|review|approv|sign[-_ ]?off|attest|certif|gate)")
+_PASSED: Final = re.compile(
+    r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)"
+)
 _WHO: Final = ("user", "user_id", "creator", "author", "last_updated_by")
 _NAMED: Final = re.compile(r"\s{0,4}(?P<who>[^\s@]{1,80}@[^\s@]{1,120})\s")
 _LONGEST: Final = 500
@@ -59,7 +63,7 @@ def _registry(document: dict[str, Any]) -> dict[str, Any]:
         name=f"mlflow {entity}.{act}"[:200],
         event__kind="config" if is_prompt else "registry",
         service__name="mlflow",
-        action=_ACTS.get((entity, act), f"{entity}.{act}"),
+        action="approve" if _approves(entity, act, data) else _ACTS.get((entity, act), f"{entity}.{act}"),
         model__id=None if is_prompt else name,
         model__version=version,
         artifact__uri=_source(data, name, version, is_prompt=is_prompt),
@@ -72,6 +76,14 @@ def _registry(document: dict[str, Any]) -> dict[str, Any]:
         mlflow__run=text(data, "run_id"),
         mlflow__delivery=text(document, "delivery_id"),
     )
+
+
+def _approves(entity: str, act: str, data: dict[str, Any]) -> bool:
+    """Where a registry has no reviews of its own, a tag on the version says that it passed one."""
+    if entity != "model_version_tag" or act != "set":
+        return False
+    key, value = text(data, "key") or "", text(data, "value") or ""
+    return _REVIEW.search(key) is not None and _PASSED.fullmatch(value.strip()) is not None
 
 
 def _source(data: dict[str, Any], name: str, version: str | None, *, is_prompt: bool) -> str | None:
@@ -96,7 +108,9 @@ def _workspace(document: dict[str, Any]) -> dict[str, Any]:
         model__id=name,
         model__version=version,
         artifact__uri=f"models:/{name}/{version}" if version else None,
-        registry__stage=stage or event.rpartition("_TO_")[2].removesuffix("_CREATED").title() if "_TO_" in event or stage else None,
+        registry__stage=stage or event.rpartition("_TO_")[2].removesuffix("_CREATED").title()
+        if "_TO_" in event or stage
+        else None,
         config__old=text(document, "from_stage"),
         config__new=stage,
         writer=text(document, *_WHO) or (told_by["who"] if told_by else None),

@@ -13,9 +13,6 @@ _COUNTS: Final = (
     "labels", "label_counts", "labels.counts", "label_distribution", "label.distribution", "labels.distribution", "dataset.labels",
     "dataset.label_distribution", "class_counts", "class_distribution", "annotations.labels",
 )  # fmt: skip
-_FLOWS: Final = (
-    "labels.changed.from_to", "labels.changed_from_to", "label_changes", "relabelled", "relabeled", "labels.flips", "label_transitions"
-)  # fmt: skip
 _VECTORS: Final = ("output.probabilities", "output.scores", "output.logits", "probabilities", "class_probabilities")
 _KINDS_OF_DATA: Final = frozenset(("data_access", "training", "registry"))
 _WHOLE: Final = 0.01  # how far shares may be from one when added up
@@ -25,7 +22,7 @@ def is_one(document: dict[str, Any]) -> bool:
     """A flat record of ours about data with counts under another name, or about an answer with all its probabilities."""
     kind = document.get("event.kind")
     if kind in _KINDS_OF_DATA:
-        return any(isinstance(document.get(name), Mapping) for name in (*_COUNTS, *_FLOWS))
+        return any(isinstance(document.get(name), Mapping) for name in _COUNTS)
     return kind == "ml_inference" and any(name in document for name in _VECTORS)
 
 
@@ -41,11 +38,6 @@ def _data(document: dict[str, Any]) -> dict[str, Any]:
         if counts:
             del found[name]
             found.setdefault("dataset.label_counts", counts)
-    for name in _FLOWS:
-        flows = _counts(found.get(name), None)
-        if flows:
-            del found[name]
-            found.setdefault("dataset.labels_turned", int(max(flows.values())))
     return found
 
 

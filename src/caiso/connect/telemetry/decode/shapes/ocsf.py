@@ -8,9 +8,20 @@ from typing import Any, Final
 from caiso.connect.telemetry.decode.shapes.cloudtrail import ASKS_MODEL, BEDROCK, asking
 from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told, whole
 from caiso.connect.telemetry.meaning import address
+from caiso.connect.telemetry.meaning.messages import dump
 from caiso.connect.telemetry.records import UnableToAccept
 
 _LAUNCH: Final = 1
+_APPROVALS: Final = (
+    "approval_id",
+    "approval",
+    "change_id",
+    "change_number",
+    "change_ticket",
+    "ticket",
+    "change",
+    "approved_by",
+)
 _FAILURE: Final = 2
 
 
@@ -60,12 +71,35 @@ def _api(document: dict[str, Any]) -> dict[str, Any]:
         user_agent__original=text(part(document, "http_request"), "user_agent"),
         gen_ai__request__model=_named_model(document),
         ocsf__resources=_resources(document),
+        **_change(document),
     )
     if "api.operation" not in found:
         raise UnableToAccept("api.operation is missing, without it nobody knows what was called")
     if not context and found["api.operation"] in ASKS_MODEL and str(service or "").startswith(BEDROCK):
         return {**found, **asking(_user(part(document, "actor")))}
     return {**found, **_model(document, context)} if context else found
+
+
+def _change(document: dict[str, Any]) -> dict[str, Any]:
+    """What a call changed from what to what, and the change or approval that it belongs to, where a product tells so beside."""
+    beside = document.get("unmapped")
+    if not isinstance(beside, dict):
+        return {}
+    approval = next(
+        (str(beside[name]) for name in _APPROVALS if isinstance(beside.get(name), str) and beside[name]), None
+    )
+    pairs: dict[str, Any] = next(
+        (beside[name] for name in ("change", "changes", "diff") if isinstance(beside.get(name), dict)), {}
+    )
+    turned = {name: pair for name, pair in pairs.items() if isinstance(pair, list) and len(pair) == 2}
+    if not turned:
+        return {"aisoc__approval__id": approval}
+    return {
+        "aisoc__approval__id": approval,
+        "config__target": next(iter(_resources(document) or ()), None),
+        "config__old": dump({name: pair[0] for name, pair in turned.items()}),
+        "config__new": dump({name: pair[1] for name, pair in turned.items()}),
+    }
 
 
 def _model(document: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
@@ -130,6 +164,9 @@ def _process(document: dict[str, Any]) -> dict[str, Any]:
         event__kind="tool" if started else None,
         aisoc__tool__impact="exec" if started else None,
         process__command_line=line,
+        gen_ai__tool__call__arguments={"command": line}
+        if started and line
+        else None,  # rules about commands look there
         process__executable__path=path or text(file, "name") or text(process, "name"),
         process__parent=text(part(parent, "file"), "path", "name") or text(parent, "name"),
         user__id=_name(part(process, "user")) or _user(part(document, "actor")),

@@ -49,24 +49,28 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     """One prediction; raises ``UnableToAccept``."""
     detailed = document.get("logprobs_requested")
     asked = first(document, *_INPUT)
-    return told(
-        time=moment(document, *_TIMES),
-        trace_id=text(document, "trace_id"),
-        name="prediction",
-        event__kind="ml_inference",
-        service__name=text(document, "service", "service_name", "app"),
-        model__id=text(document, *_MODEL),
-        model__version=text(document, *_VERSION),
-        user__id=text(document, *_WHO),
-        api_key__id=text(document, "api_key_id", "key_id"),
-        client__address=text(document, *_ADDRESS),
-        segment=text(document, "segment", "slice", "cohort"),
-        logprobs_requested=detailed if isinstance(detailed, bool) else None,
-        prediction__request=text(document, "request_id", "prediction_id"),
-        **(inputs(asked) | capture(document, asked)),
-    ) | answer(document) | told(
-        input__fingerprint=text(document, "input_hash", "input_fingerprint", "fingerprint"),
-        output_granularity=text(document, "output_granularity"),
+    return (
+        told(
+            time=moment(document, *_TIMES),
+            trace_id=text(document, "trace_id"),
+            name="prediction",
+            event__kind="ml_inference",
+            service__name=text(document, "service", "service_name", "app"),
+            model__id=text(document, *_MODEL),
+            model__version=text(document, *_VERSION),
+            user__id=text(document, *_WHO),
+            api_key__id=text(document, "api_key_id", "key_id"),
+            client__address=text(document, *_ADDRESS),
+            segment=text(document, "segment", "slice", "cohort"),
+            logprobs_requested=detailed if isinstance(detailed, bool) else None,
+            prediction__request=text(document, "request_id", "prediction_id"),
+            **(inputs(asked) | capture(document, asked)),
+        )
+        | answer(document)
+        | told(
+            input__fingerprint=text(document, "input_hash", "input_fingerprint", "fingerprint"),
+            output_granularity=text(document, "output_granularity"),
+        )
     )
 
 
@@ -80,7 +84,9 @@ def answer(given: Any) -> dict[str, Any]:
         largest = _largest(given)
         if largest is None or abs(sum(given) - 1) > _ROUNDED:
             return {}
-        return told(output__label=str(given.index(max(given))), output__confidence=largest, output_granularity="probabilities")
+        return told(
+            output__label=str(given.index(max(given))), output__confidence=largest, output_granularity="probabilities"
+        )
     if isinstance(given, float):
         return {"output.score": given} if abs(given) < _LARGEST else {}
     return {} if given in (None, "") else {"output.label": str(given)[:200]}

@@ -36,7 +36,9 @@ def asked(body: object) -> dict[str, Any]:
     for name in _SETTINGS:
         if isinstance(body.get(name), Mapping):
             settings |= body[name]
-    tools = body.get("tools") or (body["toolConfig"].get("tools") if isinstance(body.get("toolConfig"), Mapping) else None)
+    tools = body.get("tools") or (
+        body["toolConfig"].get("tools") if isinstance(body.get("toolConfig"), Mapping) else None
+    )
     top = first(settings, "top_logprobs", "prompt_logprobs")
     return {
         "gen_ai.input.messages": _said(body) or None,
@@ -121,7 +123,12 @@ def _block(part: Any) -> Any:
     if not isinstance(part, Mapping) or "type" in part:
         return part
     if isinstance(use := part.get("toolUse") or part.get("functionCall"), Mapping):
-        return {"type": "tool_use", "id": use.get("toolUseId"), "name": use.get("name"), "input": first(use, "input", "args")}
+        return {
+            "type": "tool_use",
+            "id": use.get("toolUseId"),
+            "name": use.get("name"),
+            "input": first(use, "input", "args"),
+        }
     if isinstance(result := part.get("toolResult") or part.get("functionResponse"), Mapping):
         return {"type": "tool_result", "content": first(result, "content", "response")}
     if isinstance(thought := part.get("reasoningContent"), Mapping):
@@ -134,7 +141,9 @@ def _plain(system: Any) -> Any:
     """Instructions as text where they are blocks of text."""
     if isinstance(system, Mapping):
         system = system.get("parts", system)
-    if isinstance(system, list) and all(isinstance(one, Mapping) and isinstance(one.get("text"), str) for one in system):
+    if isinstance(system, list) and all(
+        isinstance(one, Mapping) and isinstance(one.get("text"), str) for one in system
+    ):
         return "\n".join(one["text"] for one in system)
     return system
 
@@ -146,7 +155,9 @@ def _reasons(body: Mapping[str, Any]) -> list[str]:
     listed = first(body, "choices", "candidates", "results", "outputs", "generations")
     found = listed if isinstance(listed, list) else []
     reasons = [
-        first(one, "finish_reason", "finishReason", "stop_reason", "completionReason") for one in found if isinstance(one, Mapping)
+        first(one, "finish_reason", "finishReason", "stop_reason", "completionReason")
+        for one in found
+        if isinstance(one, Mapping)
     ]
     return [str(one)[:40] for one in reasons if one]
 
@@ -165,7 +176,9 @@ def _joined(pieces: list[Any]) -> dict[str, Any]:
 def _texts(piece: Mapping[str, Any]) -> Iterable[str]:
     inner = piece.get("contentBlockDelta") if isinstance(piece.get("contentBlockDelta"), Mapping) else piece
     delta = inner.get("delta") if isinstance(inner, Mapping) else None
-    text = first(delta, "text") if isinstance(delta, Mapping) else first(piece, "outputText", "generation", "completion")
+    text = (
+        first(delta, "text") if isinstance(delta, Mapping) else first(piece, "outputText", "generation", "completion")
+    )
     if isinstance(text, str):
         yield text
     choices = piece.get("choices")

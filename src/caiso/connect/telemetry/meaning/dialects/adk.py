@@ -36,7 +36,9 @@ def read(sent: dict[str, object]) -> Added:
 
 
 def _declared(tools: Any) -> list[Any]:
-    return listed(tools.get("function_declarations", tools.get("functionDeclarations"))) if isinstance(tools, dict) else []
+    return (
+        listed(tools.get("function_declarations", tools.get("functionDeclarations"))) if isinstance(tools, dict) else []
+    )
 
 
 def _message(content: Any, role: str = "user") -> dict[str, object]:

@@ -8,7 +8,15 @@ from caiso.connect.telemetry.meaning.dialects.shared import Added, call, listed,
 from caiso.connect.telemetry.meaning.messages import load
 
 _WHO: Final = "ai.telemetry.metadata."
-_CONVERSATION: Final = ("sessionId", "conversationId", "chatId", "threadId", "session_id", "conversation_id", "thread_id")
+_CONVERSATION: Final = (
+    "sessionId",
+    "conversationId",
+    "chatId",
+    "threadId",
+    "session_id",
+    "conversation_id",
+    "thread_id",
+)
 _USER: Final = ("userId", "user_id", "user")
 _CONTENT: Final = (
     "ai.prompt", "ai.prompt.messages", "ai.prompt.tools", "ai.response.text", "ai.response.toolCalls", "ai.response.object",
@@ -33,13 +41,17 @@ def read(sent: dict[str, object]) -> Added:
         added["gen_ai.tool.call.result"] = load(sent.get("ai.toolCall.result"))
     elif ".do" in operation and "mbed" not in operation:
         added["gen_ai.operation.name"] = "chat"
-        added["gen_ai.input.messages"] = [_message(mapped(one)) for one in listed(sent.get("ai.prompt.messages"))] or None
+        added["gen_ai.input.messages"] = [
+            _message(mapped(one)) for one in listed(sent.get("ai.prompt.messages"))
+        ] or None
         added["gen_ai.output.messages"] = _answer(sent)
         added["gen_ai.tool.definitions"] = [load(one) for one in listed(sent.get("ai.prompt.tools"))] or None
     elif "mbed" in operation:
         added["gen_ai.operation.name"] = "embeddings"
         given = sent.get("ai.value", sent.get("ai.values"))
-        added["gen_ai.input.messages"] = [message("user", [text(load(one))]) for one in given] if isinstance(given, list) else given
+        added["gen_ai.input.messages"] = (
+            [message("user", [text(load(one))]) for one in given] if isinstance(given, list) else given
+        )
     else:
         added["gen_ai.operation.name"] = "invoke_agent"
         _put(added, sent, "gen_ai.agent.name", "ai.telemetry.functionId")

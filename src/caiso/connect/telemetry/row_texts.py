@@ -1,0 +1,56 @@
+"""The texts of a batch, and what else is asked about its tool calls, by row."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from caiso.connect.telemetry.places import FREE_MAIL
+from caiso.connect.telemetry.table import EventBatch
+
+_LONGEST: Final = 60
+_ASKED: Final = 120  # characters at the end of an answer
+# Thanks; praise alone, or "ok", may be an answer to a question.
+_THANKS = re.compile(
+    r"(?i)\W{0,3}(?:(?:(?:great|perfect|super|wonderful|lovely|nice|cool|awesome|excellent|brilliant|many|all good|that.s all|ok|okay|sure|prima|toll|klasse|parfait|génial|genial|vale|perfecto|ótimo|perfeito|perfetto|ottimo|mooi|świetnie)\W{1,3}){0,2}"
+    r"(?:thanks?(?: you| a lot| so much| very much)*|thx|cheers|danke(?: schön| dir| ihnen| sehr)*|vielen dank|besten dank|merci(?: beaucoup| bien)*|(?:muchas )?gracias|(?:muito )?obrigad[oa]|grazie(?: mille)?|dank (?:je|u)(?: wel)?|bedankt|dzięki|dziękuję|tack|ありがとう(?:ございます)?)"
+    r")(?:\W{1,3}(?:great|perfect|bye|much appreciated|so much))?\W{0,4}"
+)
+
+
+def is_only_thanks(said: str, before: str) -> bool:
+    """Whether all that somebody says is thanks, and not to a question or an offer that stood before it."""
+    if len(said) > _LONGEST or _THANKS.fullmatch(said.strip()) is None:
+        return False
+    end = before[-_ASKED:].lower()
+    return not any(
+        sign in end for sign in ("?", "\uff1f", "let me know", "if you like", "if you want", "sag mir", "auf wunsch")
+    )
+
+
+class RowTexts:
+    """The texts of a batch by field and row."""
+
+    def __init__(self, events: EventBatch) -> None:
+        self._texts = events.texts
+        self._tools, self._impacts = events.column("gen_ai.tool.name"), events.column("aisoc.tool.impact")
+        self._operations = events.column("gen_ai.operation.name")
+        self._users = events.column("user.id")
+
+    def of(self, field: str, row: int) -> str:
+        column = self._texts.get(field)
+        return (column[row] or "") if column is not None else ""
+
+    def tool(self, row: int) -> str:
+        return str(self._tools[row] or "")
+
+    def impact(self, row: int) -> object:
+        return self._impacts[row]
+
+    def operation(self, row: int) -> str:
+        return str(self._operations[row] or "")
+
+    def domain(self, row: int) -> str:
+        """The user's own, as far as a mail address tells."""
+        domain = str(self._users[row] or "").rpartition("@")[2].lower()
+        return domain if "." in domain and domain not in FREE_MAIL else ""
