@@ -73,11 +73,11 @@ class Agreed:
             user = users[row]
             if user:
                 self._meet(str(houses[row] or ""), str(user))
-            history = histories[row] if histories is not None else None
-            if history and asked is not None and _asks(history) and _says_yes(asked[row]) and user and outputs[row]:
-                if self._take(history, str(houses[row] or ""), str(user), str(keys[row] or "")):
-                    found[row] = _UNSAID
             output = outputs[row]
+            history = histories[row] if histories is not None else None
+            if history and output and user and _asks(history) and asked is not None and _says_yes(asked[row]):
+                told = self._take(history, str(houses[row] or ""), str(user), str(keys[row] or ""))
+                found |= {row: _UNSAID} if told else {}
             if output and _asks(output):
                 self._note(self._made, _end(output), most=_MADE)
         if not found:

@@ -19,13 +19,12 @@ import msgspec
 
 from caiso.connect.telemetry.loads import (
     apart,
-    invented,
     is_among,
     listed_in_path,
-    marks_beyond,
     names_in,
     path_parts,
     takes_along,
+    unknown_sources,
     values_of,
 )
 from caiso.connect.telemetry.meaning.citing import named_in
@@ -224,9 +223,7 @@ class Flows:
         if talk is None or not 0 < len(talk.documents) < _MOST:  # more are forgotten, and may be what is cited
             return None
         given = "\n".join(table.of(field, row) for field in _GIVEN).lower()
-        if isinstance(cited, str):
-            return marks_beyond(cited, talk.documents, given) or None
-        return invented(cited, talk.documents, given) or None
+        return unknown_sources(cited, talk.documents, given) or None
 
     # -- what was said ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Tells when somebody whose answers never listed people is given lists of them.
 
 Work with lists of patients, members or debtors is a habit: who has it has it from the first days on. It is remembered of each user
-of a service how many answers there were and whether they ever listed people.
+how many answers there were and whether they ever listed people.
 """
 
 from __future__ import annotations
@@ -35,47 +35,48 @@ class Habits:
     """Remembers users, and says of a batch's answers whether they list people for one who is new to it."""
 
     def __init__(self) -> None:
-        self._users: OrderedDict[tuple[str, str], Habit] = OrderedDict()
+        self._users: OrderedDict[str, Habit] = OrderedDict()
 
     def with_people(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; hardly any batch has it."""
-        kinds, users, houses = events.column("event.kind"), events.column("user.id"), events.column("service.name")
-        times, listed = events.column("time"), events.column(_LISTED)
+        kinds, users, times = events.column("event.kind"), events.column("user.id"), events.column("time")
+        listed = events.column(_LISTED) if _LISTED in events.fields() else None
+        known = self._users
         found: dict[int, str] = {}
         for row, user in enumerate(users):
             if not user or kinds[row] != "inference":
                 continue
-            key = (str(houses[row] or ""), str(user))
-            time = times[row]
-            habit = self._users.get(key)
+            habit = known.get(user)  # type: ignore[call-overload]  # users are texts
             if habit is None:
-                habit = self._begin(key, time if isinstance(time, int) else 0)
-            if listed[row] and isinstance(time, int) and _is_news(habit, time):
+                habit = self._begin(str(user), times[row])
+            if listed is not None and listed[row] and _is_news(habit, times[row]):
                 found[row] = "anew"
             habit.answers += 1
         if not found:
             return events
         return events.adding({PEOPLE: [found.get(row) for row in range(len(events))]})
 
-    def _begin(self, key: tuple[str, str], time: int) -> Habit:
+    def _begin(self, user: str, time: object) -> Habit:
         while len(self._users) >= _USERS:
             self._users.popitem(last=False)
-        habit = self._users[key] = Habit(since=time)
+        habit = self._users[user] = Habit(since=time if isinstance(time, int) else 0)
         return habit
 
-    def save(self) -> list[tuple[str, str, Habit]]:
+    def save(self) -> list[tuple[str, Habit]]:
         """What is remembered, as plain data; who came first comes first."""
-        return [(house, user, habit) for (house, user), habit in self._users.items()]
+        return [*self._users.items()]
 
     @classmethod
-    def of(cls, saved: Iterable[tuple[str, str, Habit]]) -> Habits:
+    def of(cls, saved: Iterable[tuple[str, Habit]]) -> Habits:
         """Take up what ``save`` gave."""
         habits = cls()
-        habits._users = OrderedDict(((house, user), habit) for house, user, habit in saved)
+        habits._users = OrderedDict(saved)
         return habits
 
 
-def _is_news(habit: Habit, time: int) -> bool:
+def _is_news(habit: Habit, time: object) -> bool:
+    if not isinstance(time, int):
+        return False
     if not habit.first:
         habit.first = max(time, 1)
         habit.known = habit.answers >= _ANSWERS and time - habit.since >= _KNOWN_US

@@ -83,6 +83,11 @@ def names_in(documents: Any) -> Iterator[int]:
                     yield number_of(f"shape {shape}")
 
 
+def unknown_sources(cited: object, documents: Numbers, given: str) -> int:
+    """How many citations, or names in brackets of an answer's text, are neither documents nor in what the call was given."""
+    return marks_beyond(cited, documents, given) if isinstance(cited, str) else invented(cited, documents, given)
+
+
 def invented(cited: object, documents: Numbers, given: str) -> int:
     """How many citations name neither one of the documents nor anything in the lower-case text that the call was given."""
     missing = [

@@ -35,7 +35,7 @@ class Memory(msgspec.Struct):
     approvals: list[Approval] = []
     links: list[Link] = []
     agreed: Offered = msgspec.field(default_factory=Offered)
-    habits: list[tuple[str, str, Habit]] = []
+    habits: list[tuple[str, Habit]] = []
 
 
 @dataclass(slots=True)

@@ -104,19 +104,7 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
     if "content.system" in texts and (output or calls):
         _of_instructions(event, texts["content.system"], output, calls)
     if output:
-        people = personal_records(output)
-        if people:
-            event["content.personal_records"] = people
-        listed = people_listed(output)
-        if listed and 2 * people_listed("\n".join(s.text for s in segments if s.field in _ASKING)) < listed:
-            event["content.people_listed"] = listed
-        disguised = disguised_links(output) if "://" in output else 0
-        if disguised:
-            event["content.disguised_links"] = disguised
-        if "://" in output and ("![" in output or "<" in output):
-            loaded = carrying(output, (s.text for s in segments if s.field != "content.output"))
-            if loaded:
-                event["content.images_carrying"] = loaded
+        _of_output(event, segments, output)
     if untrusted and (calls or output):
         _of_turn(event, segments, untrusted, calls, output)
     missing = 0
@@ -126,6 +114,25 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         missing = marks_beyond(output, segments) or names_beyond(output, segments)
     if missing:
         event["gen_ai.output.citations.unresolved"] = missing
+
+
+def _of_output(event: dict[str, object], segments: Sequence[Segment], output: str) -> None:
+    """What an answer hands out: data of people, links that are not what they show, pictures that take something along."""
+    people = personal_records(output)
+    if people:
+        event["content.personal_records"] = people
+    listed = people_listed(output)
+    if listed and 2 * people_listed("\n".join(s.text for s in segments if s.field in _ASKING)) < listed:
+        event["content.people_listed"] = listed
+    if "://" not in output:
+        return
+    disguised = disguised_links(output)
+    if disguised:
+        event["content.disguised_links"] = disguised
+    if "![" in output or "<" in output:
+        loaded = carrying(output, (s.text for s in segments if s.field != "content.output"))
+        if loaded:
+            event["content.images_carrying"] = loaded
 
 
 def _of_instructions(event: dict[str, object], system: str, output: str, calls: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
@@ -166,9 +167,7 @@ def prompt_of(text: str) -> Prompt:
         return Prompt(len(text), max(pairs, _turns_of_two(text)), ends_open=True)
     first = _LABEL.search(text, 0, _MOST_CHARS) if pairs >= _LEAST_TURNS else None
     about = first is not None and _TASK.search(text[max(0, first.start() - _TASK_CHARS) : first.start()]) is not None
-    open_ = (
-        _OPEN_LABEL.search(text[-_OPEN_CHARS:]) if about else last_asks or (end > 0 and len(text) - end < _OPEN_CHARS)
-    )
+    open_ = not about and (last_asks or (end > 0 and len(text) - end < _OPEN_CHARS))
     sorts = longest <= _LABEL_CHARS and len(classes) <= min(_MOST_CLASSES, pairs // _FEW_CLASSES)
     return Prompt(len(text), pairs, ends_open=bool(open_), sorts=sorts)
 
@@ -182,9 +181,7 @@ def _turns_of_two(text: str) -> int:
     names = [name for name, _ in found]
     if answers == asks or min(names.count(answers), names.count(asks)) * 3 < len(names):
         return 0
-    turns = [
-        end for (before, _), (name, end) in zip(found, found[1:], strict=False) if (before, name) == (asks, answers)
-    ]
+    turns = [end for (before, _), (name, end) in pairwise(found) if (before, name) == (asks, answers)]
     obliging = sum(_OBLIGES.match(text, end) is not None for end in turns)
     return len(turns) if obliging >= _OBLIGING * len(turns) else 0
 
