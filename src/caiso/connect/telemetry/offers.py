@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 from zlib import crc32
 
@@ -19,15 +20,18 @@ import msgspec
 
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
+from caiso.connect.telemetry.meaning.tool_orders import gives_orders
 from caiso.connect.telemetry.table import EventBatch
 
 REDEFINED: Final = "aisoc.tool.redefined"  # altered: a known tool is described otherwise; demands: and wants more
+ORDERS: Final = "aisoc.tool.orders"  # hidden: a tool's words want something from elsewhere and keep it from people
 
 _DEFINITIONS: Final = "gen_ai.tool.definitions"
 _KEYS: Final = 2_000
 _TOOLS: Final = 128  # of one key
 _SENTENCES: Final = 96  # of one tool
 _MOST: Final = 200_000  # sentences of all keys together, some ten megabytes
+_JUDGED: Final = 5_000  # tools whose words were looked at, and texts of definitions
 _WHOLES: Final = 16  # texts of one key, known as a whole
 _LONGEST: Final = 200_000
 _CHARS: Final = 4_000
@@ -73,6 +77,7 @@ class Offers:
         self.offers: OrderedDict[str, Offer] = OrderedDict()
         self.approvals: list[Approval] = []
         self._sentences = 0
+        self._judged: OrderedDict[int, bool] = OrderedDict()
 
     def with_changes(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; nearly all batches have none."""
@@ -82,12 +87,15 @@ class Offers:
         if texts is None:
             return events
         found: list[str | None] = [None] * len(events)
+        orders: list[str | None] = [None] * len(events)
         columns = [events.column(name) for name in ("source.id", "service.name", "server.address", "gen_ai.agent.name")]
         kinds, servers = events.column("event.kind"), events.column("mcp.server.name")
         versions = events.column("mcp.server.version")
         for row, text in enumerate(texts):
             if not text or len(text) > _LONGEST:
                 continue
+            if self._has_orders(text):
+                orders[row] = "hidden"
             listed = kinds[row] != "inference"
             source, service, address, agent = (column[row] or "" for column in columns)
             place = (servers[row] or address) if listed else agent
@@ -98,7 +106,22 @@ class Offers:
             if altered == "altered" and self._is_approved(str(place), tools, events.column("time")[row]):
                 continue
             found[row] = altered
-        return events.adding({REDEFINED: found}) if any(found) else events
+        added = {name: values for name, values in ((REDEFINED, found), (ORDERS, orders)) if any(values)}
+        return events.adding(added) if added else events
+
+    def _has_orders(self, text: str) -> bool:
+        """Whether some tool of these definitions gives orders; each text is looked at once, and each tool in it."""
+        return self._judge(text, lambda: any([self._judge(f"{told}\x1f{held}", partial(gives_orders, told, held)) for told, held in _apart(text)]))
+
+    def _judge(self, text: str, judge: Callable[[], bool]) -> bool:
+        number = crc32(text.encode("utf-8", "replace"))
+        found = self._judged.get(number)
+        if found is None:
+            found = judge()
+            while len(self._judged) >= _JUDGED:
+                self._judged.popitem(last=False)
+            self._judged[number] = found
+        return found
 
     def _note_approvals(self, events: EventBatch) -> None:
         ids, kinds, times = events.column(_APPROVAL), events.column("event.kind"), events.column("time")
@@ -187,6 +210,21 @@ def _fresh(tools: Tools, name: str, said: str) -> list[str]:
 
 def _described(text: str) -> Iterator[tuple[str, str]]:
     """Name and words of each tool in a list of definitions."""
+    for inner in _tools_in(text):
+        name = inner.get("name")
+        if isinstance(name, str) and name:
+            yield name[:128], "\n".join(words for key, words in strings_of(inner) if key in ("description", "title"))
+
+
+def _apart(text: str) -> Iterator[tuple[str, str]]:
+    """What each tool says of itself, and what it says of its fields."""
+    for inner in _tools_in(text):
+        own = inner.get("description")
+        rest = {key: value for key, value in inner.items() if key != "description"}
+        yield own if isinstance(own, str) else "", "\n".join(words for key, words in strings_of(rest) if key in ("description", "title"))
+
+
+def _tools_in(text: str) -> Iterator[dict[str, Any]]:
     loaded: Any = load(text)
     if isinstance(loaded, dict):
         loaded = loaded.get("tools", [loaded])
@@ -197,6 +235,5 @@ def _described(text: str) -> Iterator[tuple[str, str]]:
         function = tool.get("function")
         inner: Any = function if isinstance(function, dict) else tool
         inner = load(inner.get("json_schema", inner))
-        name = inner.get("name") if isinstance(inner, dict) else None
-        if isinstance(name, str) and name:
-            yield name[:128], "\n".join(words for key, words in strings_of(inner) if key in ("description", "title"))
+        if isinstance(inner, dict):
+            yield inner

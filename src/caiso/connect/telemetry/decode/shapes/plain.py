@@ -98,6 +98,9 @@ _SIGNATURES: Final = (
     "verified_signature",
 )
 
+_NAMED = re.compile(
+    r"(?i)modelscan|picklescan|fickling|modelaudit|clamav|yara|guardian|virustotal|pip-?audit|socket\b|trivy|grype|snyk|malware|antivirus"
+)
 _SCANS = re.compile(r"(?i)scan|finding|malware|audit")
 _TRAINS = re.compile(r"(?i)train|fine.?tun|fit\b|learn|nightly_update|weights?_update|model_update|distil")
 _KEEPS = re.compile(
@@ -156,13 +159,13 @@ def read(document: Record) -> Record:
         model__version=_text(document, *_VERSIONS) if _text(document, *_MODELS) else None,
         dataset__id=_text(document, *_DATASETS),
         rows=_whole(document, "rows", "records", "examples", "samples", "count"),
-        artifact__uri=package or _joined(document, file) if kind == "registry" else None,
+        artifact__uri=package or _joined(document, file) or _text(document, *_MODELS) if kind == "registry" else None,
         artifact__digest=_text(document, *_DIGESTS),
         artifact__format=_text(document, "format", "file_format"),
         artifact__globals=_globals(document.get("globals", document.get("imports"))),
         artifact__signature=_signature(document),
         finding__verdict=_verdict(document) if scans else None,
-        finding__source=_text(document, *_SCANNERS) if scans else None,
+        finding__source=_scanner(document) if scans else None,
         registry__stage=_text(document, *_STAGES) if kind == "registry" else None,
         config__target=_text(document, *_SETTINGS) if kind == "config" else None,
         config__old=_text(document, *_OLD) if kind == "config" else None,
@@ -198,15 +201,29 @@ def _kind(document: Record) -> str:
 
 
 def _is_scan(document: Record) -> bool:
-    scans = _text(document, *_SCANNERS) or _SCANS.search(_text(document, *_ACTIONS) or "")
-    return bool(scans and (_text(document, *_FILES) or _package(document)) and _verdict(document))
+    scans = _scanner(document) or _SCANS.search(_text(document, *_ACTIONS) or "")
+    about = _text(document, *_FILES) or _text(document, *_MODELS) or _package(document)
+    return bool(scans and about and _verdict(document))
+
+
+def _scanner(document: Record) -> str | None:
+    named = _text(document, *_SCANNERS)
+    tool = None if named else _text(document, "tool", "product", "name", "vendor")
+    return named or (tool if tool and _NAMED.search(tool) else None)
 
 
 def _verdict(document: Record) -> str | None:
     """``malicious``, ``suspicious`` or ``clean``; counts of what was found weigh more than words."""
     counts = [document[name] for name in _COUNTS if isinstance(document.get(name), bool | int | float)]
     said = [str(document[name])[:_LONGEST] for name in _VERDICTS if isinstance(document.get(name), str | bool)]
-    inner = document.get("globals", document.get("findings"))
+    inner = next(
+        (
+            document[name]
+            for name in ("globals", "findings", "issues", "results", "threats")
+            if isinstance(document.get(name), list)
+        ),
+        None,
+    )
     listed = (
         [str(one.get("safety", one.get("severity", ""))) for one in inner[:_MOST] if isinstance(one, Mapping)]
         if isinstance(inner, list)
@@ -284,6 +301,9 @@ def _globals(given: Any) -> list[str] | None:
 
 
 def _signature(document: Record) -> str | None:
+    expected, found = _text(document, *(f"expected_{name}" for name in _DIGESTS)), _text(document, *_DIGESTS)
+    if expected and found and expected.lower() != found.lower():
+        return "mismatch"
     value = next((document[name] for name in _SIGNATURES if document.get(name) is not None), None)
     if isinstance(value, bool) or (isinstance(value, str) and value.lower() in _VALID):
         return _VALID[value if isinstance(value, bool) else value.lower()]
