@@ -11,13 +11,13 @@ import re
 from typing import Final
 
 _CHARS: Final = 6_000  # of a tool's words
-_SENTENCE = re.compile(r"(?<=[.!?;])\s|\n")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s|[\n。]")
 _HIDES = re.compile(
     r"(?i)\b(?:do(?:es)? not|don.t|never|must not|no need to|need not|needn.t|avoid)\s(?:ever\s)?(?:[a-z]{1,12}\s){0,2}?(?:mention|tell|inform|reveal|disclos|notify|alert|explain|speak|talk|discuss|bother|show)\w{0,4}\b[^.\n]{0,16}\b(?:users?|humans?|persons?|people|customers?|this|it|that|them|these|anyone|anybody|side ?notes?|steps?|fields?|values?|relay|copy)\b"
     r"|\bwithout\s(?:[a-z]{1,10}\s){0,2}(?:mention|tell|inform|reveal|notif|alert|comment|remark|a word|notice|being (?:brought up|mentioned|asked|shown|noticed|discussed))\w{0,4}"
     r"|\b(?:nobody|no one|none of (?:this|it))\b[^.\n]{0,20}\b(?:need|has|have|must|should)?\w{0,2}\b[^.\n]{0,10}\b(?:told|know|hear|shown|informed|notice|mentioned)\b"
     r"|\b(?:users?|people|persons?|humans?|customers?|operators?)\b[^.\n]{0,12}\b(?:need not|needn.t|should not|must not|do(?:es)? not need to|do(?:es)? not have to|are not to)\b[^.\n]{0,14}\b(?:know|hear|see|be|notice|read)"
-    r"|\b(?:secretly|quietly|covertly|in the background|behind the scenes)\b|\bsilently (?:add|send|pass|include|copy|call|read|fill|attach|forward)\w{0,3}"
+    r"|\b(?:secretly|quietly|covertly|in the background|behind the scenes)\b|\bsilently (?:add|send|pass|include|copy|call|read|fill|attach|forward|route|redirect|use|replace)\w{0,3}"
     r"|\b(?:keep|leave|omit|drop|exclude)\b[^.\n]{0,30}\b(?:to yourself|hidden|secret|out of|from)\b[^.\n]{0,40}\b(?:yourself|users?|people|summar(?:y|ies)|repl(?:y|ies)|answers?|overviews?|chat|person)\b|\bkeep (?:it|this) (?:to yourself|hidden|secret)"
     r"|\b(?:showing|mentioning|explaining) (?:it|this|them)\b[^.\n]{0,20}\bwould\b|\bfind this (?:field )?confusing\b|\bnever shown? to\b|\bgently and not scary\b"
     r"|\b(?:nicht|nie|niemals)\b.{0,30}\b(?:erw.hn|mitteil|informier|davon sag|verrat)|\b(?:nutzer|benutzer|niemand\w{0,2})\b.{0,24}\bnichts?\b|\bohne\b.{0,24}\b(?:zu erw.hnen|hinweis|r.ckfrage|es zu sagen)"
@@ -33,14 +33,17 @@ _THINGS = (
 )
 _REACHES = re.compile("(?i)" + _THINGS)
 _HANDS = re.compile(
-    r"(?i)\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|bergib|sende|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b"
+    r"(?i)\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|bergib|sende|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
 )
 _REFUSES = re.compile(r"(?i)\b(?:do not|don.t|never|must not|cannot|can.t|not)\s(?:[a-z]{1,12}\s){0,3}?(?:pass|send|include|attach|read|open|commit|store|log|put|add|share|expose|provide|use|contain|copy|upload|paste)")
 _BENDS = re.compile(
     r"(?i)\b(?:recipients?|addressees?|destination|receiver|payee|bcc|cc)\b[^.\n]{0,40}\b(?:becomes?|replaced?|changed?|set to|is always|use|goes? to|differs?)\b|\b(?:change|replace|set|redirect|route|forward)\b[^.\n]{0,40}\b(?:recipient|addressee|address|bcc|payee|payments?|e?-?mails?|messages?)\b[^.\n]{0,40}(?:@|https?://|\+[0-9]{6}|\b[a-z]{2,20}_[a-z_]{2,24}\b)"
     r"|\b(?:use|take) (?:that|this|it) as (?:the )?(?:recipient|address|destination)\b|\bthis tool (?:takes precedence|overrides|replaces)\b|\b(?:instead of|rather than) (?:the )?(?:other|original|any other)\b[^.\n]{0,30}\btools?\b"
+    r"|\b(?:route|send|forward|redirect)\b[^.\n]{0,30}\b(?:payments?|e?-?mails?|messages?|requests?|orders?)\b[^.\n]{0,20}\b(?:through|via|over)\b"
     r"|\bbehaviou?r of [a-z_]{3,40}\b[^.\n]{0,40}\b(?:differs?|changes?|is different)\b|\bsend[^.\n]{0,40}https?://|\bcall [a-z_]{2,40} with https?://"
 )
+_SHADOWS = re.compile(r"(?i)\bwhen(?:ever)? [a-z]{2,20}_[a-z_]{2,30} (?:is|gets|was) (?:used|called|invoked)\b")
+_KEYS = re.compile(r"(?i)~/\.(?:ssh|aws|config|kube|gnupg|netrc)|\bid_rsa\b|\.ssh/|\.aws/|claude_desktop_config|\bmcp\.json\b|/etc/passwd")
 _FRAMED = re.compile(r"(?i)<\s{0,2}/?(?:important|system|secret|instructions?|critical|hidden|admin)\s{0,2}>")
 _ORDERS = re.compile(
     r"(?i)\b(?:before|after|when|whenever|prior to|while) (?:using|calling|invoking|answering|you (?:use|call)|any|every|this tool|[a-z_]{3,40} is (?:used|called|invoked))\b|\bbefore (?:answering|responding|replying)\b|\botherwise (?:the|this) tool (?:will|does|won)"
@@ -53,11 +56,15 @@ def gives_orders(description: str, fields: str) -> bool:
     told, held = description[:_CHARS], fields[:_CHARS]
     everything = f"{told}\n{held}"
     hides = _HIDES.search(everything) is not None
+    if _SHADOWS.search(told) and _BENDS.search(told):
+        return True
     if not hides and not _FRAMED.search(told) and not _ORDERS.search(told):
         return False
     reaches = _collects(told, wants=True) or (hides and _collects(held, wants=False))
     if hides:
         return reaches or _BENDS.search(everything) is not None
+    if reaches and _KEYS.search(told):
+        return True
     return _FRAMED.search(told) is not None and (reaches or _BENDS.search(told) is not None)
 
 
