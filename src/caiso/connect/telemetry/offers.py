@@ -111,7 +111,12 @@ class Offers:
 
     def _has_orders(self, text: str) -> bool:
         """Whether some tool of these definitions gives orders; each text is looked at once, and each tool in it."""
-        return self._judge(text, lambda: any([self._judge(f"{told}\x1f{held}", partial(gives_orders, told, held)) for told, held in _apart(text)]))
+        return self._judge(
+            text,
+            lambda: any(
+                [self._judge(f"{told}\x1f{held}", partial(gives_orders, told, held)) for told, held in _apart(text)]
+            ),
+        )
 
     def _judge(self, text: str, judge: Callable[[], bool]) -> bool:
         number = crc32(text.encode("utf-8", "replace"))
@@ -221,7 +226,10 @@ def _apart(text: str) -> Iterator[tuple[str, str]]:
     for inner in _tools_in(text):
         own = inner.get("description")
         rest = {key: value for key, value in inner.items() if key != "description"}
-        yield own if isinstance(own, str) else "", "\n".join(words for key, words in strings_of(rest) if key in ("description", "title"))
+        yield (
+            own if isinstance(own, str) else "",
+            "\n".join(words for key, words in strings_of(rest) if key in ("description", "title")),
+        )
 
 
 def _tools_in(text: str) -> Iterator[dict[str, Any]]:

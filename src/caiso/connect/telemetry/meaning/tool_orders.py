@@ -35,7 +35,9 @@ _REACHES = re.compile("(?i)" + _THINGS)
 _HANDS = re.compile(
     r"(?i)\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|bergib|sende|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
 )
-_REFUSES = re.compile(r"(?i)\b(?:do not|don.t|never|must not|cannot|can.t|not)\s(?:[a-z]{1,12}\s){0,3}?(?:pass|send|include|attach|read|open|commit|store|log|put|add|share|expose|provide|use|contain|copy|upload|paste)")
+_REFUSES = re.compile(
+    r"(?i)\b(?:do not|don.t|never|must not|cannot|can.t|not)\s(?:[a-z]{1,12}\s){0,3}?(?:pass|send|include|attach|read|open|commit|store|log|put|add|share|expose|provide|use|contain|copy|upload|paste)"
+)
 _BENDS = re.compile(
     r"(?i)\b(?:recipients?|addressees?|destination|receiver|payee|bcc|cc)\b[^.\n]{0,40}\b(?:becomes?|replaced?|changed?|set to|is always|use|goes? to|differs?)\b|\b(?:change|replace|set|redirect|route|forward)\b[^.\n]{0,40}\b(?:recipient|addressee|address|bcc|payee|payments?|e?-?mails?|messages?)\b[^.\n]{0,40}(?:@|https?://|\+[0-9]{6}|\b[a-z]{2,20}_[a-z_]{2,24}\b)"
     r"|\b(?:use|take) (?:that|this|it) as (?:the )?(?:recipient|address|destination)\b|\bthis tool (?:takes precedence|overrides|replaces)\b|\b(?:instead of|rather than) (?:the )?(?:other|original|any other)\b[^.\n]{0,30}\btools?\b"
@@ -43,7 +45,9 @@ _BENDS = re.compile(
     r"|\bbehaviou?r of [a-z_]{3,40}\b[^.\n]{0,40}\b(?:differs?|changes?|is different)\b|\bsend[^.\n]{0,40}https?://|\bcall [a-z_]{2,40} with https?://"
 )
 _SHADOWS = re.compile(r"(?i)\bwhen(?:ever)? [a-z]{2,20}_[a-z_]{2,30} (?:is|gets|was) (?:used|called|invoked)\b")
-_KEYS = re.compile(r"(?i)~/\.(?:ssh|aws|config|kube|gnupg|netrc)|\bid_rsa\b|\.ssh/|\.aws/|claude_desktop_config|\bmcp\.json\b|/etc/passwd")
+_KEYS = re.compile(
+    r"(?i)~/\.(?:ssh|aws|config|kube|gnupg|netrc)|\bid_rsa\b|\.ssh/|\.aws/|claude_desktop_config|\bmcp\.json\b|/etc/passwd"
+)
 _FRAMED = re.compile(r"(?i)<\s{0,2}/?(?:important|system|secret|instructions?|critical|hidden|admin)\s{0,2}>")
 _ORDERS = re.compile(
     r"(?i)\b(?:before|after|when|whenever|prior to|while) (?:using|calling|invoking|answering|you (?:use|call)|any|every|this tool|[a-z_]{3,40} is (?:used|called|invoked))\b|\bbefore (?:answering|responding|replying)\b|\botherwise (?:the|this) tool (?:will|does|won)"
