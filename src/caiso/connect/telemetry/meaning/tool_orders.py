@@ -29,11 +29,12 @@ _THINGS = (
     r"(?:~/[\w.]|\.ssh\b|\.env\b|\bid_rsa\b|\bmcp\.json\b|\.cursor\b|\.aws\b|/etc/|claude_desktop_config|\bkeychain\b|\bclipboard\b|\baddress book\b|\bsession cookies?\b"
     r"|\b(?:seed|recovery|mnemonic) ?(?:phrase|words)?\b|\b(?:private|api|access|ssh|secret)[ _-]?keys?\b|\b(?:access|auth|bearer|refresh|session) tokens?\b|\bpasswords?\b|\bcredentials?\b|\bconnection strings?\b|\benvironment variables?\b|\bsystem prompt\b"
     r"|\b(?:last|recent|previous|earlier|latest|all|whole|entire|full|complete|other)\b[^.\n]{0,24}\b(?:turns?|messages?|chats?|conversations?|prompts?|e?-?mails?|bookings?|contacts?|history|transcript|files?|notes|context)\b|\b(?:conversation|chat|message) (?:history|so far|transcript|log)\b"
+    r"|\b(?:letzten?|vorigen?|bisherigen?|allen?|gesamten?|derniers?|tous les|precedents?|[uú]ltim[oa]s|tod[oa]s (?:los|as|os)|ultimi|tutti i|laatste|alle|ostatni\w{0,3}|wszystkie)\b[^.\n]{0,16}\b(?:nachrichten|mails|gespr\w{2,5}|verlauf|messages|conversations|mensajes|mensagens|conversaciones|messaggi|berichten|gesprekken|wiadomo\w{2,4}|rozmow\w{1,2})\b"
     r"|\blist_[a-z]{3,20}\b|(?:对话|密钥|密码|会話|鍵|パスワード|переписк|ключ|парол))"
 )
 _REACHES = re.compile("(?i)" + _THINGS)
 _HANDS = re.compile(
-    r"(?i)\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|bergib|sende|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
+    r"(?i)\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|.bergib|.bergeb\w{0,2}|mitgeben|mitgibt|anh.ngen|beif.gen|sende\w{0,1}|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
 )
 _REFUSES = re.compile(
     r"(?i)\b(?:do not|don.t|never|must not|cannot|can.t|not)\s(?:[a-z]{1,12}\s){0,3}?(?:pass|send|include|attach|read|open|commit|store|log|put|add|share|expose|provide|use|contain|copy|upload|paste)"
