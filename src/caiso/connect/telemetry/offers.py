@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from zlib import crc32
 
@@ -94,13 +93,14 @@ class Offers:
         for row, text in enumerate(texts):
             if not text or len(text) > _LONGEST:
                 continue
-            if self._has_orders(text):
+            whole = crc32(text.encode("utf-8", "replace"))
+            if self._has_orders(whole, text):
                 orders[row] = "hidden"
             listed = kinds[row] != "inference"
             source, service, address, agent = (column[row] or "" for column in columns)
             place = (servers[row] or address) if listed else agent
             key = f"{source}\x1f{service}\x1f{place}\x1f{listed:d}"
-            altered, tools = self._compared(key, text, listed=listed)
+            altered, tools = self._compared(key, whole, text, listed=listed)
             if self._is_released(key, versions[row]) and altered == "altered":
                 continue
             if altered == "altered" and self._is_approved(str(place), tools, events.column("time")[row]):
@@ -109,24 +109,26 @@ class Offers:
         added = {name: values for name, values in ((REDEFINED, found), (ORDERS, orders)) if any(values)}
         return events.adding(added) if added else events
 
-    def _has_orders(self, text: str) -> bool:
+    def _has_orders(self, whole: int, text: str) -> bool:
         """Whether some tool of these definitions gives orders; each text is looked at once, and each tool in it."""
-        return self._judge(
-            text,
-            lambda: any(
-                [self._judge(f"{told}\x1f{held}", partial(gives_orders, told, held)) for told, held in _apart(text)]
-            ),
-        )
+        found = self._judged.get(whole)
+        if found is None:
+            found = any([self._gives_orders(told, held) for told, held in _apart(text)])
+            self._remember(whole, found)
+        return found
 
-    def _judge(self, text: str, judge: Callable[[], bool]) -> bool:
-        number = crc32(text.encode("utf-8", "replace"))
+    def _gives_orders(self, told: str, held: str) -> bool:
+        number = crc32(f"{told}\x1f{held}".encode("utf-8", "replace"))
         found = self._judged.get(number)
         if found is None:
-            found = judge()
-            while len(self._judged) >= _JUDGED:
-                self._judged.popitem(last=False)
-            self._judged[number] = found
+            found = gives_orders(told, held)
+            self._remember(number, found)
         return found
+
+    def _remember(self, number: int, found: bool) -> None:  # noqa: FBT001 - what was found
+        while len(self._judged) >= _JUDGED:
+            self._judged.popitem(last=False)
+        self._judged[number] = found
 
     def _note_approvals(self, events: EventBatch) -> None:
         ids, kinds, times = events.column(_APPROVAL), events.column("event.kind"), events.column("time")
@@ -155,14 +157,13 @@ class Offers:
             return True
         return bool(tools) and all(any(tool.lower() in names.split() for names in said) for tool in tools)
 
-    def _compared(self, key: str, text: str, *, listed: bool) -> tuple[str | None, list[str]]:
+    def _compared(self, key: str, whole: int, text: str, *, listed: bool) -> tuple[str | None, list[str]]:
         offer = self.offers.get(key)
         if offer is None:
             while len(self.offers) >= _KEYS or (self._sentences > _MOST and self.offers):
                 self._sentences -= _size(self.offers.popitem(last=False)[1])
             offer = self.offers[key] = Offer(key)
         self.offers.move_to_end(key)
-        whole = crc32(text.encode("utf-8", "replace"))
         if whole in offer.wholes:
             return None, []
         offer.wholes.append(whole)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters of other scripts are meant
 """Tells of the words of one tool whether they give orders that a definition has no business to give.
 
 A definition says what a tool does and what its fields hold. One that keeps something from people and at the same time collects what
