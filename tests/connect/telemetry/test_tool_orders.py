@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters of other scripts are meant
 """Definitions of tools that want something from elsewhere and hide it are told from emphatic and long honest ones."""
 
 from __future__ import annotations

@@ -113,7 +113,8 @@ class Offers:
         """Whether some tool of these definitions gives orders; each text is looked at once, and each tool in it."""
         found = self._judged.get(whole)
         if found is None:
-            found = any([self._gives_orders(told, held) for told, held in _apart(text)])
+            judged = [self._gives_orders(told, held) for told, held in _apart(text)]  # all of them, to know them again
+            found = any(judged)
             self._remember(whole, found)
         return found
 
@@ -135,7 +136,7 @@ class Offers:
         actions = events.column("action")
         columns = [events.column(name) for name in _NAMING if name in events.fields()]
         for row, approval in enumerate(ids):
-            approved = approval or (action := actions[row]) and _APPROVES.match(str(action))
+            approved = approval or ((action := actions[row]) and _APPROVES.match(str(action)))
             if approved and kinds[row] in ("registry", "config", "authz") and isinstance(time := times[row], int):
                 names = " ".join(str(column[row]).lower() for column in columns if column[row])
                 self.approvals.append((time, names[:512]))
