@@ -79,7 +79,7 @@ class Batch(NamedTuple):
 class Moved(NamedTuple):
     """By how much two distributions differ, which label most, and its shares before and after."""
 
-    index: float
+    psi: float
     label: str
     before: float
     after: float
@@ -131,7 +131,7 @@ class Labellers(Observer[LabellersSettings, LabellersState]):
         if abs(mine) < self.settings.times * abs(theirs) and mine * theirs > 0:
             return None  # the others moved as well
         return {
-            "PSI": round(own.index, 2),
+            "PSI": round(own.psi, 2),
             "limit": self.settings.psi,
             "moved most": f"{own.label}: {own.before:.1%} to {own.after:.1%}",
             "with the others": f"{before:.1%} to {after:.1%}",

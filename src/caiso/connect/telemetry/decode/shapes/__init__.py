@@ -17,6 +17,7 @@ from caiso.connect.telemetry.decode.shapes import (
     kong,
     litellm,
     mlflow,
+    mlops,
     native,
     ocsf,
     plain,
@@ -28,28 +29,38 @@ Record = dict[str, Any]
 REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are equal byte for byte
 NAMES: Final = (
     "OTLP, OCSF, CloudTrail, Bedrock's model invocation log, SageMaker's data capture, Databricks' inference tables, MLflow's webhooks, "
-    "LiteLLM's standard logging payload, Kong's request log, nginx or Envoy access logs, logs of predictions, plain events of scanners, registries and schedulers, or fields of the event schema"
+    "LiteLLM's standard logging payload, Kong's request log, nginx or Envoy access logs, logs of predictions, records of model registries and annotation tools, plain events of scanners and schedulers, or fields of the event schema"
 )
 
-_SHAPES: Final[tuple[tuple[Callable[[Record], bool], Callable[[Record], Record | list[Record]]], ...]] = (
+_Reader = tuple[Callable[[Record], bool], Callable[[Record], Record | list[Record]]]
+_SHAPES: Final[tuple[_Reader, ...]] = (
     (native.is_one, native.read),
     (litellm.is_one, litellm.read),
     (ocsf.is_one, ocsf.read),
     (cloudtrail.is_one, cloudtrail.read),
+    (access.is_one, access.read),
+    (prediction.is_one, prediction.read),
+    (plain.is_scan, plain.read),
+    (mlops.is_one, mlops.read),
+    (plain.is_one, plain.read),
+)
+# Each of their records has one of these fields, so that nobody else's are asked five times more.
+_SIGNS: Final = frozenset(
+    ("schemaType", "modelId", "captureData", "databricks_request_id", "entity", "event", "started_at")
+)
+_PLATFORMS: Final[tuple[_Reader, ...]] = (
     (bedrock.is_one, bedrock.read),
     (sagemaker.is_one, sagemaker.read),
     (databricks.is_one, databricks.read),
     (mlflow.is_one, mlflow.read),
     (kong.is_one, kong.read),
-    (access.is_one, access.read),
-    (prediction.is_one, prediction.read),
-    (plain.is_one, plain.read),
 )
 
 
 def in_our_names(document: Record) -> list[Record] | None:
     """The records of a line whose shape we know, None for every other; raises ``UnableToAccept`` with the field's name."""
-    for is_one, read in _SHAPES:
+    shapes = _SHAPES if _SIGNS.isdisjoint(document) else (*_PLATFORMS, *_SHAPES)
+    for is_one, read in shapes:
         if is_one(document):
             found = read(document)
             records = found if isinstance(found, list) else [found]

@@ -87,9 +87,10 @@ def _rows(request: Any) -> list[Any]:
     split = request.get("dataframe_split")
     if isinstance(split, Mapping) and isinstance(split.get("data"), list):
         names = split.get("columns")
-        named = isinstance(names, list)
+        columns_named = [str(name) for name in names] if isinstance(names, list) else None
         return _bounded([
-            dict(zip(map(str, names), row, strict=False)) if named and isinstance(row, list) else row for row in split["data"]
+            dict(zip(columns_named, row, strict=False)) if columns_named and isinstance(row, list) else row
+            for row in split["data"]
         ])  # fmt: skip
     found = next(
         (request[name] for name in ("dataframe_records", "instances", "inputs") if request.get(name) is not None), None
@@ -107,7 +108,7 @@ def _rows(request: Any) -> list[Any]:
 def _answers(response: Any) -> list[Any]:
     if isinstance(response, Mapping):
         response = next((response[name] for name in ("predictions", "outputs", "prediction") if name in response), None)
-    if response is None:
+    if response is None or isinstance(response, str):  # what a failed call said
         return []
     return _bounded(response if isinstance(response, list) else [response])
 

@@ -39,7 +39,8 @@ _LONGEST: Final = 500
 
 def is_one(document: dict[str, Any]) -> bool:
     """Told by what was acted on, or by the name of the event."""
-    if document.get("entity") in _ENTITIES and "action" in document:
+    entity = document.get("entity")
+    if isinstance(entity, str) and entity in _ENTITIES and "action" in document:
         return True
     event = document.get("event")
     return isinstance(event, str) and "model_name" in document and _EVENTS.fullmatch(event) is not None

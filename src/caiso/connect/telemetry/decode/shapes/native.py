@@ -21,6 +21,8 @@ _WHOLE: Final = 0.01  # how far shares may be from one when added up
 def is_one(document: dict[str, Any]) -> bool:
     """A flat record of ours about data with counts under another name, or about an answer with all its probabilities."""
     kind = document.get("event.kind")
+    if not isinstance(kind, str):
+        return False
     if kind in _KINDS_OF_DATA:
         return any(isinstance(document.get(name), Mapping) for name in _COUNTS)
     return kind == "ml_inference" and any(name in document for name in _VECTORS)

@@ -132,9 +132,18 @@ _VALID: Final = {True: "valid", False: "invalid", "true": "valid", "false": "inv
 
 def is_one(document: Record) -> bool:
     """A flat object with a time and something that happened to something rules know; our own field names are read elsewhere."""
-    if any(name in document for name in _SPOKEN) or any("." in name for name in document):
-        return False  # of a model that speaks: what was said would be lost
-    return _text(document, *_TIMES) is not None and bool(_kind(document))
+    return _is_flat(document) and _text(document, *_TIMES) is not None and bool(_kind(document))
+
+
+def is_scan(document: Record) -> bool:
+    """The same of what a scanner found."""
+    return _is_flat(document) and _text(document, *_TIMES) is not None and _is_scan(document)
+
+
+def _is_flat(document: Record) -> bool:
+    if "event.kind" in document or any(name in document for name in _SPOKEN):
+        return False  # one of ours, or of a model that speaks: what was said would be lost
+    return not any("." in name for name in document)
 
 
 def read(document: Record) -> Record:

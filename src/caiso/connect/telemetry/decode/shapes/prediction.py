@@ -82,7 +82,8 @@ def answer(given: Any) -> dict[str, Any]:
         return _named_answer(given)
     if isinstance(given, list):
         largest = _largest(given)
-        if largest is None or abs(sum(given) - 1) > _ROUNDED:
+        plain = all(isinstance(one, int | float) and not isinstance(one, bool) for one in given)
+        if largest is None or not plain or abs(sum(given) - 1) > _ROUNDED:
             return {}
         return told(
             output__label=str(given.index(max(given))), output__confidence=largest, output_granularity="probabilities"

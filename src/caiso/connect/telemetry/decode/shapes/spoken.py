@@ -64,7 +64,8 @@ def answered(body: object) -> dict[str, Any]:
         body = _joined(body)
     if not isinstance(body, Mapping):
         return {}
-    usage = body.get("usage") if isinstance(body.get("usage"), Mapping) else {}
+    told = body.get("usage")
+    usage: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     details = first(usage, "completion_tokens_details", "output_tokens_details")
     thought = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
     return {
