@@ -472,3 +472,30 @@ def test_what_an_ocsf_call_changed_and_the_change_that_it_belongs_to() -> None:
     assert event({**call, "unmapped": {"change": "CHG0042"}})["aisoc.approval.id"] == "CHG0042"
     assert "config.target" not in event({**call, "unmapped": {"change": {"enabled": True}}})
     assert "config.target" not in event({**call, "unmapped": ["change"]})
+
+
+def proxied(**more: Any) -> dict[str, Any]:
+    asked = {"model": "coder-32b", "temperature": 0.1, "messages": [{"role": "user", "content": "One line, please."}]}
+    answered = {"choices": [{"message": {"role": "assistant", "content": "uname -a"}, "finish_reason": "stop"}]}
+    return {
+        "timestamp": "2026-11-26T09:14:07Z", "src_ip": "10.2.0.7:5100", "src_host": "PC-7", "user": "kim", "process": "image.py", "method": "POST",
+        "url": "https://router.models.example/v1/chat/completions", "status": 200, "user_agent": "python-requests/2.32",
+        "request_body": json.dumps(asked), "response_body": json.dumps(answered), **more,
+    }  # fmt: skip
+
+
+def test_a_proxy_that_sees_the_bodies_of_a_call_of_a_model() -> None:
+    found = event(proxied())
+    assert has(
+        found, event__kind="inference", user__id="kim", client__address="10.2.0.7", server__address="router.models.example",
+        gen_ai__request__model="coder-32b", content__user="One line, please.", content__output="uname -a", host__name="PC-7",
+        process__executable__path="image.py",
+    )  # fmt: skip
+    assert event(proxied(status=502))["error.type"] == "502"
+    assert event(proxied(request_body={"messages": [{"role": "user", "content": "Hi"}]}))["content.user"] == "Hi"
+
+
+def test_other_bodies_in_a_proxy_are_no_call_of_a_model() -> None:
+    assert event(proxied(request_body='{"ticket": 7}'))["event.kind"] != "inference"
+    assert "has no time" in reason(proxied(timestamp=None))
+    assert "user must be a single value" in reason(proxied(user=["kim"]))

@@ -21,6 +21,7 @@ from caiso.connect.telemetry.loads import (
     apart,
     invented,
     is_among,
+    listed_in_path,
     marks_beyond,
     names_in,
     path_parts,
@@ -381,10 +382,9 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         destinations = [talk.at]
     kinds = _kinds(talk, destinations)
     if not kinds and not types and any(number in talk.visited for place in destinations for number in place):
-        carried = _carried(talk, arguments, _all(destinations), types=types)
-        if carried in ("records", "read"):
+        if _much_read(talk, arguments):
             yield DESTINATION, "visited"
-            yield CARRIES, carried
+            yield CARRIES, "read"
         return
     if not kinds:
         if _kinds(talk, lines_of(arguments)):
@@ -420,6 +420,12 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
 
 
+def _much_read(talk: Talk, arguments: str) -> bool:
+    """Whether more goes along than one thing that a page may be asked about."""
+    sent = {number for number, length in numbers_of(without_places(arguments)) if length >= _TELLING}
+    return len(sent & talk.within.keys()) > 1 or _has_values(talk, arguments)
+
+
 def _all(destinations: Iterable[list[int]]) -> set[int]:
     return {number for place in destinations for number in place}
 
@@ -429,9 +435,8 @@ def _has_values(talk: Talk, arguments: str) -> bool:
     if not talk.values:
         return False
     known = talk.strange.keys() | _asked(talk).keys()
-    found = [
-        value for value in values_of(arguments) if number_of(value) in talk.values and number_of(value) not in known
-    ]
+    sent = dict.fromkeys([*values_of(arguments), *(listed_in_path(arguments) if "://" in arguments else ())])
+    found = [value for value in sent if number_of(value) in talk.values and number_of(value) not in known]
     return len(found) >= _VALUES and sum(value[0].isdigit() for value in found) >= _VALUES - 1
 
 

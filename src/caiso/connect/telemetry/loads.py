@@ -16,7 +16,8 @@ from caiso.connect.telemetry.places import Numbers, number_of
 _ITEMS: Final = 4
 _SHORT: Final = 16
 _PATH = re.compile(r"://[^\s\"'<>?#/]{3,200}/([^\s\"'<>?#]{20,2000})")
-_PATH_LOAD = re.compile(r"://[^\s\"'<>/]{3,120}/[^\s\"'<>?#]{0,120}?[A-Za-z0-9+/=_%-]{24}")
+_PATH_LOAD = re.compile(r"://[^\s\"'<>/]{3,120}/[^\s\"'<>?#]{0,120}?[A-Za-z0-9+/=_%,;|~-]{24}")
+_LISTED = re.compile(r"[,;|~&=+/_]|%2[0C]|%7C|%3B")
 _VALUE = re.compile(r"[0-9][0-9.,%]{1,15}|[^\W\d_]{5,40}|[\w.-]{3,40}")
 
 
@@ -49,6 +50,16 @@ def values_of(text: str) -> dict[str, None]:
         elif isinstance(item, int | float) and not isinstance(item, bool) and not -10 < item < 10:
             found[str(item)] = None
     return found
+
+
+def listed_in_path(arguments: str) -> list[str]:
+    """What stands one after the other in the paths and queries of addresses, as far as it is like a value of a record."""
+    return [
+        value.lower()
+        for path in _PATH.findall(arguments)[:_ITEMS]
+        for value in _LISTED.split(path)[:PIECES]
+        if len(value) > 1 and _VALUE.fullmatch(value.lower())
+    ]
 
 
 def path_parts(arguments: str) -> Iterator[str]:

@@ -23,13 +23,14 @@ from caiso.connect.telemetry.decode.shapes import (
     plain,
     prediction,
     sagemaker,
+    webproxy,
 )
 
 Record = dict[str, Any]
 REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are equal byte for byte
 NAMES: Final = (
     "OTLP, OCSF, CloudTrail, Bedrock's model invocation log, SageMaker's data capture, Databricks' inference tables, MLflow's webhooks, "
-    "LiteLLM's standard logging payload, Kong's request log, nginx or Envoy access logs, logs of predictions, records of model registries and annotation tools, plain events of scanners and schedulers, or fields of the event schema"
+    "LiteLLM's standard logging payload, Kong's request log, logs of web proxies with the bodies of calls of models, nginx or Envoy access logs, logs of predictions, records of model registries and annotation tools, plain events of scanners and schedulers, or fields of the event schema"
 )
 
 _Reader = tuple[Callable[[Record], bool], Callable[[Record], Record | list[Record]]]
@@ -38,6 +39,7 @@ _SHAPES: Final[tuple[_Reader, ...]] = (
     (litellm.is_one, litellm.read),
     (ocsf.is_one, ocsf.read),
     (cloudtrail.is_one, cloudtrail.read),
+    (webproxy.is_one, webproxy.read),
     (access.is_one, access.read),
     (prediction.is_one, prediction.read),
     (plain.is_scan, plain.read),
