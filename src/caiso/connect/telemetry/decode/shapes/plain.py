@@ -107,6 +107,10 @@ _KEEPS = re.compile(
     r"(?i)promot|deploy|regist|transition|approv|releas|stag|alias|load|publish|roll|sign|upload|creat|delet|serv|pull|download|push|instal|upgrad|updat|add"
 )
 _JOBS = re.compile(r"(?i)job|task|run|exec|submit|start|launch|process|spawn|schedul|cron")
+_WEAKNESSES = re.compile(
+    r"(?i)vulnerab|\bcves?\b|cve-[0-9]|advisor|ghsa|licen[cs]e|pip-?audit|trivy|grype|snyk|\bosv\b|npm.audit|sbom|outdated"
+)
+_MALWARE = re.compile(r"(?i)malicious|malware|infected|trojan|backdoor|poison")
 _BAD = re.compile(r"(?i)malicious|malware|infected|dangerous|unsafe|threat|trojan|backdoor|critical|poison")
 _WORSE_THAN_NOTHING = re.compile(r"(?i)suspicious|high|warn|fail|vulnerab|unknown|medium|error|does not parse")
 _GOOD = re.compile(
@@ -238,6 +242,15 @@ def _verdict(document: Record) -> str | None:
         if isinstance(inner, list)
         else []
     )
+    if _WEAKNESSES.search(" ".join((*document, str(_scanner(document)), _text(document, *_ACTIONS) or ""))):
+        # Known weaknesses of honest packages, however grave, are no attack.
+        return (
+            "malicious"
+            if any(_MALWARE.search(word) for word in (*said, *listed))
+            else "suspicious"
+            if any(counts) or said
+            else None
+        )
     if any(counts) or any(_BAD.search(word) for word in (*said, *listed)):
         return "malicious"
     if not said and not counts:
