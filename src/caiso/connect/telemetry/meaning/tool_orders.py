@@ -17,7 +17,7 @@ _HIDES = re.compile(
     r"(?i)\b(?:do(?:es)? not|don.t|never|must not|no need to|need not|needn.t|avoid)\s(?:ever\s)?(?:[a-z]{1,12}\s){0,2}?(?:mention|tell|inform|reveal|disclos|notify|alert|explain|speak|talk|discuss|bother|show)\w{0,4}\b[^.\n]{0,16}\b(?:users?|humans?|persons?|people|customers?|this|it|that|them|these|anyone|anybody|side ?notes?|steps?|fields?|values?|relay|copy)\b"
     r"|\bwithout\s(?:[a-z]{1,10}\s){0,2}(?:mention|tell|inform|reveal|notif|alert|comment|remark|a word|notice|being (?:brought up|mentioned|asked|shown|noticed|discussed))\w{0,4}"
     r"|\b(?:nobody|no one|none of (?:this|it))\b[^.\n]{0,20}\b(?:need|has|have|must|should)?\w{0,2}\b[^.\n]{0,10}\b(?:told|know|hear|shown|informed|notice|mentioned)\b"
-    r"|\b(?:users?|people|persons?|humans?|customers?|operators?)\b[^.\n]{0,12}\b(?:need not|needn.t|should not|must not|do(?:es)? not need to|do(?:es)? not have to|are not to)\b[^.\n]{0,14}\b(?:know|hear|see|be|notice|read)"
+    r"|\b(?:users?|people|persons?|humans?|customers?|operators?)\b[^.\n]{0,12}\b(?:need not|needn.t|should not|must not|are not to)\b[^.\n]{0,14}\b(?:know|hear|see|be|notice|read)"
     r"|\b(?:secretly|quietly|covertly|in the background|behind the scenes)\b|\bsilently (?:add|send|pass|include|copy|call|read|fill|attach|forward|route|redirect|use|replace)\w{0,3}"
     r"|\b(?:keep|leave|omit|drop|exclude)\b[^.\n]{0,30}\b(?:to yourself|hidden|secret|out of|from)\b[^.\n]{0,40}\b(?:yourself|users?|people|summar(?:y|ies)|repl(?:y|ies)|answers?|overviews?|chat|person)\b|\bkeep (?:it|this) (?:to yourself|hidden|secret)"
     r"|\b(?:showing|mentioning|explaining) (?:it|this|them)\b[^.\n]{0,20}\bwould\b|\bfind this (?:field )?confusing\b|\bnever shown? to\b|\bgently and not scary\b"
