@@ -401,6 +401,18 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"event.kind": "registry", "action": "scan", "artifact.uri": "hf://lab/small/model.pt", "artifact.digest": "ab",
          "artifact.globals": ["posix.system"], "finding.verdict": "malicious", "finding.source": "picklescan"},
     ),
+    "scanner that counts": (
+        {"time": "2026-11-02T10:00:00Z", "tool": "modelscan", "model": "lab/small", "total_issues": 1, "issues": [{"severity": "CRITICAL"}]},
+        {"event.kind": "registry", "action": "scan", "artifact.uri": "lab/small", "finding.verdict": "malicious", "finding.source": "modelscan"},
+    ),
+    "known weakness of an honest package": (
+        {"time": "2026-11-02T10:00:00Z", "tool": "pip-audit", "package": "jinja2", "version": "3.1.2", "vulnerabilities": ["CVE-2024-1"], "severity": "critical"},
+        {"event.kind": "registry", "action": "scan", "artifact.uri": "pkg:jinja2@3.1.2", "finding.verdict": "suspicious"},
+    ),
+    "other digest than expected": (
+        {"time": "2026-11-02T10:00:00Z", "event": "model_loaded", "model": "credit", "version": "4", "sha256": "ab", "expected_sha256": "cd"},
+        {"event.kind": "registry", "model.id": "credit", "artifact.digest": "ab", "artifact.signature": "mismatch"},
+    ),
     "audit of a package": (
         {"time": 1_790_000_000, "event": "audit", "package": "colorls", "version": "1.2", "status": "ok"},
         {"event.kind": "registry", "action": "scan", "artifact.uri": "pkg:colorls@1.2", "finding.verdict": "clean"},

@@ -19,15 +19,18 @@ import msgspec
 
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
+from caiso.connect.telemetry.meaning.tool_orders import gives_orders
 from caiso.connect.telemetry.table import EventBatch
 
 REDEFINED: Final = "aisoc.tool.redefined"  # altered: a known tool is described otherwise; demands: and wants more
+ORDERS: Final = "aisoc.tool.orders"  # hidden: a tool's words want something from elsewhere and keep it from people
 
 _DEFINITIONS: Final = "gen_ai.tool.definitions"
 _KEYS: Final = 2_000
 _TOOLS: Final = 128  # of one key
 _SENTENCES: Final = 96  # of one tool
 _MOST: Final = 200_000  # sentences of all keys together, some ten megabytes
+_JUDGED: Final = 5_000  # tools whose words were looked at, and texts of definitions
 _WHOLES: Final = 16  # texts of one key, known as a whole
 _LONGEST: Final = 200_000
 _CHARS: Final = 4_000
@@ -73,6 +76,7 @@ class Offers:
         self.offers: OrderedDict[str, Offer] = OrderedDict()
         self.approvals: list[Approval] = []
         self._sentences = 0
+        self._judged: OrderedDict[int, bool] = OrderedDict()
 
     def with_changes(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; nearly all batches have none."""
@@ -82,30 +86,57 @@ class Offers:
         if texts is None:
             return events
         found: list[str | None] = [None] * len(events)
+        orders: list[str | None] = [None] * len(events)
         columns = [events.column(name) for name in ("source.id", "service.name", "server.address", "gen_ai.agent.name")]
         kinds, servers = events.column("event.kind"), events.column("mcp.server.name")
         versions = events.column("mcp.server.version")
         for row, text in enumerate(texts):
             if not text or len(text) > _LONGEST:
                 continue
+            whole = crc32(text.encode("utf-8", "replace"))
+            if self._has_orders(whole, text):
+                orders[row] = "hidden"
             listed = kinds[row] != "inference"
             source, service, address, agent = (column[row] or "" for column in columns)
             place = (servers[row] or address) if listed else agent
             key = f"{source}\x1f{service}\x1f{place}\x1f{listed:d}"
-            altered, tools = self._compared(key, text, listed=listed)
+            altered, tools = self._compared(key, whole, text, listed=listed)
             if self._is_released(key, versions[row]) and altered == "altered":
                 continue
             if altered == "altered" and self._is_approved(str(place), tools, events.column("time")[row]):
                 continue
             found[row] = altered
-        return events.adding({REDEFINED: found}) if any(found) else events
+        added = {name: values for name, values in ((REDEFINED, found), (ORDERS, orders)) if any(values)}
+        return events.adding(added) if added else events
+
+    def _has_orders(self, whole: int, text: str) -> bool:
+        """Whether some tool of these definitions gives orders; each text is looked at once, and each tool in it."""
+        found = self._judged.get(whole)
+        if found is None:
+            judged = [self._gives_orders(told, held) for told, held in _apart(text)]  # all of them, to know them again
+            found = any(judged)
+            self._remember(whole, found)
+        return found
+
+    def _gives_orders(self, told: str, held: str) -> bool:
+        number = crc32(f"{told}\x1f{held}".encode("utf-8", "replace"))
+        found = self._judged.get(number)
+        if found is None:
+            found = gives_orders(told, held)
+            self._remember(number, found)
+        return found
+
+    def _remember(self, number: int, found: bool) -> None:  # noqa: FBT001 - what was found
+        while len(self._judged) >= _JUDGED:
+            self._judged.popitem(last=False)
+        self._judged[number] = found
 
     def _note_approvals(self, events: EventBatch) -> None:
         ids, kinds, times = events.column(_APPROVAL), events.column("event.kind"), events.column("time")
         actions = events.column("action")
         columns = [events.column(name) for name in _NAMING if name in events.fields()]
         for row, approval in enumerate(ids):
-            approved = approval or (action := actions[row]) and _APPROVES.match(str(action))
+            approved = approval or ((action := actions[row]) and _APPROVES.match(str(action)))
             if approved and kinds[row] in ("registry", "config", "authz") and isinstance(time := times[row], int):
                 names = " ".join(str(column[row]).lower() for column in columns if column[row])
                 self.approvals.append((time, names[:512]))
@@ -127,14 +158,13 @@ class Offers:
             return True
         return bool(tools) and all(any(tool.lower() in names.split() for names in said) for tool in tools)
 
-    def _compared(self, key: str, text: str, *, listed: bool) -> tuple[str | None, list[str]]:
+    def _compared(self, key: str, whole: int, text: str, *, listed: bool) -> tuple[str | None, list[str]]:
         offer = self.offers.get(key)
         if offer is None:
             while len(self.offers) >= _KEYS or (self._sentences > _MOST and self.offers):
                 self._sentences -= _size(self.offers.popitem(last=False)[1])
             offer = self.offers[key] = Offer(key)
         self.offers.move_to_end(key)
-        whole = crc32(text.encode("utf-8", "replace"))
         if whole in offer.wholes:
             return None, []
         offer.wholes.append(whole)
@@ -187,6 +217,24 @@ def _fresh(tools: Tools, name: str, said: str) -> list[str]:
 
 def _described(text: str) -> Iterator[tuple[str, str]]:
     """Name and words of each tool in a list of definitions."""
+    for inner in _tools_in(text):
+        name = inner.get("name")
+        if isinstance(name, str) and name:
+            yield name[:128], "\n".join(words for key, words in strings_of(inner) if key in ("description", "title"))
+
+
+def _apart(text: str) -> Iterator[tuple[str, str]]:
+    """What each tool says of itself, and what it says of its fields."""
+    for inner in _tools_in(text):
+        own = inner.get("description")
+        rest = {key: value for key, value in inner.items() if key != "description"}
+        yield (
+            own if isinstance(own, str) else "",
+            "\n".join(words for key, words in strings_of(rest) if key in ("description", "title")),
+        )
+
+
+def _tools_in(text: str) -> Iterator[dict[str, Any]]:
     loaded: Any = load(text)
     if isinstance(loaded, dict):
         loaded = loaded.get("tools", [loaded])
@@ -197,6 +245,5 @@ def _described(text: str) -> Iterator[tuple[str, str]]:
         function = tool.get("function")
         inner: Any = function if isinstance(function, dict) else tool
         inner = load(inner.get("json_schema", inner))
-        name = inner.get("name") if isinstance(inner, dict) else None
-        if isinstance(name, str) and name:
-            yield name[:128], "\n".join(words for key, words in strings_of(inner) if key in ("description", "title"))
+        if isinstance(inner, dict):
+            yield inner

@@ -31,6 +31,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "aisoc.egress.planted": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "content.personal_records": (frozenset({"content.output"}),),
     "content.people_listed": (frozenset({"content.output"}),),
+    "aisoc.tool.orders": (frozenset({"gen_ai.tool.definitions"}),),
     "aisoc.tool.redefined": (frozenset({"gen_ai.tool.definitions"}),),
     "aisoc.flow.destination": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.flow.carries": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),

@@ -43,6 +43,7 @@ _SHAPES: Final[tuple[_Reader, ...]] = (
     (webproxy.is_one, webproxy.read),
     (access.is_one, access.read),
     (prediction.is_one, prediction.read),
+    (plain.is_scan, plain.read),
     (mlops.is_one, mlops.read),
     (plain.is_one, plain.read),
 )

@@ -98,12 +98,19 @@ _SIGNATURES: Final = (
     "verified_signature",
 )
 
+_NAMED = re.compile(
+    r"(?i)modelscan|picklescan|fickling|modelaudit|clamav|yara|guardian|virustotal|pip-?audit|socket\b|trivy|grype|snyk|malware|antivirus"
+)
 _SCANS = re.compile(r"(?i)scan|finding|malware|audit")
 _TRAINS = re.compile(r"(?i)train|fine.?tun|fit\b|learn|nightly_update|weights?_update|model_update|distil")
 _KEEPS = re.compile(
     r"(?i)promot|deploy|regist|transition|approv|releas|stag|alias|load|publish|roll|sign|upload|creat|delet|serv|pull|download|push|instal|upgrad|updat|add"
 )
 _JOBS = re.compile(r"(?i)job|task|run|exec|submit|start|launch|process|spawn|schedul|cron")
+_WEAKNESSES = re.compile(
+    r"(?i)vulnerab|\bcves?\b|cve-[0-9]|advisor|ghsa|licen[cs]e|pip-?audit|trivy|grype|snyk|\bosv\b|npm.audit|sbom|outdated"
+)
+_MALWARE = re.compile(r"(?i)malicious|malware|infected|trojan|backdoor|poison")
 _BAD = re.compile(r"(?i)malicious|malware|infected|dangerous|unsafe|threat|trojan|backdoor|critical|poison")
 _WORSE_THAN_NOTHING = re.compile(r"(?i)suspicious|high|warn|fail|vulnerab|unknown|medium|error|does not parse")
 _GOOD = re.compile(
@@ -129,9 +136,18 @@ _VALID: Final = {True: "valid", False: "invalid", "true": "valid", "false": "inv
 
 def is_one(document: Record) -> bool:
     """A flat object with a time and something that happened to something rules know; our own field names are read elsewhere."""
-    if any(name in document for name in _SPOKEN) or any("." in name for name in document):
-        return False  # of a model that speaks: what was said would be lost
-    return _text(document, *_TIMES) is not None and bool(_kind(document))
+    return _is_flat(document) and _text(document, *_TIMES) is not None and bool(_kind(document))
+
+
+def is_scan(document: Record) -> bool:
+    """The same of what a scanner found."""
+    return _is_flat(document) and _text(document, *_TIMES) is not None and _is_scan(document)
+
+
+def _is_flat(document: Record) -> bool:
+    if "event.kind" in document or any(name in document for name in _SPOKEN):
+        return False  # one of ours, or of a model that speaks: what was said would be lost
+    return not any("." in name for name in document)
 
 
 def read(document: Record) -> Record:
@@ -156,13 +172,13 @@ def read(document: Record) -> Record:
         model__version=_text(document, *_VERSIONS) if _text(document, *_MODELS) else None,
         dataset__id=_text(document, *_DATASETS),
         rows=_whole(document, "rows", "records", "examples", "samples", "count"),
-        artifact__uri=package or _joined(document, file) if kind == "registry" else None,
+        artifact__uri=package or _joined(document, file) or _text(document, *_MODELS) if kind == "registry" else None,
         artifact__digest=_text(document, *_DIGESTS),
         artifact__format=_text(document, "format", "file_format"),
         artifact__globals=_globals(document.get("globals", document.get("imports"))),
         artifact__signature=_signature(document),
         finding__verdict=_verdict(document) if scans else None,
-        finding__source=_text(document, *_SCANNERS) if scans else None,
+        finding__source=_scanner(document) if scans else None,
         registry__stage=_text(document, *_STAGES) if kind == "registry" else None,
         config__target=_text(document, *_SETTINGS) if kind == "config" else None,
         config__old=_text(document, *_OLD) if kind == "config" else None,
@@ -198,20 +214,43 @@ def _kind(document: Record) -> str:
 
 
 def _is_scan(document: Record) -> bool:
-    scans = _text(document, *_SCANNERS) or _SCANS.search(_text(document, *_ACTIONS) or "")
-    return bool(scans and (_text(document, *_FILES) or _package(document)) and _verdict(document))
+    scans = _scanner(document) or _SCANS.search(_text(document, *_ACTIONS) or "")
+    about = _text(document, *_FILES) or _text(document, *_MODELS) or _package(document)
+    return bool(scans and about and _verdict(document))
+
+
+def _scanner(document: Record) -> str | None:
+    named = _text(document, *_SCANNERS)
+    tool = None if named else _text(document, "tool", "product", "name", "vendor")
+    return named or (tool if tool and _NAMED.search(tool) else None)
 
 
 def _verdict(document: Record) -> str | None:
     """``malicious``, ``suspicious`` or ``clean``; counts of what was found weigh more than words."""
     counts = [document[name] for name in _COUNTS if isinstance(document.get(name), bool | int | float)]
     said = [str(document[name])[:_LONGEST] for name in _VERDICTS if isinstance(document.get(name), str | bool)]
-    inner = document.get("globals", document.get("findings"))
+    inner = next(
+        (
+            document[name]
+            for name in ("globals", "findings", "issues", "results", "threats")
+            if isinstance(document.get(name), list)
+        ),
+        None,
+    )
     listed = (
         [str(one.get("safety", one.get("severity", ""))) for one in inner[:_MOST] if isinstance(one, Mapping)]
         if isinstance(inner, list)
         else []
     )
+    if _WEAKNESSES.search(" ".join((*document, str(_scanner(document)), _text(document, *_ACTIONS) or ""))):
+        # Known weaknesses of honest packages, however grave, are no attack.
+        return (
+            "malicious"
+            if any(_MALWARE.search(word) for word in (*said, *listed))
+            else "suspicious"
+            if any(counts) or said
+            else None
+        )
     if any(counts) or any(_BAD.search(word) for word in (*said, *listed)):
         return "malicious"
     if not said and not counts:
@@ -284,6 +323,9 @@ def _globals(given: Any) -> list[str] | None:
 
 
 def _signature(document: Record) -> str | None:
+    expected, found = _text(document, *(f"expected_{name}" for name in _DIGESTS)), _text(document, *_DIGESTS)
+    if expected and found and expected.lower() != found.lower():
+        return "mismatch"
     value = next((document[name] for name in _SIGNATURES if document.get(name) is not None), None)
     if isinstance(value, bool) or (isinstance(value, str) and value.lower() in _VALID):
         return _VALID[value if isinstance(value, bool) else value.lower()]
