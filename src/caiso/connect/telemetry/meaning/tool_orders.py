@@ -1,10 +1,11 @@
-# ruff: noqa: RUF001 - letters of other scripts are meant
 """Tells of the words of one tool whether they give orders that a definition has no business to give.
 
 A definition says what a tool does and what its fields hold. One that keeps something from people and at the same time collects what
 lies elsewhere, bends another tool, or sends somewhere, was written for the model against its user. Each tool is looked at by
 itself: of two honest tools one may be silent about something and another read files.
 """
+
+# ruff: noqa: RUF001 - letters of other scripts are meant
 
 from __future__ import annotations
 
