@@ -43,7 +43,7 @@ from caiso.connect.telemetry.places import (
     without_places,
 )
 from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
-from caiso.connect.telemetry.sides import is_private, remembers, side_of
+from caiso.connect.telemetry.sides import OPERATES, is_private, remembers, side_of, types_into
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
@@ -92,14 +92,6 @@ _DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
 _SHARED_WORDS: Final = 2
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
 _VALUES: Final = 3  # of a record that go along together
-# What operates a screen: where it went, and that it types.
-_OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
-_TYPES = re.compile(
-    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
-)
-_TYPING = re.compile(
-    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
-)
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
 
@@ -115,6 +107,8 @@ class Talk(msgspec.Struct):
     texts: int = 0  # how many came from outside
     named_in: dict[int, int] = {}  # places, and the bits of the texts that named them
     private: dict[int, int] = {}  # pieces of mails and messages, and the bits of the texts that held them
+    either: int = 0  # the bits of texts that may be from within as well
+    brought: dict[int, int] = {}  # the same of pages and files, keys and accounts in them too
     reads: int = 0  # how many texts were read within
     words: Numbers = {}  # of the first of them
     strange: Numbers = {}  # words of content from outside
@@ -155,6 +149,8 @@ class Kept(msgspec.Struct):
     texts: int = 0
     named_in: dict[int, int] = {}
     private: dict[int, int] = {}
+    brought: dict[int, int] = {}
+    either: int = 0
     values: list[int] = []
     visited: list[int] = []
     thanked: bool = False
@@ -263,7 +259,7 @@ class Flows:
         sent: dict[str, str] = {}
         if talk is not None:
             self.talks.move_to_end(key)
-            types = _types(name, arguments)
+            types = types_into(name, arguments)
             if arguments and (types or table.impact(row) != "read" or takes_along(arguments)):
                 sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
                 yield from sent.items()
@@ -278,7 +274,7 @@ class Flows:
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
         talk = self._talk(key)
-        if arguments and "://" in arguments and _OPERATES.search(name):
+        if arguments and "://" in arguments and OPERATES.search(name):
             talk.at = next(destinations_of(arguments), [])
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
@@ -325,7 +321,7 @@ class Flows:
                 Kept(
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
-                    [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
+                    [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, talk.brought, talk.either, [*talk.values],
                     [*talk.visited], talk.thanked,
                 )
             )  # fmt: skip
@@ -354,16 +350,13 @@ class Flows:
                 texts=one.texts,
                 named_in=one.named_in,
                 private=one.private,
+                brought=one.brought,
+                either=one.either,
                 thanked=one.thanked,
                 values=dict.fromkeys(one.values),
                 visited=dict.fromkeys(one.visited),
             )
         return flows
-
-
-def _types(name: str, arguments: str) -> bool:
-    """Whether a call types something into a screen."""
-    return bool((_OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))
 
 
 def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> Iterator[tuple[str, str]]:
@@ -403,15 +396,18 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     records = {*records_of(arguments), *records_of(payload)} - places
     if types:
         records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= LEAST // 2)
-    if not records.isdisjoint(talk.records):
+    # What documentation of an interface gives beside its address, a key for one, takes nothing away.
+    beside = _naming(talk, places, otherwise=0) if "://" in arguments else 0
+    if any(number in talk.records and not talk.brought.get(number, 0) & beside for number in records):
         return "records"
+    naming = _naming(talk, places, otherwise=_ALL_TEXTS)
     pieces = {number for number, length in numbers_of(payload) if length >= _TELLING}
     pieces.update(number for text in hidden for number, _ in numbers_of(text))  # who encodes has a reason
     if (
-        not pieces.isdisjoint(talk.within)
+        any(number in talk.within and not talk.brought.get(number, 0) & beside for number in pieces)
         or _has_values(talk, arguments)
-        or _of_another_mail(talk, pieces, places)
-        or _in_other_words(talk, arguments)
+        or any(number in talk.private and not talk.private[number] & naming for number in pieces)  # of another mail
+        or (talk.reads > (beside & talk.either).bit_count() and _in_other_words(talk, arguments))
     ):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
@@ -437,12 +433,12 @@ def _has_values(talk: Talk, arguments: str) -> bool:
     return len(found) >= _VALUES and sum(value[0].isdigit() for value in found) >= _VALUES - 1
 
 
-def _of_another_mail(talk: Talk, pieces: set[int], places: set[int]) -> bool:
-    """Whether a piece is of a mail or message that came in, and of none that named where it goes."""
+def _naming(talk: Talk, places: set[int], *, otherwise: int) -> int:
+    """The bits of the texts from outside that named one of these places; ``otherwise`` where that is not known."""
     naming = 0
     for place in places & talk.places.keys():
-        naming |= talk.named_in.get(place, _ALL_TEXTS)
-    return any(number in talk.private and not talk.private[number] & naming for number in pieces)
+        naming |= talk.named_in.get(place, otherwise)
+    return naming
 
 
 def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
@@ -528,16 +524,20 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, priva
     talk.texts += 1
     for number, _ in numbers_of(text):
         _note(talk.outside, (number,))
-        if private:
-            _mark(talk.private, number, bit, most=_MOST)
+        _mark(talk.private if private else talk.brought, number, bit, most=_MOST)
     if strange:
         _note(talk.strange, words_of(text), most=2 * _MOST)
+        talk.either &= ~bit
+    else:
+        talk.either |= bit
     for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
         _mark(talk.named_in, number, bit, most=PIECES * _KEPT)
     for number in known_places(arguments):
         talk.places.setdefault(number, True)
         _note(talk.visited, (number,))
+    for number in records_of(text):
+        _mark(talk.brought, number, bit, most=_MOST)
     while len(talk.places) > PIECES * _KEPT:
         del talk.places[next(iter(talk.places))]
 

@@ -40,7 +40,7 @@ _WANTS = re.compile(
     r"|quote|repeat|collect|open|call|use|give|fill|beforehand|first)\b"
 )
 _REACHES = re.compile(
-    r"(?i)\b(?:last|recent|recently|previous|earlier|latest|full|whole|entire|complete|all|other|user.s|newest|current)\b[^.]{0,40}"
+    r"(?i)\b(?:last|recent|recently|previous|earlier|latest|full|whole|entire|complete|all|other|user.s|newest|current)\b[^.\n]{0,40}"
     r"\b(?:messages?|chats?|conversations?|e?-?mails?|mailbox|inbox|history|files?|contacts?|prompts?|documents?|notes|context|keys?|calendar|environment)\b"
     r"|\b(?:api[ _-]?keys?|access tokens?|passwords?|secrets?|credentials?|private keys?|system prompt|environment variables?|ssh)\b|~/|\.env\b|https?://|[\w.+-]{1,40}@[\w-]{1,40}\."
 )

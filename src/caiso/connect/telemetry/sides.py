@@ -1,4 +1,4 @@
-"""From which side a tool brings content: from strangers, from within, or either, as its name tells; and which tools remember."""
+"""From which side a tool brings content: from strangers, from within, or either, as its name tells; which tools remember, and which operate a screen."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ _MEMORY_FILE = re.compile(
     r"|\.windsurfrules|copilot-instructions|preferences|user_?profile|\.cursor/rules)"
 )
 _RECALLS = re.compile(r"(?i)^(?:[a-z0-9.]{0,30}[_-])?(?:get|read|search|recall|list|query|fetch|load|delete|forget)")
+# What operates a screen: where it went, and that it types.
+OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
+_TYPES = re.compile(
+    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
+)
+_TYPING = re.compile(
+    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -50,3 +58,8 @@ def remembers(name: str, arguments: str, *, writes: bool) -> bool:
     """Whether a tool puts something into a memory that later conversations read."""
     kept = _REMEMBERS.search(name) or (writes and _MEMORY_FILE.search(arguments))
     return bool(kept) and not _RECALLS.search(name)
+
+
+def types_into(name: str, arguments: str) -> bool:
+    """Whether a call types something into a screen."""
+    return bool((OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
@@ -32,6 +33,14 @@ _PASSED_ON = re.compile(
     r"|\b(?:add|append|include|quote|show|display|state|say)\b[^:]{0,40}$|\b(?:disclaimer|notice|footer|signature|greeting)\s?$"
 )
 _NOT_PASSED_ON = re.compile(r"\b(?:never|not|don't|rules?|instructions?|internal|confidential|secret)\b")
+# The line that an application puts before documents, and the one with which it speaks to the model again.
+_GIVEN = re.compile(
+    r"(?i)[ \t]{0,8}(?:#{1,4} |<|\[|\*\*|=== ?)?(?:here (?:is|are) (?:the )?)?(?:retrieved |relevant |additional |background |search |supporting )?"
+    r"(?:context|documents?|passages?|sources?|results|snippets|excerpts|knowledge(?: base)?|kontext|quellen|dokumente|contexte|contexto|documenti)\b.{0,40}[:>\]*=]\s{0,8}$"
+)
+_RESUMED = re.compile(
+    r"(?i)[ \t]{0,8}(?:</|(?:#{1,4} |\*\*|=== ?)?(?:your )?(?:instructions?|rules?|task|guidelines?|answer|question|important|anweisung(?:en)?|regeln)\b.{0,30}:)"
+)
 _CANARY = re.compile(
     r"(?i)\b(?:canary|honey ?token|trip ?wire|secret|confidential|pass(?:word|code|phrase)|code ?word|watermark)\b\W{1,4}"
     r"(?:[a-z]{1,10}\W{1,3}){0,4}?((?=[A-Za-z_+/=.-]{0,40}[0-9])[A-Za-z0-9][A-Za-z0-9_+/=.-]{7,63})"
@@ -115,7 +124,7 @@ def _instructions(system: str) -> _Instructions:
     """The same few texts come with nearly every call."""
     orders: dict[str, None] = {}
     facts: dict[str, None] = {}
-    for line in _plain(system).split("\n"):
+    for line in _own(_plain(system)):
         for piece in _said_to_the_model(line):
             (orders if _ORDER.search(piece) else facts)[piece] = None
     kept = tuple(islice(orders, _MOST))
@@ -129,6 +138,18 @@ def _instructions(system: str) -> _Instructions:
         tuple(each for each in words if len(each) >= _LEAST_WORDS),
         tuple(match[1].rstrip(".").lower() for match in canaries),
     )
+
+
+def _own(system: str) -> Iterator[str]:
+    """The lines of a system text without documents that were put into it: rules for people, in whatever tone."""
+    is_given = False
+    for line in system.split("\n"):
+        if _GIVEN.match(line):
+            is_given = True
+            continue
+        is_given = is_given and not _RESUMED.match(line)
+        if not is_given:
+            yield line
 
 
 def _said_to_the_model(line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Records of ours whose sender writes label counts, probabilities or scores under one of the other common names for them.
+"""Records of ours whose sender writes label counts, probabilities, scores or approvals under one of the other common names for them.
 
 Annotation tools, builders of data sets and model servers that send our own fields mostly know their own names for these; each is
 taken over where it says the same.
@@ -14,7 +14,9 @@ _COUNTS: Final = (
     "dataset.label_distribution", "class_counts", "class_distribution", "annotations.labels",
 )  # fmt: skip
 _VECTORS: Final = ("output.probabilities", "output.scores", "output.logits", "probabilities", "class_probabilities")
+_OF_VERSIONS: Final = frozenset(("registry", "evaluation"))
 _KINDS_OF_DATA: Final = frozenset(("data_access", "training", "registry"))
+_APPROVED: Final = frozenset(("approved", "accepted", "granted", "released"))
 _WHOLE: Final = 0.01  # how far shares may be from one when added up
 
 
@@ -23,6 +25,8 @@ def is_one(document: dict[str, Any]) -> bool:
     kind = document.get("event.kind")
     if not isinstance(kind, str):
         return False
+    if "change.id" in document or (kind in _OF_VERSIONS and "model.version" in document):
+        return True
     if kind in _KINDS_OF_DATA:
         return any(isinstance(document.get(name), Mapping) for name in _COUNTS)
     return kind == "ml_inference" and any(name in document for name in _VECTORS)
@@ -30,7 +34,21 @@ def is_one(document: dict[str, Any]) -> bool:
 
 def read(document: dict[str, Any]) -> dict[str, Any]:
     """The record with our names in place of those."""
-    return _answer(document) if document["event.kind"] == "ml_inference" else _data(document)
+    return _answer(document) if document["event.kind"] == "ml_inference" else _data(_approved(document))
+
+
+def _approved(document: dict[str, Any]) -> dict[str, Any]:
+    """The record with the approval that a change is, and with the address that registries give to a version of a model."""
+    found = dict(document)
+    state = next(
+        (found[name] for name in ("change.state", "change.status", "approval.state") if name in found), "approved"
+    )
+    if "change.id" in found and str(state).lower() in _APPROVED:
+        found.setdefault("aisoc.approval.id", str(found["change.id"])[:128])
+    model, version = found.get("model.id"), found.get("model.version")
+    if document["event.kind"] in _OF_VERSIONS and model and version:
+        found.setdefault("artifact.uri", f"models:/{model}/{version}"[:512])
+    return found
 
 
 def _data(document: dict[str, Any]) -> dict[str, Any]:
