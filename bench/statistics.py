@@ -1,10 +1,11 @@
 """Error rates of the statistical rules: attacks found, false alarms a day, events until an attack is found.
 
-    python -m bench.statistics --json [--quick] [--only RULE …] [--docs]
+    python -m bench.statistics --json [--quick] [--only RULE …] [--docs] [--keep FILE]
 
 Made traffic (`streams/`) holds ordinary days of many kinds and attacks of many strengths. Where the environment of
 `bench.real_queries` can be made, real data sets with real models and published attacks are measured as well. `--docs`
-writes docs/detection-statistics.md and the figures that the rules' pages show; nothing there is typed by hand.
+writes docs/detection-statistics.md and the figures that the rules' pages show; nothing there is typed by hand. `--keep` takes
+the figures of the other rules from what an earlier run printed, as far as these rules are still what was measured then.
 """
 
 from __future__ import annotations
@@ -154,12 +155,26 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def kept(before: dict[str, Any], rows: list[Row], real: list[Row], measured: set[str]) -> tuple[list[Row], list[Row]]:
+    """Rows of before for the rules that were not measured now; a rule that became another since must be measured."""
+    by_id = {rule.id: rule for rule in shipped()}
+    old = {row["rule"]: row for row in before["made"]} | {row["rule"]: row for row in rows}
+    wanted = [one.rule for one in SCENARIOS]
+    stale = [name for name in wanted if name not in old or old[name]["digest"] != logic_digest(by_id[name])]
+    if stale:
+        raise SystemExit(f"measure these as well, they are not what was measured before: {' '.join(stale)}")
+    return [old[name] for name in wanted], [row for row in before["real"] if row["rule"] not in measured] + real
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quick", action="store_true", help="few days and attacks: figures are rough")
     parser.add_argument("--only", nargs="+", default=[], metavar="RULE")
     parser.add_argument("--docs", action="store_true", help="write the page and the figures that ship")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="what an earlier run printed, for the rules not measured now"
+    )
     arguments = parser.parse_args()
     chosen = [one.rule for one in SCENARIOS if not arguments.only or one.rule in arguments.only]
     runs, attacks = (1, 8) if arguments.quick else (4, 40)
@@ -170,6 +185,8 @@ def main() -> None:
         from bench.real_data import measure_real
 
         real = measure_real(arguments.only)
+    if arguments.keep:
+        rows, real = kept(json.loads(arguments.keep.read_text()), rows, real, set(arguments.only))
     if arguments.docs:
         write_reports(rows, real, ROOT)
     columns = ("rule", "detected", "false_alarms_per_day", "median_events", "attacks", "benign_days", "seconds")
