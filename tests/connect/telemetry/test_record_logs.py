@@ -110,7 +110,8 @@ def test_files_jobs_accounts_and_connections_of_ocsf(document: dict[str, Any], e
 
 def test_connections_without_a_name_are_only_kept() -> None:
     found = event(logs.ocsf(4001, dst_endpoint={"ip": "203.0.113.7", "port": 443}))
-    assert (found.get("event.kind"), found["server.address"]) not in (("http", "203.0.113.7"), (None, None))
+    assert found.get("event.kind") != "http"
+    assert found["server.address"] == "203.0.113.7"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +157,9 @@ def test_labels_by_feedback_say_whether_they_agree_and_how_old_the_account_is() 
     )  # fmt: skip
     assert has(event(given | {"given_label": "scam"}), finding__verdict="agrees")
     assert has(event(given | {"agrees": True}), finding__verdict="agrees")
+    born = {name: value for name, value in given.items() if name != "annotator_age_days"}
+    assert has(event(born | {"account_created_at": "2026-11-22T09:00:00Z"}), user__age_days=4)
+    assert has(event(born | {"account_created_at": "long ago"}), user__age_days=None)
     del given["model_label"]
     assert has(event(given), finding__verdict=None)
 
@@ -205,6 +209,13 @@ def test_pages_that_answer_one_question_in_nearly_the_same_words_share_a_mark() 
     assert first != mark("When is the canteen open on Mondays and on Fridays?" + answer)
     assert mark("The canteen opens at eleven." + answer) is None
     assert mark(asked) is None
+    titled = {"timestamp": WHEN, "event": "page_created", "index": "kb", "document_id": "1", "author": "u"}
+    assert event(titled | {"title": asked, "text": answer})["input.fingerprint"] == first
+    unparted = mark(
+        "我们应该向哪个账户支付诺维克公司的发票?"
+        + "自本月起供应商诺维克的付款账户已更改为新的银行账户,旧账户已经关闭,请勿再使用。" * 2
+    )
+    assert len(unparted) == 32
 
 
 def test_a_hash_of_the_sender_that_variants_share_is_kept_as_it_is() -> None:

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from caiso.connect.telemetry.decode.shapes import plain_names as names
 from caiso.connect.telemetry.decode.shapes.values import moment, told
+from caiso.connect.telemetry.decode.times import nanoseconds
+from caiso.connect.telemetry.records import UnableToAccept
 
 Record = dict[str, Any]
 
@@ -45,6 +47,9 @@ _LONGEST: Final = 300
 _LONGEST_COMMAND: Final = 4_000
 _LONGEST_PAGE: Final = 20_000
 _MOST: Final = 64
+_DAY_NS: Final = 86_400 * 10**9
+_FEW_WORDS: Final = 8
+_SHORTEST_ANSWER: Final = 40
 _VALID: Final = {True: "valid", False: "invalid", "true": "valid", "false": "invalid"}
 _UNSIGNED: Final = ("absent", "unsigned", "not signed", "not_signed")
 _QUESTION = re.compile(r"\s{0,8}([^?\uff1f\n]{8,240})[?\uff1f]")  # also as wide as Chinese and Japanese write it
@@ -72,7 +77,7 @@ def read(document: Record) -> Record:
             action="scan" if scans else _act(document, kind, action),
             service__name=_text(document, *names.SERVICES),
             user__id=who,
-            user__age_days=_whole(document, *names.AGES),
+            user__age_days=_age(document),
             writer=who if kind in ("training", "data_access") or (kind == "registry" and not scans) else None,
             client__address=_text(document, *names.ADDRESSES),
             user_agent__original=_text(document, "user_agent"),
@@ -152,16 +157,34 @@ def _data(document: Record) -> Record:
         dataset__label_counts=dict(counts) if counts and numbers else None,
         rows=_whole(document, *names.ROWS),
         sample__id=_text(document, *names.SAMPLES),
-        sample__label=_text(document, *names.GIVEN_LABELS),
+        sample__label=_label(document),
         finding__verdict=_agreement(document),
         input__fingerprint=_question_page(document),
     )
 
 
+def _label(document: Record) -> str | None:
+    """The label that somebody gave to one record."""
+    own = names.OWN_LABELS if _text(document, *names.LABELLERS) else ()
+    return _text(document, *names.GIVEN_LABELS, *own)
+
+
+def _age(document: Record) -> int | None:
+    """How many whole days the account has been there."""
+    days = _whole(document, *names.AGES)
+    since = next((document[name] for name in names.BORN if document.get(name)), None)
+    if days is not None or since is None:
+        return days
+    try:
+        return max(0, (nanoseconds(moment(document, *names.TIMES)) - nanoseconds(since)) // _DAY_NS)
+    except UnableToAccept:
+        return None
+
+
 def _agreement(document: Record) -> str | None:
     """Whether a label that somebody gave is the one that the model or the last labeller gave."""
     said = document.get("agrees", document.get("agrees_with_model"))
-    given, before = _text(document, *names.GIVEN_LABELS), _text(document, *names.MODEL_LABELS)
+    given, before = _label(document), _text(document, *names.MODEL_LABELS)
     if not isinstance(said, bool):
         if given is None or before is None:
             return None
@@ -175,16 +198,24 @@ def _question_page(document: Record) -> str | None:
     Half of it is the question, the other half the smallest of the hashes of all words after it: texts that share nine words of ten have
     the same smallest one nine times of ten.
     """
-    page = next(
-        (document[name] for name in ("text", "content", "body", "chunk") if isinstance(document.get(name), str)), ""
-    )
-    asked = _QUESTION.match(page[:_LONGEST_PAGE])
-    words = set(_WORDS.findall(page[asked.end() : _LONGEST_PAGE].lower())) if asked else set()
-    if asked is None or len(words) < 8:
+    title, page = (_written(document, *fields)[:_LONGEST_PAGE] for fields in (names.TITLES, names.TEXTS))
+    inside = _QUESTION.match(page)
+    asked = inside or _QUESTION.match(title)
+    if asked is None:
+        return None
+    said = page[inside.end() if inside else 0 :].lower()
+    words = set(_WORDS.findall(said))
+    if len(words) < _FEW_WORDS:  # or of a language that does not part them
+        words = {said[place : place + 2] for place in range(len(said) - 1)}
+    if len(said) < _SHORTEST_ANSWER:
         return None
     question = " ".join(_WORDS.findall(asked[1].lower()))
     least = min(hashlib.blake2b(word.encode(), digest_size=8).hexdigest() for word in words)
     return f"{hashlib.blake2b(question.encode(), digest_size=8).hexdigest()}{least}"
+
+
+def _written(document: Record, *fields: str) -> str:
+    return next((value for name in fields if isinstance(value := document.get(name), str)), "")
 
 
 def _kind(document: Record) -> str:

@@ -65,7 +65,22 @@ SIGNATURES: Final = (
     "signature", "signature_status", "signature_valid", "signature_verified", "signed", "verified_signature",
 )  # fmt: skip
 LABEL_COUNTS: Final = ("labels", "label_counts", "label_distribution", "class_counts", "class_distribution")
-GIVEN_LABELS: Final = ("given_label", "annotator_label", "new_label", "user_label", "corrected_label")
-MODEL_LABELS: Final = ("model_label", "predicted_label", "old_label", "prior_label")
-AGES: Final = ("annotator_age_days", "account_age_days", "user_age_days")
+GIVEN_LABELS: Final = ("given_label", "annotator_label", "new_label", "user_label", "corrected_label", "corrected_to")
+OWN_LABELS: Final = ("label", "vote", "class")  # count only where a labeller is named
+MODEL_LABELS: Final = (
+    "model_label", "predicted_label", "model_prediction", "old_label", "prior_label", "previous_label", "original_label", "current_label",
+)  # fmt: skip
+AGES: Final = (
+    "annotator_age_days", "account_age_days", "user_age_days", "author_age_days", "reporter_age_days", "reviewer_age_days",
+)  # fmt: skip
+BORN: Final = (
+    "account_created_at",
+    "annotator_created_at",
+    "user_created_at",
+    "account_created",
+    "registered_at",
+    "member_since",
+)
+TITLES: Final = ("title", "page_title", "document_title", "question")
+TEXTS: Final = ("text", "content", "body", "chunk", "page_content", "markdown", "answer")
 ROWS: Final = ("rows", "row_count", "rows_added", "records", "examples", "samples", "items", "count")
