@@ -202,6 +202,12 @@ def test_webhooks_of_mlflow_are_acts_on_a_registry() -> None:
     )  # fmt: skip
     assert has(event(hook("model_version_tag", "set", key="validation_status", value="approved")), action="approve")
     assert has(event(hook("model_version_tag", "set", key="validation_status", value="pending")), action="set_tag")
+    said = event(hook("model_version_tag", "set", key="review", value="approved by kim, board 12"))
+    assert has(said, action="approve")
+    ticketed = event(
+        hook("model_version_alias", "created", alias="production", tags={"approved_by": "kim", "ticket": "ML-7"})
+    )
+    assert has(ticketed, action="set_alias", aisoc__approval__id="kim")
     numbered = event(hook("model_version_tag", "set", key="approval", value="CAB-4711"))
     assert has(numbered, action="approve", aisoc__approval__id="CAB-4711", artifact__uri="models:/fraud/7")
     assert has(

@@ -229,3 +229,33 @@ def test_a_hash_of_the_sender_that_variants_share_is_kept_as_it_is() -> None:
 def test_an_access_log_names_the_account_and_key_that_asked() -> None:
     asked = logs.nginx(remote_user="-", requested_by="backup-cron", api_key_id="backup")
     assert has(event(asked), user__id="backup-cron", api_key__id="backup")
+
+
+def test_webhooks_of_the_hub_and_notices_of_a_registry() -> None:
+    changed = {"event": {"action": "update", "scope": "repo.content"}, "repo": {"type": "dataset", "name": "lab/leaves", "headSha": "9a2a"},
+               "createdAt": WHEN, "author": "mira"}  # fmt: skip
+    assert has(
+        event(changed), event__kind="data_access", action="update_repo_content", dataset__id="lab/leaves", dataset__version="9a2a", writer="mira",
+    )  # fmt: skip
+    opened = changed | {"event": {"action": "update", "scope": "repo.config"}, "updatedConfig": {"private": False},
+                        "repo": {"type": "model", "name": "lab/m"}}  # fmt: skip
+    assert has(event(opened), event__kind="config", model__id="lab/m", config__new='{"private":false}')
+    assert "has no time" in reason({name: value for name, value in changed.items() if name != "createdAt"})
+    assert "repo.name" in reason(changed | {"repo": {"type": "model"}})
+    pushed = {"id": "1", "timestamp": WHEN, "action": "push", "target": {"repository": "models/qwen3", "digest": "sha256:b0", "tag": "2026-11"},
+              "actor": {"name": "ci"}, "request": {"addr": "10.0.0.7:4411", "useragent": "cosign/2"}}  # fmt: skip
+    assert has(
+        event({"events": [pushed]}), event__kind="registry", action="push", artifact__uri="oci://models/qwen3@sha256:b0", model__id="models/qwen3",
+        model__version="2026-11", writer="ci", client__address="10.0.0.7",
+    )  # fmt: skip
+    assert "target.repository" in reason({"events": [pushed | {"target": {}}]})
+
+
+def test_an_access_log_of_a_gateway_for_models_names_headers_as_they_are() -> None:
+    asked = {"start_time": WHEN, "method": "POST", "x-envoy-origin-path": "/v1/chat/completions", "response_code": 200, "response_flags": "-",
+             "downstream_remote_address": "10.17.4.21:54611", "user-agent": "OpenAI/JS 6.7.0", "x-user-id": "subtitles",
+             "gen_ai.request.model": "qwen3-8b", "gen_ai.usage.input_tokens": 23}  # fmt: skip
+    assert has(
+        event(asked), event__kind="http", url__path="/v1/chat/completions", user__id="subtitles", user_agent__original="OpenAI/JS 6.7.0",
+        gen_ai__request__model="qwen3-8b", gen_ai__usage__input_tokens=23,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from caiso.connect.telemetry.decode.shapes import (
     bedrock,
     cloudtrail,
     databricks,
+    hubs,
     kong,
     litellm,
     mlflow,
@@ -32,7 +33,7 @@ REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are
 NAMES: Final = (
     "OTLP, OCSF, CloudTrail, Bedrock's model invocation log, SageMaker's data capture, Databricks' inference tables, MLflow's webhooks, "
     "LiteLLM's standard logging payload, Kong's request log, logs of web proxies with the bodies of calls of models, nginx or Envoy access logs, "
-    "logs of predictions, OpenAI's audit log, Label Studio's webhooks, plain events of scanners, registries, stores of data and schedulers, "
+    "logs of predictions, OpenAI's audit log, Label Studio's and Hugging Face's webhooks, notifications of registries of containers, plain events of scanners, registries, stores of data and schedulers, "
     "or fields of the event schema"
 )
 
@@ -46,6 +47,7 @@ _SHAPES: Final[tuple[_Reader, ...]] = (
     (access.is_one, access.read),
     (openai_audit.is_one, openai_audit.read),
     (annotation.is_one, annotation.read),
+    (hubs.is_one, hubs.read),
     (prediction.is_one, prediction.read),
     (plain.is_one, plain.read),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from caiso.connect.telemetry.decode.shapes.plain_names import APPROVALS
 from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told
 from caiso.connect.telemetry.records import UnableToAccept
 
@@ -30,7 +31,7 @@ _EVENTS: Final = re.compile(
 )  # of the workspace registry
 _REVIEW: Final = re.compile(r"(?i)(?:valid|review|approv|sign[-_ ]?off|attest|certif|gate)")
 _PASSED: Final = re.compile(
-    r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)"
+    r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)(?:[ ,;:][^\n]{1,200})?"
 )
 _NUMBER: Final = re.compile(r"[A-Za-z]{2,10}[-_ #]?[0-9]{2,10}")  # of a change or an approval
 _MEASURES: Final = re.compile(
@@ -99,7 +100,7 @@ def _registry(document: dict[str, Any]) -> dict[str, Any]:
         model__version=version,
         artifact__uri=_source(data, name, version, is_prompt=is_prompt),
         registry__stage=text(data, "alias"),
-        aisoc__approval__id=text(data, "value") if approves and _numbered(data) else None,
+        aisoc__approval__id=text(data, "value") if approves and _numbered(data) else text(tags, *APPROVALS),
         writer=text(document, *_WHO) or text(data, *_WHO) or text(tags, "mlflow.user", *_WHO),
         user__id=text(document, *_WHO) or text(data, *_WHO),
         client__address=text(document, "source_ip", "client_ip"),

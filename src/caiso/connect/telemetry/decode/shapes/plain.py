@@ -50,6 +50,7 @@ _MOST: Final = 64
 _DAY_NS: Final = 86_400 * 10**9
 _FEW_WORDS: Final = 8
 _SHORTEST_ANSWER: Final = 40
+_SINGLE: Final = frozenset((str, int, float))
 _VALID: Final = {True: "valid", False: "invalid", "true": "valid", "false": "invalid"}
 _UNSIGNED: Final = ("absent", "unsigned", "not signed", "not_signed")
 _QUESTION = re.compile(r"\s{0,8}([^?\uff1f\n]{8,240})[?\uff1f]")  # also as wide as Chinese and Japanese write it
@@ -301,14 +302,10 @@ def _failed(document: Record) -> bool:
 def _text(document: Record, *fields: str, most: int = _LONGEST) -> str | None:
     """The first of these that is a single value of no great length."""
     for name in fields:
-        value = document.get(name)
-        if (
-            isinstance(value, str | int | float)
-            and not isinstance(value, bool)
-            and value != ""
-            and len(str(value)) <= most
-        ):
-            return str(value)
+        if name in document:  # most are not, and asking costs least
+            value = document[name]
+            if value.__class__ in _SINGLE and value != "" and len(text := str(value)) <= most:
+                return text
     return None
 
 
@@ -322,8 +319,8 @@ def _whole(document: Record, *fields: str) -> int | None:
 def _who(document: Record) -> str | None:
     for name in names.WHO:
         value = document.get(name)
-        if isinstance(value, Mapping):
-            found = _text(dict(value), "name", "email", "id", "login", "username")
+        if value.__class__ is dict:
+            found = _text(value, "name", "email", "id", "login", "username")
             if found:
                 return found
     return _text(document, *names.WHO)
