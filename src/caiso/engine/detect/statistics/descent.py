@@ -16,7 +16,6 @@ from typing import Annotated, ClassVar, Final
 
 import msgspec
 import numpy as np
-import orjson
 
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import query_of
@@ -27,6 +26,7 @@ from caiso.engine.detect.statistics.values import number, span_text
 from caiso.engine.packs import Between
 
 _LONGEST_INPUT: Final = 1_000  # characters; a picture is compared by its fingerprint or not at all
+_MOST_VALUES: Final = 256
 _SAME: Final = 0.5  # of the values of a variant
 _BITS: Final = 10  # one of so many may differ in the fingerprint of a variant
 
@@ -82,8 +82,7 @@ class Descent(Observer[DescentSettings, DescentState]):
         sent = next((given for name in settings.inputs if (given := columns[name][row])), None)
         if score is None or sent is None:
             return None
-        text = sent if isinstance(sent, str) else orjson.dumps(sent, default=str).decode()
-        return score, str(columns[settings.label][row] or "")[:80], text if len(text) <= _LONGEST_INPUT else ""
+        return score, str(columns[settings.label][row] or "")[:80], _text_of(sent)
 
     def observe(self, state: DescentState, seen: Seen) -> Facts | None:
         settings = self.settings
@@ -120,6 +119,13 @@ class Descent(Observer[DescentSettings, DescentState]):
             "fall (Mann-Kendall z)": round(fall, 1),
             "within": span_text(seen.time_us - asked[0].time_us),
         }
+
+
+def _text_of(sent: object) -> str:
+    """An input as text, so that it can be kept; empty where it is too long."""
+    if isinstance(sent, list | tuple):
+        sent = str(list(sent)) if len(sent) <= _MOST_VALUES else ""
+    return sent if isinstance(sent, str) and len(sent) <= _LONGEST_INPUT else ""
 
 
 def _near(asked: list[Asked]) -> float:
