@@ -202,11 +202,31 @@ def test_webhooks_of_mlflow_are_acts_on_a_registry() -> None:
     )  # fmt: skip
     assert has(event(hook("model_version_tag", "set", key="validation_status", value="approved")), action="approve")
     assert has(event(hook("model_version_tag", "set", key="validation_status", value="pending")), action="set_tag")
+    said = event(hook("model_version_tag", "set", key="review", value="approved by kim, board 12"))
+    assert has(said, action="approve")
+    ticketed = event(
+        hook("model_version_alias", "created", alias="production", tags={"approved_by": "kim", "ticket": "ML-7"})
+    )
+    assert has(ticketed, action="set_alias", aisoc__approval__id="kim")
+    numbered = event(hook("model_version_tag", "set", key="approval", value="CAB-4711"))
+    assert has(numbered, action="approve", aisoc__approval__id="CAB-4711", artifact__uri="models:/fraud/7")
     assert has(
         event(hook("prompt_version", "created", template="You are a bot.")),
         event__kind="config",
         config__target="prompt/fraud",
     )
+
+
+def test_a_version_of_a_run_brings_its_measures() -> None:
+    measured, made = decode(
+        hook("model_version", "created", source="models:/m-1", run_id="r", tags={"val_auc": "0.96", "team": "a"})
+    )
+    assert isinstance(measured, RawRecord)
+    assert isinstance(made, RawRecord)
+    assert (measured.attributes["action"], made.attributes["action"]) == ("evaluated_by_run", "create_model_version")
+    assert measured.attributes["artifact.uri"] == "models:/fraud/7"
+    (alone,) = decode(hook("model_version", "created", source="models:/m-1", tags={"val_auc": "0.96"}))
+    assert isinstance(alone, RawRecord)
 
 
 def test_webhooks_of_the_workspace_registry_are_acts_too() -> None:

@@ -64,7 +64,7 @@ _KEYWORD: Final = (
     # models, artefacts and data
     "model.id", "model.version", "model.digest", "input.features", "input.fingerprint", "output.label", "output_granularity", "segment",
     "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals", "finding.verdict", "finding.source",
-    "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id",
+    "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id", "sample.label",
     "config.target", "config.old", "config.new", "config.effect", "peer", "key_thumbprint",
     "sample.source.id", "aisoc.package.doubt", "input.capture.device", "cloud.region",
     # facts that only the conversation shows; on the events that rules see, never in the store
@@ -78,7 +78,7 @@ _KEYWORD: Final = (
 _INT: Final = (
     "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.reasoning.output_tokens", "gen_ai.request.max_tokens",
-    "gen_ai.request.choice.count", "gen_ai.request.seed", "gen_ai.request.top_logprobs", "rows", "bytes",
+    "gen_ai.request.choice.count", "gen_ai.request.seed", "gen_ai.request.top_logprobs", "rows", "bytes", "user.age_days",
     "http.response.status_code", "http.response.body.size", "duration_us", "gen_ai.embeddings.dimension.count",
     # facts that the normaliser reads from the content
     "content.system_leak", "content.disguised_links", "content.images_named", "content.images_carrying", "content.copied_untrusted", "content.personal_records", "content.people_listed",

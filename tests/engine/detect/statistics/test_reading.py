@@ -46,7 +46,11 @@ def test_a_good_document_is_read() -> None:
     ("block", "line", "expected"),
     [
         ("statistic: yes\n", 8, "statistic must be a mapping"),
-        (GOOD.replace("volume", "volumes"), 9, 'method "volumes", expected one of distillation, dominance, drift'),
+        (
+            GOOD.replace("volume", "volumes"),
+            9,
+            'method "volumes", expected one of descent, distillation, dominance, drift',
+        ),
         (GOOD.replace("  rules: [query]\n", ""), 9, 'key "rules" is missing'),
         (GOOD.replace("[query]", "[queries]"), 6, 'statistic refers to rule "queries"'),
         (GOOD.replace("[query]", "[much]"), 6, "statistic refers to itself"),

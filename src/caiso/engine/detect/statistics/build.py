@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from caiso.engine.detect.correlation.bounds import Limits
 from caiso.engine.detect.rule import Rule, Statistic
+from caiso.engine.detect.statistics.descent import Descent
 from caiso.engine.detect.statistics.distillation import Distillation
 from caiso.engine.detect.statistics.dominance import Dominance
 from caiso.engine.detect.statistics.drift import Drift
@@ -30,6 +31,7 @@ from caiso.engine.packs import Node, Reader, line_at, quoted
 from caiso.engine.packs.compose import Mapping, Scalar
 
 METHODS: Final[Table[str, type[Observer[Any, Any]]]] = {
+    "descent": Descent,
     "distillation": Distillation,
     "dominance": Dominance,
     "drift": Drift,

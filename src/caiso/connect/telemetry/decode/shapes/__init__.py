@@ -11,15 +11,17 @@ from typing import Any, Final
 
 from caiso.connect.telemetry.decode.shapes import (
     access,
+    annotation,
     bedrock,
     cloudtrail,
     databricks,
+    hubs,
     kong,
     litellm,
     mlflow,
-    mlops,
     native,
     ocsf,
+    openai_audit,
     plain,
     prediction,
     sagemaker,
@@ -31,7 +33,8 @@ REPEAT: Final = "replay.repeat"  # tells lines of a replayed file apart that are
 NAMES: Final = (
     "OTLP, OCSF, CloudTrail, Bedrock's model invocation log, SageMaker's data capture, Databricks' inference tables, MLflow's webhooks, "
     "LiteLLM's standard logging payload, Kong's request log, logs of web proxies with the bodies of calls of models, nginx or Envoy access logs, "
-    "logs of predictions, records of registries and annotation tools, plain events of scanners and schedulers, or fields of the event schema"
+    "logs of predictions, OpenAI's audit log, Label Studio's and Hugging Face's webhooks, notifications of registries of containers, plain events of scanners, registries, stores of data and schedulers, "
+    "or fields of the event schema"
 )
 
 _Reader = tuple[Callable[[Record], bool], Callable[[Record], Record | list[Record]]]
@@ -42,9 +45,11 @@ _SHAPES: Final[tuple[_Reader, ...]] = (
     (cloudtrail.is_one, cloudtrail.read),
     (webproxy.is_one, webproxy.read),
     (access.is_one, access.read),
-    (prediction.is_one, prediction.read),
+    (openai_audit.is_one, openai_audit.read),
+    (annotation.is_one, annotation.read),
+    (hubs.is_one, hubs.read),
     (plain.is_scan, plain.read),
-    (mlops.is_one, mlops.read),
+    (prediction.is_one, prediction.read),
     (plain.is_one, plain.read),
 )
 # Each of their records has one of these fields, so that nobody else's are asked five times more.

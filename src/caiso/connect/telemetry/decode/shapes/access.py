@@ -16,7 +16,15 @@ from caiso.connect.telemetry.meaning import address
 from caiso.connect.telemetry.records import UnableToAccept
 
 _METHOD = ("request_method", "method")
-_TARGET = ("request_uri", "x_envoy_original_path", "path", "uri")
+_TARGET = (
+    "request_uri",
+    "x_envoy_original_path",
+    "x-envoy-original-path",
+    "x-envoy-origin-path",
+    "path",
+    ":path",
+    "uri",
+)
 _STATUS = ("status", "response_code")
 _TIMES = ("time_iso8601", "start_time", "msec", "time_local", "@timestamp", "timestamp", "time")
 _INTERNAL: Final = tuple(
@@ -42,7 +50,9 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     """One request; raises ``UnableToAccept``."""
     is_envoy = any(name in document for name in _ENVOY)
     method, target = _request(document)
-    host = text(document, "host", "http_host", "authority", "vhost", "server_name", "requested_server_name")
+    host = text(
+        document, "host", "http_host", "authority", ":authority", "vhost", "server_name", "requested_server_name"
+    )
     scheme = text(document, "scheme")
     if target.startswith("/") and host:
         url: str | None = f"{scheme or 'http'}://{host}{target}"
@@ -60,15 +70,19 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         **_parts(target, document),
         server__address=_host(host),
         client__address=_client(document),
-        user__id=text(document, "remote_user", "user"),
-        user_agent__original=text(document, "http_user_agent", "user_agent"),
+        user__id=text(document, "remote_user", "user", "requested_by", "x-user-id"),
+        api_key__id=text(document, "api_key_id", "key_id"),
+        user_agent__original=text(document, "http_user_agent", "user_agent", "user-agent"),
         http__request__header__referer=text(document, "http_referer", "http_referrer", "referer"),
         http__response__status_code=whole(document, *_STATUS),
         http__response__body__size=whole(document, "body_bytes_sent", "bytes_sent"),
-        http__request__id=text(document, "request_id", "req_id", "x_request_id"),
+        http__request__id=text(document, "request_id", "req_id", "x_request_id", "x-request-id"),
         mcp__session__id=text(document, *_SESSION),
         http__request__forwarded_for=text(document, *_FORWARDED),
         envoy__response_flags=text(document, "response_flags"),
+        gen_ai__request__model=text(document, "gen_ai.request.model"),  # as gateways for models log them beside
+        gen_ai__usage__input_tokens=whole(document, "gen_ai.usage.input_tokens"),
+        gen_ai__usage__output_tokens=whole(document, "gen_ai.usage.output_tokens"),
     )
 
 

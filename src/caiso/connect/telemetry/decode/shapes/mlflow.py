@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from caiso.connect.telemetry.decode.shapes.plain_names import APPROVALS
 from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told
 from caiso.connect.telemetry.records import UnableToAccept
 
@@ -30,7 +31,11 @@ _EVENTS: Final = re.compile(
 )  # of the workspace registry
 _REVIEW: Final = re.compile(r"(?i)(?:valid|review|approv|sign[-_ ]?off|attest|certif|gate)")
 _PASSED: Final = re.compile(
-    r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)"
+    r"(?i)(?:approved?|accept(?:ed)?|pass(?:ed)?|valid(?:ated)?|signed(?:[-_ ]off)?|ok|yes|true|done|completed?)(?:[ ,;:][^\n]{1,200})?"
+)
+_NUMBER: Final = re.compile(r"[A-Za-z]{2,10}[-_ #]?[0-9]{2,10}")  # of a change or an approval
+_MEASURES: Final = re.compile(
+    r"(?i)(?:^|[^a-z])(?:auc|roc|f1|accuracy|acc|precision|recall|rmse|mae|mape|ndcg|bleu|rouge|wer|loss|score)(?:[^a-z]|$)"
 )
 _WHO: Final = ("user", "user_id", "creator", "author", "last_updated_by")
 _NAMED: Final = re.compile(r"\s{0,4}(?P<who>[^\s@]{1,80}@[^\s@]{1,120})\s")
@@ -46,9 +51,34 @@ def is_one(document: dict[str, Any]) -> bool:
     return isinstance(event, str) and "model_name" in document and _EVENTS.fullmatch(event) is not None
 
 
-def read(document: dict[str, Any]) -> dict[str, Any]:
+def read(document: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
     """One act; raises ``UnableToAccept``."""
-    return _workspace(document) if "event" in document and "entity" not in document else _registry(document)
+    return _workspace(document) if "event" in document and "entity" not in document else _acts(document)
+
+
+def _acts(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The act, and before it the evaluation that a new version of a run carries in its tags."""
+    found, data = _registry(document), part(document, "data")
+    measured = [name for name in part(data, "tags") if isinstance(name, str) and _MEASURES.search(name)]
+    made = found["action"] == "create_model_version" and found.get("model.version") and found.get("mlflow.run")
+    if not (made and measured):
+        return [found]
+    name, version = found["model.id"], found["model.version"]
+    return [
+        told(
+            time=found["time"],
+            name="mlflow evaluation",
+            event__kind="evaluation",
+            service__name="mlflow",
+            action="evaluated_by_run",
+            model__id=name,
+            model__version=version,
+            artifact__uri=f"models:/{name}/{version}",
+            gen_ai__evaluation__name=measured[0][:80],
+            mlflow__run=found["mlflow.run"],
+        ),
+        found,
+    ]
 
 
 def _registry(document: dict[str, Any]) -> dict[str, Any]:
@@ -59,16 +89,18 @@ def _registry(document: dict[str, Any]) -> dict[str, Any]:
         raise UnableToAccept("data.name must not be empty, without it nobody knows what was changed")
     tags = part(data, "tags")
     is_prompt = entity.startswith("prompt")
+    approves = _approves(entity, act, data)
     return told(
         time=moment(document, "timestamp"),
         name=f"mlflow {entity}.{act}"[:200],
         event__kind="config" if is_prompt else "registry",
         service__name="mlflow",
-        action="approve" if _approves(entity, act, data) else _ACTS.get((entity, act), f"{entity}.{act}"),
+        action="approve" if approves else _ACTS.get((entity, act), f"{entity}.{act}"),
         model__id=None if is_prompt else name,
         model__version=version,
         artifact__uri=_source(data, name, version, is_prompt=is_prompt),
         registry__stage=text(data, "alias"),
+        aisoc__approval__id=text(data, "value") if approves and _numbered(data) else text(tags, *APPROVALS),
         writer=text(document, *_WHO) or text(data, *_WHO) or text(tags, "mlflow.user", *_WHO),
         user__id=text(document, *_WHO) or text(data, *_WHO),
         client__address=text(document, "source_ip", "client_ip"),
@@ -84,7 +116,13 @@ def _approves(entity: str, act: str, data: dict[str, Any]) -> bool:
     if entity != "model_version_tag" or act != "set":
         return False
     key, value = text(data, "key") or "", text(data, "value") or ""
-    return _REVIEW.search(key) is not None and _PASSED.fullmatch(value.strip()) is not None
+    passed = _PASSED.fullmatch(value.strip()) is not None or _numbered(data)
+    return _REVIEW.search(key) is not None and passed
+
+
+def _numbered(data: dict[str, Any]) -> bool:
+    """Whether a tag holds the number of a change or an approval (CAB-4711) and no word about it."""
+    return _NUMBER.fullmatch((text(data, "value") or "").strip()) is not None
 
 
 def _source(data: dict[str, Any], name: str, version: str | None, *, is_prompt: bool) -> str | None:

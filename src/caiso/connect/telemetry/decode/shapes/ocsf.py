@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from caiso.connect.telemetry.decode.shapes import ocsf_hosts
 from caiso.connect.telemetry.decode.shapes.cloudtrail import ASKS_MODEL, BEDROCK, asking
 from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told, whole
 from caiso.connect.telemetry.meaning import address
@@ -36,6 +37,8 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     """One event; raises ``UnableToAccept``, also for the classes that mean nothing to us."""
     uid = whole(document, "class_uid")
     reader = _CLASSES.get(uid or 0)
+    if reader is None and uid in ocsf_hosts.UNUSED:
+        raise UnableToAccept(f"class_uid {uid} of OCSF has no counterpart here: {ocsf_hosts.UNUSED[uid]}")
     if reader is None:
         known = ", ".join(str(one) for one in _CLASSES)
         raise UnableToAccept(f"class_uid {uid} of OCSF has no counterpart here, expected one of {known}")
@@ -203,17 +206,41 @@ def _data(document: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def _file(document: dict[str, Any]) -> dict[str, Any]:
+    """A file is data that somebody reads or writes."""
+    activity, found = _activity(document), ocsf_hosts.file_activity(document)
+    writes = activity in ("create", "update", "delete", "rename", "encrypt")
+    return {**found, **told(action=activity, writer=_user(part(document, "actor")) if writes else None)}
+
+
+def _job(document: dict[str, Any]) -> dict[str, Any]:
+    return ocsf_hosts.scheduled_job(document, _activity(document))
+
+
+def _account(document: dict[str, Any]) -> dict[str, Any]:
+    return ocsf_hosts.account(document, _activity(document))
+
+
 _CLASSES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
-    1007: _process, 3002: _login, 4002: _http, 6001: _http, 6003: _api, 6005: _data,
+    1001: _file, 1006: _job, 1007: _process, 3001: _account, 3002: _login, 3005: _account, 3006: _account,
+    4001: ocsf_hosts.connection, 4002: _http, 6001: _http, 6003: _api, 6005: _data,
 }  # fmt: skip
 _ACTIVITIES: Final = {
+    1001: ("create", "read", "update", "delete", "rename", "set attributes", "set security", "get attributes", "get security", "encrypt",
+           "decrypt", "mount", "unmount", "open"),
+    1006: ("create", "update", "delete", "enable", "disable", "start"),
+    3001: ("create", "enable", "password change", "password reset", "disable", "delete", "attach policy", "detach policy", "lock",
+           "mfa factor enable", "mfa factor disable", "unlock"),
+    3005: ("assign privileges", "revoke privileges"),
+    3006: ("assign privileges", "revoke privileges", "add user to group", "remove user from group", "delete", "create"),
+    4001: ("open", "close", "reset", "fail", "refuse", "traffic", "listen"),
     1007: ("launch", "terminate", "open", "inject", "set user id"),
     3002: ("logon", "logoff", "authentication ticket", "service ticket request", "service ticket renew", "preauth"),
     4002: ("connect", "delete", "get", "head", "options", "post", "put", "trace"),
     6001: ("create", "read", "update", "delete", "search", "import", "export", "share"),
     6003: ("create", "read", "update", "delete"),
     6005: ("read", "update", "connect", "query", "write", "create", "delete", "list", "encrypt", "decrypt"),
-}
+}  # fmt: skip
 
 
 def _activity(document: dict[str, Any]) -> str | None:

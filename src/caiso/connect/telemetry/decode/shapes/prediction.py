@@ -7,6 +7,7 @@ and what it said or how sure it was. Inputs are taken over where they are number
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _ADDRESS: Final = ("client_ip", "source_ip", "remote_addr", "ip")
 _UNKNOWN: Final = ("ood_score", "anomaly_score", "novelty_score", "out_of_distribution", "outlier_score")
 _DEVICE: Final = ("camera_label", "camera", "camera_name", "capture_device", "capture_driver", "video_source", "video_device", "microphone_label", "audio_device")  # fmt: skip
 _INJECTED: Final = ("injection_suspected", "injection_detected", "virtual_camera", "virtual_camera_detected", "is_virtual_camera", "emulator_detected", "replay_detected")  # fmt: skip
+_ALIKE: Final = re.compile(r"(?i)(?:sim|min|fuzzy|percept\w{0,4}|(?:^|_)[pda])_?hash")
+_HEX: Final = re.compile(r"[0-9a-fA-F]{8,128}")
 _MOST: Final = 4_096  # numbers of an input
 _SOME_NUMBERS: Final = 3
 _ROUNDED: Final = 0.02  # how far a sum of probabilities may be from one
@@ -112,6 +115,9 @@ def inputs(given: Any) -> dict[str, Any]:
     vector = _numbers(given)
     if vector is not None:
         return {"input.features": vector}
+    alike = _alike(given) if isinstance(given, Mapping) else None
+    if alike:
+        return {"input.fingerprint": alike}
     if not isinstance(given, Mapping | list) or not given:
         return {}
     try:
@@ -119,6 +125,12 @@ def inputs(given: Any) -> dict[str, Any]:
     except orjson.JSONEncodeError:
         return {}
     return {"input.fingerprint": hashlib.blake2b(whole, digest_size=16).hexdigest()}
+
+
+def _alike(given: Mapping[str, Any]) -> str | None:
+    """A hash that near-equal inputs share most of, where the sender made one; it tells variants, which our own does not."""
+    named = (value for name, value in given.items() if isinstance(value, str) and _ALIKE.search(str(name)))
+    return next((value for value in named if _HEX.fullmatch(value)), None)
 
 
 def capture(document: Mapping[str, Any], asked: Any) -> dict[str, Any]:
