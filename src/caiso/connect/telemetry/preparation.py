@@ -3,7 +3,8 @@
 Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
-(``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). All remember something of earlier batches.
+(``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). What was started on a machine
+where an agent works is matched like a command of it (``machines``). All remember something of earlier batches.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows, Kept
 from caiso.connect.telemetry.habits import Habit, Habits
 from caiso.connect.telemetry.linking import Link, Links
+from caiso.connect.telemetry.machines import Machines
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
@@ -36,6 +38,7 @@ class Memory(msgspec.Struct):
     links: list[Link] = []
     agreed: Offered = msgspec.field(default_factory=Offered)
     habits: list[tuple[str, str, Habit]] = []
+    machines: list[str] = []
 
 
 @dataclass(slots=True)
@@ -49,10 +52,12 @@ class Preparation:
     links: Links = field(default_factory=Links)
     agreed: Agreed = field(default_factory=Agreed)
     habits: Habits = field(default_factory=Habits)
+    machines: Machines = field(default_factory=Machines)
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
-        seen = self.retold.with_history(self.offers.with_changes(self.asked.with_calls(self.links.with_links(events))))
+        called = self.asked.with_calls(self.links.with_links(self.machines.with_commands(events)))
+        seen = self.retold.with_history(self.offers.with_changes(called))
         return self.habits.with_people(self.agreed.with_agreed(self.flows.with_flows(seen)))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
@@ -77,6 +82,7 @@ class Preparation:
             self.links.save(),
             self.agreed.save(),
             self.habits.save(),
+            self.machines.save(),
         )
 
     @classmethod
@@ -90,4 +96,5 @@ class Preparation:
             Links.of(memory.links),
             Agreed.of(memory.agreed),
             Habits.of(memory.habits),
+            Machines.of(memory.machines),
         )

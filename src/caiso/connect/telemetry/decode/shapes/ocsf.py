@@ -9,9 +9,11 @@ from caiso.connect.telemetry.decode.shapes.cloudtrail import ASKS_MODEL, BEDROCK
 from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told, whole
 from caiso.connect.telemetry.meaning import address
 from caiso.connect.telemetry.meaning.messages import dump
+from caiso.connect.telemetry.meaning.runtimes import works_for_ai
 from caiso.connect.telemetry.records import UnableToAccept
 
 _LAUNCH: Final = 1
+_GENERATIONS: Final = 8
 _APPROVALS: Final = (
     "approval_id",
     "approval",
@@ -164,14 +166,46 @@ def _process(document: dict[str, Any]) -> dict[str, Any]:
         event__kind="tool" if started else None,
         aisoc__tool__impact="exec" if started else None,
         process__command_line=line,
+        # Rules about what agents run look there; on a machine without any, the same commands are administration.
         gen_ai__tool__call__arguments={"command": line}
-        if started and line
-        else None,  # rules about commands look there
+        if started and line and works_for_ai(line, *_chain(document, process))
+        else None,
         process__executable__path=path or text(file, "name") or text(process, "name"),
         process__parent=text(part(parent, "file"), "path", "name") or text(parent, "name"),
         user__id=_name(part(process, "user")) or _user(part(document, "actor")),
         host__name=text(part(document, "device"), "hostname", "name"),
     )
+
+
+def _chain(document: dict[str, Any], process: dict[str, Any]) -> list[str | None]:
+    """Who a process belongs to, and the programs it descends from, as far as a sensor tells."""
+    actor = part(document, "actor")
+    names = [
+        _name(part(process, "user")),
+        _name(part(actor, "user")),
+        text(part(process, "container"), "name"),
+        text(part(part(process, "container"), "image"), "name"),
+        *(_program(one) for one in (part(actor, "process"), process)),
+    ]
+    parent = part(process, "parent_process")
+    for _ in range(_GENERATIONS):
+        if not parent:
+            break
+        names += [_program(parent), text(parent, "cmd_line")]
+        parent = part(parent, "parent_process")
+    lineage = process.get("lineage")
+    ancestry = process.get("ancestry")
+    names += [one for one in lineage[:_GENERATIONS] if isinstance(one, str)] if isinstance(lineage, list) else []
+    names += (
+        [_program(one) for one in ancestry[:_GENERATIONS] if isinstance(one, dict)]
+        if isinstance(ancestry, list)
+        else []
+    )
+    return names
+
+
+def _program(process: dict[str, Any]) -> str | None:
+    return text(part(process, "file"), "path", "name") or text(process, "path", "name")
 
 
 def _login(document: dict[str, Any]) -> dict[str, Any]:
