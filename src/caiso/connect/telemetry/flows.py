@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
-import msgspec
-
+from caiso.connect.telemetry.consent import SHORT, agreed_to, confirms, names_of
 from caiso.connect.telemetry.loads import (
     apart,
     invented,
@@ -46,10 +45,11 @@ from caiso.connect.telemetry.places import (
 from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
 from caiso.connect.telemetry.sides import is_private, remembers, side_of
 from caiso.connect.telemetry.table import EventBatch
+from caiso.connect.telemetry.talks import Kept, Talk, restored
 from caiso.engine.detect.schema import SESSION_ALIAS
 
 # planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did;
-# visited: the user named it, and content came from there
+# visited: the user named it, and content came from there; held: an account or telephone that systems within hold
 DESTINATION: Final = "aisoc.flow.destination"
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
@@ -57,7 +57,7 @@ CARRIES: Final = (
 STORED: Final = (
     "aisoc.flow.stored"  # outside: a memory repeats content from outside; drawn: it says such content in other words
 )
-ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, and yet something is done
+ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, and yet something is done; agreed: the user said yes to a question that named it
 
 _UNRESOLVED: Final = "gen_ai.output.citations.unresolved"
 _CITED: Final = "gen_ai.output.citations"
@@ -103,62 +103,6 @@ _TYPING = re.compile(
 )
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
-
-
-class Talk(msgspec.Struct):
-    """What is remembered of one conversation; texts are of this run only, numbers were made of those before."""
-
-    known: Numbers = {}  # places that the user, the instructions or systems within named
-    places: dict[int, bool] = {}  # those that content from outside named: whether only as its sender or source
-    within: Numbers = {}  # pieces of what was read within
-    records: Numbers = {}  # what tells persons and accounts apart in it
-    outside: Numbers = {}
-    texts: int = 0  # how many came from outside
-    named_in: dict[int, int] = {}  # places, and the bits of the texts that named them
-    private: dict[int, int] = {}  # pieces of mails and messages, and the bits of the texts that held them
-    reads: int = 0  # how many texts were read within
-    words: Numbers = {}  # of the first of them
-    strange: Numbers = {}  # words of content from outside
-    pending: list[str] = []  # tools whose results have not come
-    documents: Numbers = {}  # what retrievals gave, under all its names
-    said: Numbers = {}  # pieces of what the user said last, where the text is gone
-    asked: Numbers = {}  # words of the same
-    before: Numbers = {}  # pieces of what was said before it
-    at: list[int] = []  # where the screen that it operates is
-    thanked: bool = False  # the user said nothing else
-    values: Numbers = {}  # of records that were read within, each as it stands there
-    visited: Numbers = {}  # places whose pages were read
-    seen_within: list[str] = []
-    # Arguments, result, whether it cannot be from within, and whether only few may read it.
-    seen_outside: list[tuple[str, str, bool, bool]] = []
-    user: str = ""
-    history: str = ""
-
-
-class Kept(msgspec.Struct):
-    """A conversation as a snapshot holds it."""
-
-    key: str
-    known: list[int]
-    places: dict[int, bool]
-    within: list[int]
-    records: list[int]
-    outside: list[int]
-    reads: int
-    words: list[int]
-    strange: list[int]
-    pending: list[str]
-    documents: list[int]
-    said: list[int]
-    asked: list[int]
-    before: list[int]
-    at: list[int] = []
-    texts: int = 0
-    named_in: dict[int, int] = {}
-    private: dict[int, int] = {}
-    values: list[int] = []
-    visited: list[int] = []
-    thanked: bool = False
 
 
 class Flows:
@@ -242,6 +186,7 @@ class Flows:
             if (text := user[-_CHARS:]) != talk.user:  # an agent says the same again before each of its steps
                 talk.user, talk.said, talk.asked = text, {}, {}
                 talk.thanked = is_only_thanks(text, table.of("content.history", row))
+                talk.agreed = agreed_to(text, table.of("content.history", row)) if len(text) <= SHORT else {}
             talk.history, talk.before = "", {}
             if may_name(user):
                 _note(talk.known, known_places(user[: _CHARS * 4]))
@@ -272,6 +217,8 @@ class Flows:
                 yield from sent.items()
             if talk.thanked and (talk.texts or talk.seen_outside) and table.impact(row) != "read":
                 yield ASKED, "thanks"
+            elif talk.agreed and arguments and names_of(arguments) & talk.agreed.keys():
+                yield ASKED, "agreed"
             stored = _stored(kind, name, table, row)
             if stored and (drawn := _repeats(stored, talk)):
                 yield STORED, drawn
@@ -306,6 +253,9 @@ class Flows:
                 _note(talk.records, (number_of(token) for token in _TOKEN.findall(result)[:PIECES]))
             if not side and may_name(result):
                 _note(talk.known, known_places(result[:_CHARS]))
+            if arguments and confirms(name, result):
+                _note(talk.known, known_places(arguments))
+                _note(talk.records, records_of(arguments))
             if len(talk.seen_within) > _KEPT:
                 _take_within(talk, talk.seen_within.pop(0))
 
@@ -329,7 +279,7 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
-                    [*talk.visited], talk.thanked,
+                    [*talk.visited], talk.thanked, [*talk.agreed],
                 )
             )  # fmt: skip
         return kept
@@ -339,28 +289,7 @@ class Flows:
         """Take up what ``save`` gave."""
         flows = cls()
         for one in saved:
-            flows.talks[one.key] = Talk(
-                known=dict.fromkeys(one.known),
-                places=one.places,
-                within=dict.fromkeys(one.within),
-                records=dict.fromkeys(one.records),
-                outside=dict.fromkeys(one.outside),
-                reads=one.reads,
-                words=dict.fromkeys(one.words),
-                strange=dict.fromkeys(one.strange),
-                pending=one.pending,
-                documents=dict.fromkeys(one.documents),
-                said=dict.fromkeys(one.said),
-                asked=dict.fromkeys(one.asked),
-                before=dict.fromkeys(one.before),
-                at=one.at,
-                texts=one.texts,
-                named_in=one.named_in,
-                private=one.private,
-                thanked=one.thanked,
-                values=dict.fromkeys(one.values),
-                visited=dict.fromkeys(one.visited),
-            )
+            flows.talks[one.key] = restored(one)
         return flows
 
 
@@ -376,6 +305,8 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         return
     _settle(talk)
     if not talk.places:
+        if _is_held(talk, arguments):
+            yield DESTINATION, "held"
         return
     destinations = list(destinations_of(arguments, own))
     if types and not destinations:
@@ -389,6 +320,8 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
     if not kinds:
         if _kinds(talk, lines_of(arguments)):
             yield DESTINATION, "number"
+        elif _is_held(talk, arguments):
+            yield DESTINATION, "held"
         return
     yield DESTINATION, "source" if all(kinds) else "planted"
     carried = _carried(talk, arguments, _all(destinations), types=types)
@@ -396,6 +329,12 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         yield CARRIES, carried
     elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
         yield CARRIES, "reference"
+
+
+def _is_held(talk: Talk, arguments: str) -> bool:
+    """Whether a call names accounts or telephones, all of which systems within hold or had confirmed."""
+    lines = [number for line in lines_of(arguments) for number in line]
+    return bool(lines) and talk.records.keys() >= set(lines)
 
 
 def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:

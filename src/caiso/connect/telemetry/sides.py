@@ -9,6 +9,7 @@ from functools import lru_cache
 _OUTSIDE = re.compile(
     r"(?i)fetch|brows|web|https?(?:_|$)|url|scrap|crawl|mail|inbox|postfach|posta|correo|courriel|news|rss|feed|forum|linkedin"
     r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google|bing|pdf|invite|zendesk"
+    r"|(?:read|parse|extract|scan|ocr|open|receive)_?(?:invoice|bill|receipt|rechnung|facture|factura|fattura|fatura|faktur|order_?confirmation)"
     r"|transcri|voice|speech|audio|call_?log|sms|whatsapp|screen|computer|desktop|\bocr\b|image|photo|camera|feedback|survey|guestbook"
     r"|(?:job|build|pipeline|\bci|test|run|deploy|crash|error|console|stack)_?(?:logs?|output|trace)(?:$|_)"
 )
