@@ -60,7 +60,8 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         **_parts(target, document),
         server__address=_host(host),
         client__address=_client(document),
-        user__id=text(document, "remote_user", "user"),
+        user__id=_signed_in(document, "remote_user", "user", "requested_by", "authenticated_user", "jwt_subject"),
+        api_key__id=_signed_in(document, "api_key_id", "key_id", "api_key_name"),
         user_agent__original=text(document, "http_user_agent", "user_agent"),
         http__request__header__referer=text(document, "http_referer", "http_referrer", "referer"),
         http__response__status_code=whole(document, *_STATUS),
@@ -70,6 +71,11 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         http__request__forwarded_for=text(document, *_FORWARDED),
         envoy__response_flags=text(document, "response_flags"),
     )
+
+
+def _signed_in(document: dict[str, Any], *names: str) -> str | None:
+    """Who signed in, or by which key; a dash stands for nobody."""
+    return next((found for name in names if (found := text(document, name)) and found != "-"), None)
 
 
 def _request(document: dict[str, Any]) -> tuple[str | None, str]:
