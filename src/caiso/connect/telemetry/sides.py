@@ -23,7 +23,7 @@ _PRIVATE = re.compile(
     r"|_?(?:logs?|output|trace)$"
 )
 _REMEMBERS = re.compile(
-    r"(?i)memory|memories|memori[sz]e|remember|preference|save_?(?:note|fact|context|rule)|store_?(?:note|fact|context|rule)|note_?to_?self|merken|profile"
+    r"(?i)^bio$|^(?:to|update)_?bio$|memory|memories|memori[sz]e|remember|preference|save_?(?:note|fact|context|rule)|store_?(?:note|fact|context|rule)|note_?to_?self|merken|profile"
     r"|(?:add|write|store|update|upsert|index|insert)_?(?:to_?)?(?:knowledge|vector|persona|instruction|guideline)|knowledge_?(?:add|write|store|upsert)|gedächtnis"
 )
 _MEMORY_FILE = re.compile(
