@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -110,6 +110,7 @@ class Flows:
 
     def __init__(self) -> None:
         self.talks: OrderedDict[str, Talk] = OrderedDict()
+        self.own: Container[str] = ()  # the house's own domains, as its mail servers tell
 
     def with_flows(self, events: EventBatch) -> EventBatch:
         """The batch with the facts as fields; most batches have none."""
@@ -223,7 +224,7 @@ class Flows:
             if stored and (drawn := _repeats(stored, talk)):
                 yield STORED, drawn
         result = table.of("content.untrusted", row)
-        if DESTINATION not in sent and "@" in result and "@" in arguments and adds_recipient(arguments, result):
+        if DESTINATION not in sent and "@" in result and "@" in arguments and adds_recipient(arguments, result, self.own):
             yield DESTINATION, "added"
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
@@ -150,11 +150,13 @@ def number_of(text: str) -> int:
     return crc32(text.lower().encode("utf-8", "replace"))
 
 
-def adds_recipient(arguments: str, result: str) -> bool:
-    """Whether a tool says that it delivered to a mail address whose domain the call did not name."""
+def adds_recipient(arguments: str, result: str, own: Container[str] = ()) -> bool:
+    """Whether a tool says that it delivered to a mail address whose domain the call did not name and that is not the house's own."""
     told = [text for key, text in strings_of(load(result[: 2 * _CHARS])) if key in _DELIVERED]
     if not told:
         return False
     asked = arguments.lower()
     found = (domain.lower() for text in told[:_MOST] for _, domain in MAIL.findall(text[:_CHARS]))
-    return any(f"@{domain}" not in asked for domain in found)
+    return any(f"@{domain}" not in asked and owner(domain) not in own for domain in found)
+
+

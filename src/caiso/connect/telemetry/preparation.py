@@ -4,7 +4,8 @@ Spans that name no conversation get that of their trace (``linking``). Calls tha
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
 (``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). What was started on a machine
-where an agent works is matched like a command of it (``machines``). All remember something of earlier batches.
+where an agent works is matched like a command of it (``machines``), and that a mail server delivers a tool's mail to somebody
+more becomes a field of that delivery (``mails``). All remember something of earlier batches.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from caiso.connect.telemetry.flows import Flows
 from caiso.connect.telemetry.habits import Habit, Habits
 from caiso.connect.telemetry.linking import Link, Links
 from caiso.connect.telemetry.machines import Machines
+from caiso.connect.telemetry.mails import Mailed, Mails
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
@@ -40,6 +42,7 @@ class Memory(msgspec.Struct):
     agreed: Offered = msgspec.field(default_factory=Offered)
     habits: list[tuple[str, str, Habit]] = []
     machines: list[str] = []
+    mails: Mailed = msgspec.field(default_factory=Mailed)
 
 
 @dataclass(slots=True)
@@ -54,12 +57,18 @@ class Preparation:
     agreed: Agreed = field(default_factory=Agreed)
     habits: Habits = field(default_factory=Habits)
     machines: Machines = field(default_factory=Machines)
+    mails: Mails = field(default_factory=Mails)
+
+    def __post_init__(self) -> None:
+        """What mail servers tell of the house's domains is of use to whoever looks where things go."""
+        self.flows.own = self.mails.own
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
         called = self.asked.with_calls(self.links.with_links(self.machines.with_commands(events)))
         seen = self.retold.with_history(self.offers.with_changes(called))
-        return self.habits.with_people(self.agreed.with_agreed(self.flows.with_flows(seen)))
+        sent = self.flows.with_flows(self.mails.noted(seen))
+        return self.mails.with_copies(self.habits.with_people(self.agreed.with_agreed(sent)))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -84,6 +93,7 @@ class Preparation:
             self.agreed.save(),
             self.habits.save(),
             self.machines.save(),
+            self.mails.save(),
         )
 
     @classmethod
@@ -98,4 +108,5 @@ class Preparation:
             Agreed.of(memory.agreed),
             Habits.of(memory.habits),
             Machines.of(memory.machines),
+            Mails.of(memory.mails),
         )

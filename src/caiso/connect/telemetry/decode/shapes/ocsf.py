@@ -10,10 +10,13 @@ from caiso.connect.telemetry.decode.shapes.values import first, moment, part, te
 from caiso.connect.telemetry.meaning import address
 from caiso.connect.telemetry.meaning.messages import dump
 from caiso.connect.telemetry.meaning.runtimes import works_for_ai
+from caiso.connect.telemetry.places import number_of
 from caiso.connect.telemetry.records import UnableToAccept
 
 _LAUNCH: Final = 1
 _GENERATIONS: Final = 8
+_RECIPIENTS: Final = 64
+_OUTGOING: Final = {1: "inbound", 2: "outbound", 3: "internal"}
 _APPROVALS: Final = (
     "approval_id",
     "approval",
@@ -237,8 +240,34 @@ def _data(document: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def _mail(document: dict[str, Any]) -> dict[str, Any]:
+    """A mail that a server took or delivered: between whom, and a number for its subject, which is content."""
+    email = part(document, "email")
+    sender, recipients = text(email, "from", "smtp_from"), _addresses(email, "to", "smtp_to")
+    if not (sender and recipients):
+        raise UnableToAccept("email.from and email.to are missing, nothing says between whom the mail went")
+    subject = text(email, "subject")
+    return told(
+        event__kind="api",
+        api__operation="deliver mail",
+        api__service__name=text(part(part(document, "metadata"), "product"), "name"),
+        mail__from=sender,
+        mail__to=recipients,
+        mail__copied=_addresses(email, "cc") + _addresses(email, "bcc") or None,
+        mail__about=number_of(subject.strip()) if subject else None,
+        mail__outgoing=_OUTGOING.get(whole(document, "direction_id") or 0),
+    )
+
+
+def _addresses(email: dict[str, Any], *names: str) -> list[str]:
+    """Recipients, whether they are listed or one text."""
+    value = next((email[name] for name in names if email.get(name)), [])
+    given = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return [one[:320] for one in given[:_RECIPIENTS] if isinstance(one, str) and "@" in one]
+
+
 _CLASSES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
-    1007: _process, 3002: _login, 4002: _http, 6001: _http, 6003: _api, 6005: _data,
+    1007: _process, 3002: _login, 4002: _http, 4009: _mail, 6001: _http, 6003: _api, 6005: _data,
 }  # fmt: skip
 _ACTIVITIES: Final = {
     1007: ("launch", "terminate", "open", "inject", "set user id"),
