@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from caiso.connect.telemetry.consent import SHORT, agreed_to, confirms, names_of
+from caiso.connect.telemetry.handed import Handed
 from caiso.connect.telemetry.loads import (
     apart,
     invented,
@@ -111,6 +112,7 @@ class Flows:
     def __init__(self) -> None:
         self.talks: OrderedDict[str, Talk] = OrderedDict()
         self.own: Container[str] = ()  # the house's own domains, as its mail servers tell
+        self.handed = Handed()
 
     def with_flows(self, events: EventBatch) -> EventBatch:
         """The batch with the facts as fields; most batches have none."""
@@ -180,7 +182,9 @@ class Flows:
         talk = self.talks.get(key)
         if talk is None:
             if user and may_name(user):
-                _note(self._talk(key).known, known_places(user[: _CHARS * 4]))
+                talk = self._talk(key)
+                if not self.handed.take(talk, user):
+                    _note(talk.known, known_places(user[: _CHARS * 4]))
             return
         self.talks.move_to_end(key)
         if user:
@@ -189,7 +193,7 @@ class Flows:
                 talk.thanked = is_only_thanks(text, table.of("content.history", row))
                 talk.agreed = agreed_to(text, table.of("content.history", row)) if len(text) <= SHORT else {}
             talk.history, talk.before = "", {}
-            if may_name(user):
+            if may_name(user) and not self.handed.take(talk, user):
                 _note(talk.known, known_places(user[: _CHARS * 4]))
         history = table.of("content.history", row)
         if history:
@@ -202,6 +206,9 @@ class Flows:
             if result:
                 self._returned(talk, " ".join(talk.pending), "", result)
             talk.pending = []
+        output = table.of("content.output", row) if talk.places or talk.seen_outside else ""
+        if "@" in output or "://" in output:
+            self.handed.note(_settle(talk), output)
 
     # -- what was called ----------------------------------------------------------------------------------------
 
@@ -280,7 +287,7 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
-                    [*talk.visited], talk.thanked, [*talk.agreed],
+                    [*talk.visited], talk.thanked, [*talk.agreed], talk.handed,
                 )
             )  # fmt: skip
         return kept
@@ -326,7 +333,7 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         return
     yield DESTINATION, "source" if all(kinds) else "planted"
     carried = _carried(talk, arguments, _all(destinations), types=types)
-    if carried:
+    if carried and not (carried == "told" and talk.handed):  # all that it knows was told, and by another agent
         yield CARRIES, carried
     elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
         yield CARRIES, "reference"

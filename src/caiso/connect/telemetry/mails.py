@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from caiso.connect.telemetry.meaning.escapes import without_breaks
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.places import MAIL, number_of, owner
@@ -89,7 +90,7 @@ class Mails:
 
     def _sent(self, arguments: str) -> None:
         """Note a call that names recipients and a subject."""
-        told = list(strings_of(load(arguments)))
+        told = list(strings_of(load(without_breaks(arguments))))
         subject = next((text for name, text in told if name in _SUBJECTS and text.strip()), "")
         if not subject:
             return

@@ -20,6 +20,7 @@ from caiso.connect.telemetry.agreed import Kept as Offered
 from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.flows import Flows
 from caiso.connect.telemetry.habits import Habit, Habits
+from caiso.connect.telemetry.handed import Answer, Handed
 from caiso.connect.telemetry.linking import Link, Links
 from caiso.connect.telemetry.machines import Machines
 from caiso.connect.telemetry.mails import Mailed, Mails
@@ -43,6 +44,7 @@ class Memory(msgspec.Struct):
     habits: list[tuple[str, str, Habit]] = []
     machines: list[str] = []
     mails: Mailed = msgspec.field(default_factory=Mailed)
+    handed: list[tuple[int, Answer]] = []
 
 
 @dataclass(slots=True)
@@ -94,12 +96,13 @@ class Preparation:
             self.habits.save(),
             self.machines.save(),
             self.mails.save(),
+            self.flows.handed.save(),
         )
 
     @classmethod
     def restored(cls, memory: Memory) -> Preparation:
         """Take up what ``save`` gave."""
-        return cls(
+        restored = cls(
             Asked.of(memory.heard),
             Flows.of(memory.talks),
             Offers.of(memory.offers, memory.approvals),
@@ -110,3 +113,5 @@ class Preparation:
             Machines.of(memory.machines),
             Mails.of(memory.mails),
         )
+        restored.flows.handed = Handed.of(memory.handed)
+        return restored

@@ -29,6 +29,7 @@ class Talk(msgspec.Struct):
     at: list[int] = []  # where the screen that it operates is
     thanked: bool = False  # the user said nothing else
     agreed: Numbers = {}  # names in the question that the user said yes to
+    handed: bool = False  # what it is told was handed on by another agent
     values: Numbers = {}  # of records that were read within, each as it stands there
     visited: Numbers = {}  # places whose pages were read
     seen_within: list[str] = []
@@ -63,6 +64,7 @@ class Kept(msgspec.Struct):
     visited: list[int] = []
     thanked: bool = False
     agreed: list[int] = []
+    handed: bool = False
 
 
 def restored(one: Kept) -> Talk:
@@ -89,4 +91,5 @@ def restored(one: Kept) -> Talk:
         values=dict.fromkeys(one.values),
         visited=dict.fromkeys(one.visited),
         agreed=dict.fromkeys(one.agreed),
+        handed=one.handed,
     )
