@@ -17,8 +17,12 @@ _YES = re.compile(
     r"ga door|akkoord|va bene|procedi|confermo|evet|onayl|да\b|давай|подтвержд|はい|お願い|是|好|确认|네)"
 )
 # A name as machines have them: letters with a sign or a digit between.
-_NAME = re.compile(r"(?<![\w-])[A-Za-z0-9]{1,40}(?:[-_][A-Za-z0-9]{1,40}){1,8}(?![\w-])|(?<![\w.-])[A-Za-z]{2,30}[0-9]{1,12}(?![\w-])")
-_CONFIRMING = re.compile(r"(?i)verif|confirm|approv|call_?back|four_?eyes|second_?(?:look|approver)|freigabe|conferma|r[uü]ckruf|bestaetig|bestätig")
+_NAME = re.compile(
+    r"(?<![\w-])[A-Za-z0-9]{1,40}(?:[-_][A-Za-z0-9]{1,40}){1,8}(?![\w-])|(?<![\w.-])[A-Za-z]{2,30}[0-9]{1,12}(?![\w-])"
+)
+_CONFIRMING = re.compile(
+    r"(?i)verif|confirm|approv|call_?back|four_?eyes|second_?(?:look|approver)|freigabe|conferma|r[uü]ckruf|bestaetig|bestätig"
+)
 _CONFIRMED = re.compile(  # also in a result that stands in a text of its own
     r'(?i)\\?"(?:confirmed|verified|approved|freigegeben|bestätigt|confermato|verificato|confirmé|approuvé|confirmado|aprobado|aprovado)\\?"(?!\s{0,2}:)'
     r'|\\?"(?:confirmed|verified|approved)\\?"\s{0,2}:\s{0,2}true'

@@ -29,6 +29,7 @@ from caiso.connect.telemetry.loads import (
     values_of,
 )
 from caiso.connect.telemetry.meaning.citing import named_in
+from caiso.connect.telemetry.meaning.escapes import without_breaks
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.pieces import LEAST, PIECES, decoded, numbers_of, records_of, words_of
@@ -36,6 +37,7 @@ from caiso.connect.telemetry.places import (
     Numbers,
     adds_recipient,
     destinations_of,
+    has_digits,
     known_places,
     lines_of,
     may_name,
@@ -50,7 +52,7 @@ from caiso.connect.telemetry.talks import Kept, Talk, restored
 from caiso.engine.detect.schema import SESSION_ALIAS
 
 # planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did;
-# visited: the user named it, and content came from there; held: an account or telephone that systems within hold
+# visited: the user named it, and content came from there; held: an account that systems within hold
 DESTINATION: Final = "aisoc.flow.destination"
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
@@ -103,6 +105,7 @@ _TYPING = re.compile(
     r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
 )
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
+_ACCOUNT_CHARS: Final = 44  # of an account, with spaces
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
 
 
@@ -231,7 +234,12 @@ class Flows:
             if stored and (drawn := _repeats(stored, talk)):
                 yield STORED, drawn
         result = table.of("content.untrusted", row)
-        if DESTINATION not in sent and "@" in result and "@" in arguments and adds_recipient(arguments, result, self.own):
+        if (
+            DESTINATION not in sent
+            and "@" in result
+            and "@" in arguments
+            and adds_recipient(arguments, result, self.own)
+        ):
             yield DESTINATION, "added"
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
@@ -340,8 +348,11 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
 
 
 def _is_held(talk: Talk, arguments: str) -> bool:
-    """Whether a call names accounts or telephones, all of which systems within hold or had confirmed."""
-    lines = [number for line in lines_of(arguments) for number in line]
+    """Whether arguments are accounts, all of which systems within hold or had confirmed."""
+    if not talk.records or not has_digits(arguments):
+        return False
+    given = [text for _, text in strings_of(load(without_breaks(arguments))) if len(text) <= _ACCOUNT_CHARS]
+    lines = [number for text in given if text[:1].isalpha() for line in lines_of(text) for number in line]
     return bool(lines) and talk.records.keys() >= set(lines)
 
 

@@ -39,7 +39,9 @@ class Handed:
     def note(self, talk: Talk, output: str) -> None:
         """Remember an answer of a conversation whose texts have become numbers."""
         text = output[-_CHARS:]
-        planted = [number for number, _ in named_places(text) if talk.places.get(number) is False and number not in talk.known]
+        planted = [
+            number for number, _ in named_places(text) if talk.places.get(number) is False and number not in talk.known
+        ]
         if not planted:
             return
         pieces = [number for number, length in numbers_of(text) if length >= _TELLING]

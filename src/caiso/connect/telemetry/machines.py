@@ -53,7 +53,11 @@ class Machines:
         rows = [
             row
             for row, line in enumerate(lines)
-            if line and not given[row] and not tools[row] and hosts[row] in self._known and not _is_by_hand(parents[row])
+            if line
+            and not given[row]
+            and not tools[row]
+            and hosts[row] in self._known
+            and not _is_by_hand(parents[row])
         ]
         if not rows:
             return events

@@ -22,7 +22,9 @@ from caiso.connect.telemetry.table import EventBatch
 _DESTINATION: Final = "aisoc.flow.destination"
 _ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 _TO: Final = "mail.to"
-_SUBJECTS: Final = frozenset(("subject", "betreff", "title", "objet", "asunto", "assunto", "oggetto", "onderwerp", "temat"))
+_SUBJECTS: Final = frozenset(
+    ("subject", "betreff", "title", "objet", "asunto", "assunto", "oggetto", "onderwerp", "temat")
+)
 _CALLS: Final = 5_000
 _HOUSES: Final = 500
 _SENDERS: Final = 1_000
@@ -41,6 +43,7 @@ class Sender(msgspec.Struct):
 class Mailed(msgspec.Struct):
     """What a snapshot holds."""
 
+    listening: bool = False
     own: list[str] = []
     calls: list[tuple[int, list[int]]] = []
     senders: list[tuple[str, Sender]] = []
@@ -50,6 +53,7 @@ class Mails:
     """Remembers what tools sent and for whom mail servers deliver."""
 
     def __init__(self) -> None:
+        self._listening = False  # where no mail server tells anything, calls need not be remembered
         self.own: OrderedDict[str, None] = OrderedDict()  # domains that the house sends from
         self._calls: OrderedDict[int, list[int]] = OrderedDict()  # recipient and subject: the domains that a call named
         self._senders: OrderedDict[str, Sender] = OrderedDict()
@@ -57,6 +61,7 @@ class Mails:
     def noted(self, events: EventBatch) -> EventBatch:
         """The same batch; what its mail servers tell of the house's domains is remembered first."""
         fields = events.fields()
+        self._listening = self._listening or _TO in fields
         if _TO in fields and "mail.outgoing" in fields:
             for sender, way in zip(events.column("mail.from"), events.column("mail.outgoing"), strict=True):
                 if sender and way == "outbound":
@@ -70,7 +75,7 @@ class Mails:
         fields = events.fields()
         given = events.texts.get(_ARGUMENTS)
         delivered: Sequence[object] = events.column(_TO) if _TO in fields else ()
-        if given is None and not delivered:
+        if not self._listening or (given is None and not delivered):
             return events
         found: dict[int, str] = {}
         copied = events.column("mail.copied") if "mail.copied" in fields else [None] * len(events)
@@ -123,12 +128,13 @@ class Mails:
 
     def save(self) -> Mailed:
         """What is remembered, as plain data; the oldest first."""
-        return Mailed([*self.own], [*self._calls.items()], [*self._senders.items()])
+        return Mailed(self._listening, [*self.own], [*self._calls.items()], [*self._senders.items()])
 
     @classmethod
     def of(cls, saved: Mailed) -> Mails:
         """Take up what ``save`` gave."""
         mails = cls()
+        mails._listening = saved.listening
         mails.own = OrderedDict.fromkeys(saved.own)
         mails._calls = OrderedDict(saved.calls)
         mails._senders = OrderedDict(saved.senders)
@@ -137,7 +143,9 @@ class Mails:
 
 def _mails(value: object) -> list[str]:
     listed: Iterable[object] = value if isinstance(value, list) else [value]
-    return [f"{local}@{domain}".lower() for one in listed if isinstance(one, str) for local, domain in MAIL.findall(one)]
+    return [
+        f"{local}@{domain}".lower() for one in listed if isinstance(one, str) for local, domain in MAIL.findall(one)
+    ]
 
 
 def _key(mail: str, about: int) -> int:

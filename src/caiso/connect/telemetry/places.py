@@ -159,5 +159,3 @@ def adds_recipient(arguments: str, result: str, own: Container[str] = ()) -> boo
     asked = arguments.lower()
     found = (domain.lower() for text in told[:_MOST] for _, domain in MAIL.findall(text[:_CHARS]))
     return any(f"@{domain}" not in asked and owner(domain) not in own for domain in found)
-
-

@@ -261,7 +261,7 @@ def _mail(document: dict[str, Any]) -> dict[str, Any]:
 
 def _addresses(email: dict[str, Any], *names: str) -> list[str]:
     """Recipients, whether they are listed or one text."""
-    value = next((email[name] for name in names if email.get(name)), [])
+    value: Any = next((email[name] for name in names if email.get(name)), [])
     given = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return [one[:320] for one in given[:_RECIPIENTS] if isinstance(one, str) and "@" in one]
 
