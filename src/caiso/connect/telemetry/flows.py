@@ -185,9 +185,7 @@ class Flows:
         talk = self.talks.get(key)
         if talk is None:
             if user and may_name(user):
-                talk = self._talk(key)
-                if not self.handed.take(talk, user):
-                    _note(talk.known, known_places(user[: _CHARS * 4]))
+                self._name(self._talk(key), user)
             return
         self.talks.move_to_end(key)
         if user:
@@ -196,8 +194,8 @@ class Flows:
                 talk.thanked = is_only_thanks(text, table.of("content.history", row))
                 talk.agreed = agreed_to(text, table.of("content.history", row)) if len(text) <= SHORT else {}
             talk.history, talk.before = "", {}
-            if may_name(user) and not self.handed.take(talk, user):
-                _note(talk.known, known_places(user[: _CHARS * 4]))
+            if may_name(user):
+                self._name(talk, user)
         history = table.of("content.history", row)
         if history:
             talk.history, talk.before = history[-_CHARS:], {}
@@ -209,6 +207,14 @@ class Flows:
             if result:
                 self._returned(talk, " ".join(talk.pending), "", result)
             talk.pending = []
+        self._say(talk, table, row)
+
+    def _name(self, talk: Talk, user: str) -> None:
+        """What a user names is known; what another agent handed on is not the user's word."""
+        if not self.handed.take(talk, user):
+            _note(talk.known, known_places(user[: _CHARS * 4]))
+
+    def _say(self, talk: Talk, table: RowTexts, row: int) -> None:
         output = table.of("content.output", row) if talk.places or talk.seen_outside else ""
         if "@" in output or "://" in output:
             self.handed.note(_settle(talk), output)
@@ -226,10 +232,8 @@ class Flows:
             if arguments and (types or table.impact(row) != "read" or takes_along(arguments)):
                 sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
                 yield from sent.items()
-            if talk.thanked and (talk.texts or talk.seen_outside) and table.impact(row) != "read":
-                yield ASKED, "thanks"
-            elif talk.agreed and arguments and names_of(arguments) & talk.agreed.keys():
-                yield ASKED, "agreed"
+            if asked := _was_asked(talk, arguments, reads=table.impact(row) == "read"):
+                yield ASKED, asked
             stored = _stored(kind, name, table, row)
             if stored and (drawn := _repeats(stored, talk)):
                 yield STORED, drawn
@@ -309,6 +313,13 @@ class Flows:
         return flows
 
 
+def _was_asked(talk: Talk, arguments: str, *, reads: bool) -> str:
+    """``thanks`` where the user only gave thanks, ``agreed`` where he said yes to what a call names, else empty."""
+    if talk.thanked and (talk.texts or talk.seen_outside) and not reads:
+        return "thanks"
+    return "agreed" if talk.agreed and arguments and names_of(arguments) & talk.agreed.keys() else ""
+
+
 def _types(name: str, arguments: str) -> bool:
     """Whether a call types something into a screen."""
     return bool((_OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))
@@ -321,8 +332,7 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         return
     _settle(talk)
     if not talk.places:
-        if _is_held(talk, arguments):
-            yield DESTINATION, "held"
+        yield from _held(talk, arguments)
         return
     destinations = list(destinations_of(arguments, own))
     if types and not destinations:
@@ -334,10 +344,7 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
             yield CARRIES, "read"
         return
     if not kinds:
-        if _kinds(talk, lines_of(arguments)):
-            yield DESTINATION, "number"
-        elif _is_held(talk, arguments):
-            yield DESTINATION, "held"
+        yield from [(DESTINATION, "number")] if _kinds(talk, lines_of(arguments)) else _held(talk, arguments)
         return
     yield DESTINATION, "source" if all(kinds) else "planted"
     carried = _carried(talk, arguments, _all(destinations), types=types)
@@ -347,13 +354,14 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         yield CARRIES, "reference"
 
 
-def _is_held(talk: Talk, arguments: str) -> bool:
+def _held(talk: Talk, arguments: str) -> Iterator[tuple[str, str]]:
     """Whether arguments are accounts, all of which systems within hold or had confirmed."""
     if not talk.records or not has_digits(arguments):
-        return False
+        return
     given = [text for _, text in strings_of(load(without_breaks(arguments))) if len(text) <= _ACCOUNT_CHARS]
     lines = [number for text in given if text[:1].isalpha() for line in lines_of(text) for number in line]
-    return bool(lines) and talk.records.keys() >= set(lines)
+    if lines and talk.records.keys() >= set(lines):
+        yield DESTINATION, "held"
 
 
 def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:

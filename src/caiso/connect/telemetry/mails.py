@@ -85,9 +85,10 @@ class Mails:
             arguments = given[row] if given is not None else None
             if arguments and "@" in arguments:
                 self._sent(arguments[:_CHARS])
-            if delivered and delivered[row] and isinstance(number := about[row], int):
-                if self._adds(str(senders[row]), _mails(delivered[row]), _mails(copied[row]), number):
-                    found[row] = "added"
+            to = _mails(delivered[row]) if delivered else []
+            number = about[row]
+            if to and isinstance(number, int) and self._adds(str(senders[row]), to, _mails(copied[row]), number):
+                found[row] = "added"
         if not found:
             return events
         before: Sequence[Any] = events.column(_DESTINATION) if _DESTINATION in events.fields() else [None] * len(events)
