@@ -493,7 +493,7 @@ def test_other_bodies_in_a_proxy_are_no_call_of_a_model() -> None:
     assert "user must be a single value" in reason(proxied(user=["kim"]))
 
 
-def proxied(**changes: Any) -> dict[str, Any]:
+def kept(**changes: Any) -> dict[str, Any]:
     """A line of a web proxy about what a provider of models keeps."""
     return {
         "timestamp": "2026-11-22T08:59:59Z", "src_ip": "10.2.0.4", "src_host": "bld-3", "process": "worker.exe", "method": "POST",
@@ -503,7 +503,7 @@ def proxied(**changes: Any) -> dict[str, Any]:
 
 
 def test_what_a_provider_keeps_is_a_request_with_what_was_put_and_taken() -> None:
-    found = event(proxied(response_body={"id": "msg_1"}))
+    found = event(kept(response_body={"id": "msg_1"}))
     assert has(
         found, event__kind="http", http__request__method="POST", url__path="/v1/threads/thread_7/messages", url__query="limit=1",
         client__address="10.2.0.4", process__executable__path="worker.exe", server__address="api.openai.com",
@@ -521,4 +521,4 @@ def test_what_a_provider_keeps_is_a_request_with_what_was_put_and_taken() -> Non
     ],
 )
 def test_other_hosts_and_lines_without_a_body_are_no_such_request(changes: dict[str, Any]) -> None:
-    assert not webproxy.is_one(proxied(**changes))
+    assert not webproxy.is_one(kept(**changes))
