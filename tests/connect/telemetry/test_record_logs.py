@@ -117,7 +117,6 @@ def test_connections_without_a_name_are_only_kept() -> None:
 @pytest.mark.parametrize(
     ("document", "word"),
     [
-        (logs.ocsf(4009, email={"from": "a@b.example"}), "mails are judged where an agent"),
         (logs.ocsf(4003, query={"hostname": "a.example"}), "lookups of names"),
         (logs.ocsf(5001), "class_uid 5001"),
         (logs.ocsf(1001, file={}), "file.path"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caiso.connect.telemetry.decode import ndjson
-from caiso.connect.telemetry.decode.shapes import plain
+from caiso.connect.telemetry.decode.shapes import plain, webproxy
 from caiso.connect.telemetry.normalise import merge_content, normalise
 from caiso.connect.telemetry.records import LIMITS, RawRecord, Refusal
 from tests.connect.telemetry import logs
@@ -503,3 +503,34 @@ def test_other_bodies_in_a_proxy_are_no_call_of_a_model() -> None:
     assert event(proxied(request_body='{"ticket": 7}'))["event.kind"] != "inference"
     assert "has no time" in reason(proxied(timestamp=None))
     assert "user must be a single value" in reason(proxied(user=["kim"]))
+
+
+def kept(**changes: Any) -> dict[str, Any]:
+    """A line of a web proxy about what a provider of models keeps."""
+    return {
+        "timestamp": "2026-11-22T08:59:59Z", "src_ip": "10.2.0.4", "src_host": "bld-3", "process": "worker.exe", "method": "POST",
+        "url": "https://api.openai.com/v1/threads/thread_7/messages?limit=1", "status": 200, "user_agent": "curl/8.9",
+        "request_body": '{"role":"user","content":"hello"}', **changes,
+    }  # fmt: skip
+
+
+def test_what_a_provider_keeps_is_a_request_with_what_was_put_and_taken() -> None:
+    found = event(kept(response_body={"id": "msg_1"}))
+    assert has(
+        found, event__kind="http", http__request__method="POST", url__path="/v1/threads/thread_7/messages", url__query="limit=1",
+        client__address="10.2.0.4", process__executable__path="worker.exe", server__address="api.openai.com",
+        content__user='{"role":"user","content":"hello"}', content__output='{"id":"msg_1"}', http__response__status_code=200,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "https://api.openai.com.evil.example/v1/threads"},
+        {"url": "https://shop.example/v1/files"},
+        {"request_body": None},
+        {"request_body": ""},
+    ],
+)
+def test_other_hosts_and_lines_without_a_body_are_no_such_request(changes: dict[str, Any]) -> None:
+    assert not webproxy.is_one(kept(**changes))

@@ -11,23 +11,25 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
-import msgspec
-
+from caiso.connect.telemetry.consent import SHORT, agreed_to, confirms, names_of
+from caiso.connect.telemetry.handed import Handed
 from caiso.connect.telemetry.loads import (
     apart,
+    invented,
     is_among,
     listed_in_path,
+    marks_beyond,
     names_in,
     path_parts,
     takes_along,
-    unknown_sources,
     values_of,
 )
 from caiso.connect.telemetry.meaning.citing import named_in
+from caiso.connect.telemetry.meaning.escapes import without_breaks
 from caiso.connect.telemetry.meaning.impact import strings_of
 from caiso.connect.telemetry.meaning.messages import load
 from caiso.connect.telemetry.pieces import LEAST, PIECES, decoded, numbers_of, records_of, words_of
@@ -35,6 +37,7 @@ from caiso.connect.telemetry.places import (
     Numbers,
     adds_recipient,
     destinations_of,
+    has_digits,
     known_places,
     lines_of,
     may_name,
@@ -43,12 +46,13 @@ from caiso.connect.telemetry.places import (
     without_places,
 )
 from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
-from caiso.connect.telemetry.sides import OPERATES, is_private, remembers, side_of, types_into
+from caiso.connect.telemetry.sides import is_private, remembers, side_of
 from caiso.connect.telemetry.table import EventBatch
+from caiso.connect.telemetry.talks import Kept, Talk, restored
 from caiso.engine.detect.schema import SESSION_ALIAS
 
 # planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did;
-# visited: the user named it, and content came from there
+# visited: the user named it, and content came from there; held: an account that systems within hold
 DESTINATION: Final = "aisoc.flow.destination"
 CARRIES: Final = (
     "aisoc.flow.carries"  # records, read: of what was read within; told: of what was said; reference: by a name
@@ -56,7 +60,7 @@ CARRIES: Final = (
 STORED: Final = (
     "aisoc.flow.stored"  # outside: a memory repeats content from outside; drawn: it says such content in other words
 )
-ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, and yet something is done
+ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, and yet something is done; agreed: the user said yes to a question that named it
 
 _UNRESOLVED: Final = "gen_ai.output.citations.unresolved"
 _CITED: Final = "gen_ai.output.citations"
@@ -92,68 +96,17 @@ _DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
 _SHARED_WORDS: Final = 2
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
 _VALUES: Final = 3  # of a record that go along together
+# What operates a screen: where it went, and that it types.
+_OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
+_TYPES = re.compile(
+    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
+)
+_TYPING = re.compile(
+    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
+)
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
+_ACCOUNT_CHARS: Final = 44  # of an account, with spaces
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
-
-
-class Talk(msgspec.Struct):
-    """What is remembered of one conversation; texts are of this run only, numbers were made of those before."""
-
-    known: Numbers = {}  # places that the user, the instructions or systems within named
-    places: dict[int, bool] = {}  # those that content from outside named: whether only as its sender or source
-    within: Numbers = {}  # pieces of what was read within
-    records: Numbers = {}  # what tells persons and accounts apart in it
-    outside: Numbers = {}
-    texts: int = 0  # how many came from outside
-    named_in: dict[int, int] = {}  # places, and the bits of the texts that named them
-    private: dict[int, int] = {}  # pieces of mails and messages, and the bits of the texts that held them
-    either: int = 0  # the bits of texts that may be from within as well
-    brought: dict[int, int] = {}  # the same of pages and files, keys and accounts in them too
-    reads: int = 0  # how many texts were read within
-    words: Numbers = {}  # of the first of them
-    strange: Numbers = {}  # words of content from outside
-    pending: list[str] = []  # tools whose results have not come
-    documents: Numbers = {}  # what retrievals gave, under all its names
-    said: Numbers = {}  # pieces of what the user said last, where the text is gone
-    asked: Numbers = {}  # words of the same
-    before: Numbers = {}  # pieces of what was said before it
-    at: list[int] = []  # where the screen that it operates is
-    thanked: bool = False  # the user said nothing else
-    values: Numbers = {}  # of records that were read within, each as it stands there
-    visited: Numbers = {}  # places whose pages were read
-    seen_within: list[str] = []
-    # Arguments, result, whether it cannot be from within, and whether only few may read it.
-    seen_outside: list[tuple[str, str, bool, bool]] = []
-    user: str = ""
-    history: str = ""
-
-
-class Kept(msgspec.Struct):
-    """A conversation as a snapshot holds it."""
-
-    key: str
-    known: list[int]
-    places: dict[int, bool]
-    within: list[int]
-    records: list[int]
-    outside: list[int]
-    reads: int
-    words: list[int]
-    strange: list[int]
-    pending: list[str]
-    documents: list[int]
-    said: list[int]
-    asked: list[int]
-    before: list[int]
-    at: list[int] = []
-    texts: int = 0
-    named_in: dict[int, int] = {}
-    private: dict[int, int] = {}
-    brought: dict[int, int] = {}
-    either: int = 0
-    values: list[int] = []
-    visited: list[int] = []
-    thanked: bool = False
 
 
 class Flows:
@@ -161,6 +114,8 @@ class Flows:
 
     def __init__(self) -> None:
         self.talks: OrderedDict[str, Talk] = OrderedDict()
+        self.own: Container[str] = ()  # the house's own domains, as its mail servers tell
+        self.handed = Handed()
 
     def with_flows(self, events: EventBatch) -> EventBatch:
         """The batch with the facts as fields; most batches have none."""
@@ -219,7 +174,9 @@ class Flows:
         if talk is None or not 0 < len(talk.documents) < _MOST:  # more are forgotten, and may be what is cited
             return None
         given = "\n".join(table.of(field, row) for field in _GIVEN).lower()
-        return unknown_sources(cited, talk.documents, given) or None
+        if isinstance(cited, str):
+            return marks_beyond(cited, talk.documents, given) or None
+        return invented(cited, talk.documents, given) or None
 
     # -- what was said ------------------------------------------------------------------------------------------
 
@@ -228,16 +185,17 @@ class Flows:
         talk = self.talks.get(key)
         if talk is None:
             if user and may_name(user):
-                _note(self._talk(key).known, known_places(user[: _CHARS * 4]))
+                self._name(self._talk(key), user)
             return
         self.talks.move_to_end(key)
         if user:
             if (text := user[-_CHARS:]) != talk.user:  # an agent says the same again before each of its steps
                 talk.user, talk.said, talk.asked = text, {}, {}
                 talk.thanked = is_only_thanks(text, table.of("content.history", row))
+                talk.agreed = agreed_to(text, table.of("content.history", row)) if len(text) <= SHORT else {}
             talk.history, talk.before = "", {}
             if may_name(user):
-                _note(talk.known, known_places(user[: _CHARS * 4]))
+                self._name(talk, user)
         history = table.of("content.history", row)
         if history:
             talk.history, talk.before = history[-_CHARS:], {}
@@ -249,6 +207,17 @@ class Flows:
             if result:
                 self._returned(talk, " ".join(talk.pending), "", result)
             talk.pending = []
+        self._say(talk, table, row)
+
+    def _name(self, talk: Talk, user: str) -> None:
+        """What a user names is known; what another agent handed on is not the user's word."""
+        if not self.handed.take(talk, user):
+            _note(talk.known, known_places(user[: _CHARS * 4]))
+
+    def _say(self, talk: Talk, table: RowTexts, row: int) -> None:
+        output = table.of("content.output", row) if talk.places or talk.seen_outside else ""
+        if "@" in output or "://" in output:
+            self.handed.note(_settle(talk), output)
 
     # -- what was called ----------------------------------------------------------------------------------------
 
@@ -259,22 +228,27 @@ class Flows:
         sent: dict[str, str] = {}
         if talk is not None:
             self.talks.move_to_end(key)
-            types = types_into(name, arguments)
+            types = _types(name, arguments)
             if arguments and (types or table.impact(row) != "read" or takes_along(arguments)):
                 sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
                 yield from sent.items()
-            if talk.thanked and (talk.texts or talk.seen_outside) and table.impact(row) != "read":
-                yield ASKED, "thanks"
+            if asked := _was_asked(talk, arguments, reads=table.impact(row) == "read"):
+                yield ASKED, asked
             stored = _stored(kind, name, table, row)
             if stored and (drawn := _repeats(stored, talk)):
                 yield STORED, drawn
         result = table.of("content.untrusted", row)
-        if DESTINATION not in sent and "@" in result and "@" in arguments and adds_recipient(arguments, result):
+        if (
+            DESTINATION not in sent
+            and "@" in result
+            and "@" in arguments
+            and adds_recipient(arguments, result, self.own)
+        ):
             yield DESTINATION, "added"
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
         talk = self._talk(key)
-        if arguments and "://" in arguments and OPERATES.search(name):
+        if arguments and "://" in arguments and _OPERATES.search(name):
             talk.at = next(destinations_of(arguments), [])
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
@@ -299,6 +273,9 @@ class Flows:
                 _note(talk.records, (number_of(token) for token in _TOKEN.findall(result)[:PIECES]))
             if not side and may_name(result):
                 _note(talk.known, known_places(result[:_CHARS]))
+            if arguments and confirms(name, result):
+                _note(talk.known, known_places(arguments))
+                _note(talk.records, records_of(arguments))
             if len(talk.seen_within) > _KEPT:
                 _take_within(talk, talk.seen_within.pop(0))
 
@@ -321,8 +298,8 @@ class Flows:
                 Kept(
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
-                    [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, talk.brought, talk.either, [*talk.values],
-                    [*talk.visited], talk.thanked,
+                    [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
+                    [*talk.visited], talk.thanked, [*talk.agreed], talk.handed,
                 )
             )  # fmt: skip
         return kept
@@ -332,31 +309,20 @@ class Flows:
         """Take up what ``save`` gave."""
         flows = cls()
         for one in saved:
-            flows.talks[one.key] = Talk(
-                known=dict.fromkeys(one.known),
-                places=one.places,
-                within=dict.fromkeys(one.within),
-                records=dict.fromkeys(one.records),
-                outside=dict.fromkeys(one.outside),
-                reads=one.reads,
-                words=dict.fromkeys(one.words),
-                strange=dict.fromkeys(one.strange),
-                pending=one.pending,
-                documents=dict.fromkeys(one.documents),
-                said=dict.fromkeys(one.said),
-                asked=dict.fromkeys(one.asked),
-                before=dict.fromkeys(one.before),
-                at=one.at,
-                texts=one.texts,
-                named_in=one.named_in,
-                private=one.private,
-                brought=one.brought,
-                either=one.either,
-                thanked=one.thanked,
-                values=dict.fromkeys(one.values),
-                visited=dict.fromkeys(one.visited),
-            )
+            flows.talks[one.key] = restored(one)
         return flows
+
+
+def _was_asked(talk: Talk, arguments: str, *, reads: bool) -> str:
+    """``thanks`` where the user only gave thanks, ``agreed`` where he said yes to what a call names, else empty."""
+    if talk.thanked and (talk.texts or talk.seen_outside) and not reads:
+        return "thanks"
+    return "agreed" if talk.agreed and arguments and names_of(arguments) & talk.agreed.keys() else ""
+
+
+def _types(name: str, arguments: str) -> bool:
+    """Whether a call types something into a screen."""
+    return bool((_OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))
 
 
 def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> Iterator[tuple[str, str]]:
@@ -366,6 +332,7 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
         return
     _settle(talk)
     if not talk.places:
+        yield from _held(talk, arguments)
         return
     destinations = list(destinations_of(arguments, own))
     if types and not destinations:
@@ -377,15 +344,24 @@ def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> It
             yield CARRIES, "read"
         return
     if not kinds:
-        if _kinds(talk, lines_of(arguments)):
-            yield DESTINATION, "number"
+        yield from [(DESTINATION, "number")] if _kinds(talk, lines_of(arguments)) else _held(talk, arguments)
         return
     yield DESTINATION, "source" if all(kinds) else "planted"
     carried = _carried(talk, arguments, _all(destinations), types=types)
-    if carried:
+    if carried and not (carried == "told" and talk.handed):  # all that it knows was told, and by another agent
         yield CARRIES, carried
     elif _HANDS_OVER.search(name) and _REFERENCE.search(arguments):
         yield CARRIES, "reference"
+
+
+def _held(talk: Talk, arguments: str) -> Iterator[tuple[str, str]]:
+    """Whether arguments are accounts, all of which systems within hold or had confirmed."""
+    if not talk.records or not has_digits(arguments):
+        return
+    given = [text for _, text in strings_of(load(without_breaks(arguments))) if len(text) <= _ACCOUNT_CHARS]
+    lines = [number for text in given if text[:1].isalpha() for line in lines_of(text) for number in line]
+    if lines and talk.records.keys() >= set(lines):
+        yield DESTINATION, "held"
 
 
 def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> str:
@@ -396,18 +372,15 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     records = {*records_of(arguments), *records_of(payload)} - places
     if types:
         records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= LEAST // 2)
-    # What documentation of an interface gives beside its address, a key for one, takes nothing away.
-    beside = _naming(talk, places, otherwise=0) if "://" in arguments else 0
-    if any(number in talk.records and not talk.brought.get(number, 0) & beside for number in records):
+    if not records.isdisjoint(talk.records):
         return "records"
-    naming = _naming(talk, places, otherwise=_ALL_TEXTS)
     pieces = {number for number, length in numbers_of(payload) if length >= _TELLING}
     pieces.update(number for text in hidden for number, _ in numbers_of(text))  # who encodes has a reason
     if (
-        any(number in talk.within and not talk.brought.get(number, 0) & beside for number in pieces)
+        not pieces.isdisjoint(talk.within)
         or _has_values(talk, arguments)
-        or any(number in talk.private and not talk.private[number] & naming for number in pieces)  # of another mail
-        or (talk.reads > (beside & talk.either).bit_count() and _in_other_words(talk, arguments))
+        or _of_another_mail(talk, pieces, places)
+        or _in_other_words(talk, arguments)
     ):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
@@ -433,12 +406,12 @@ def _has_values(talk: Talk, arguments: str) -> bool:
     return len(found) >= _VALUES and sum(value[0].isdigit() for value in found) >= _VALUES - 1
 
 
-def _naming(talk: Talk, places: set[int], *, otherwise: int) -> int:
-    """The bits of the texts from outside that named one of these places; ``otherwise`` where that is not known."""
+def _of_another_mail(talk: Talk, pieces: set[int], places: set[int]) -> bool:
+    """Whether a piece is of a mail or message that came in, and of none that named where it goes."""
     naming = 0
     for place in places & talk.places.keys():
-        naming |= talk.named_in.get(place, otherwise)
-    return naming
+        naming |= talk.named_in.get(place, _ALL_TEXTS)
+    return any(number in talk.private and not talk.private[number] & naming for number in pieces)
 
 
 def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
@@ -524,20 +497,16 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, priva
     talk.texts += 1
     for number, _ in numbers_of(text):
         _note(talk.outside, (number,))
-        _mark(talk.private if private else talk.brought, number, bit, most=_MOST)
+        if private:
+            _mark(talk.private, number, bit, most=_MOST)
     if strange:
         _note(talk.strange, words_of(text), most=2 * _MOST)
-        talk.either &= ~bit
-    else:
-        talk.either |= bit
     for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
         _mark(talk.named_in, number, bit, most=PIECES * _KEPT)
     for number in known_places(arguments):
         talk.places.setdefault(number, True)
         _note(talk.visited, (number,))
-    for number in records_of(text):
-        _mark(talk.brought, number, bit, most=_MOST)
     while len(talk.places) > PIECES * _KEPT:
         del talk.places[next(iter(talk.places))]
 

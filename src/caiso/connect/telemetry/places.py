@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
+from caiso.connect.telemetry.meaning.escapes import without_breaks
 from caiso.connect.telemetry.meaning.impact import DESTINATIONS, strings_of
 from caiso.connect.telemetry.meaning.messages import load
 
@@ -128,7 +129,7 @@ def destinations_of(arguments: str, own: str = "") -> Iterator[list[int]]:
 
     The user's ``own`` domain is none of them. Each goes with what stands for all that lies below its domain.
     """
-    given = list(strings_of(load(arguments[: 4 * _CHARS])))
+    given = list(strings_of(load(without_breaks(arguments[: 4 * _CHARS]))))
     told = [text for name, text in given if name in _DESTINATIONS]
     for text in told or [text for _, text in given]:
         for numbers, _, host in _places(text[:_CHARS], bare=bool(told)):
@@ -150,11 +151,11 @@ def number_of(text: str) -> int:
     return crc32(text.lower().encode("utf-8", "replace"))
 
 
-def adds_recipient(arguments: str, result: str) -> bool:
-    """Whether a tool says that it delivered to a mail address whose domain the call did not name."""
-    told = [text for key, text in strings_of(load(result[: 2 * _CHARS])) if key in _DELIVERED]
+def adds_recipient(arguments: str, result: str, own: Container[str] = ()) -> bool:
+    """Whether a tool says that it delivered to a mail address whose domain the call did not name and that is not the house's own."""
+    told = [text for key, text in strings_of(load(without_breaks(result[: 2 * _CHARS]))) if key in _DELIVERED]
     if not told:
         return False
     asked = arguments.lower()
     found = (domain.lower() for text in told[:_MOST] for _, domain in MAIL.findall(text[:_CHARS]))
-    return any(f"@{domain}" not in asked for domain in found)
+    return any(f"@{domain}" not in asked and owner(domain) not in own for domain in found)

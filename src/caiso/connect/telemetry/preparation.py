@@ -3,7 +3,9 @@
 Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
-(``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). All remember something of earlier batches.
+(``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). What was started on a machine
+where an agent works is matched like a command of it (``machines``), and that a mail server delivers a tool's mail to somebody
+more becomes a field of that delivery (``mails``). All remember something of earlier batches.
 """
 
 from __future__ import annotations
@@ -16,12 +18,16 @@ import msgspec
 from caiso.connect.telemetry.agreed import Agreed
 from caiso.connect.telemetry.agreed import Kept as Offered
 from caiso.connect.telemetry.asked import Asked, Heard
-from caiso.connect.telemetry.flows import Flows, Kept
+from caiso.connect.telemetry.flows import Flows
 from caiso.connect.telemetry.habits import Habit, Habits
+from caiso.connect.telemetry.handed import Answer, Handed
 from caiso.connect.telemetry.linking import Link, Links
+from caiso.connect.telemetry.machines import Machines
+from caiso.connect.telemetry.mails import Mailed, Mails
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
+from caiso.connect.telemetry.talks import Kept
 from caiso.engine.detect.schema import TEXT_FIELDS
 
 
@@ -36,6 +42,9 @@ class Memory(msgspec.Struct):
     links: list[Link] = []
     agreed: Offered = msgspec.field(default_factory=Offered)
     habits: list[tuple[str, Habit]] = []
+    machines: list[str] = []
+    mails: Mailed = msgspec.field(default_factory=Mailed)
+    handed: list[tuple[int, Answer]] = []
 
 
 @dataclass(slots=True)
@@ -49,11 +58,19 @@ class Preparation:
     links: Links = field(default_factory=Links)
     agreed: Agreed = field(default_factory=Agreed)
     habits: Habits = field(default_factory=Habits)
+    machines: Machines = field(default_factory=Machines)
+    mails: Mails = field(default_factory=Mails)
+
+    def __post_init__(self) -> None:
+        """What mail servers tell of the house's domains is of use to whoever looks where things go."""
+        self.flows.own = self.mails.own
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
-        seen = self.retold.with_history(self.offers.with_changes(self.asked.with_calls(self.links.with_links(events))))
-        return self.habits.with_people(self.agreed.with_agreed(self.flows.with_flows(seen)))
+        called = self.asked.with_calls(self.links.with_links(self.machines.with_commands(events)))
+        seen = self.retold.with_history(self.offers.with_changes(called))
+        sent = self.flows.with_flows(self.mails.noted(seen))
+        return self.mails.with_copies(self.habits.with_people(self.agreed.with_agreed(sent)))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -77,12 +94,15 @@ class Preparation:
             self.links.save(),
             self.agreed.save(),
             self.habits.save(),
+            self.machines.save(),
+            self.mails.save(),
+            self.flows.handed.save(),
         )
 
     @classmethod
     def restored(cls, memory: Memory) -> Preparation:
         """Take up what ``save`` gave."""
-        return cls(
+        restored = cls(
             Asked.of(memory.heard),
             Flows.of(memory.talks),
             Offers.of(memory.offers, memory.approvals),
@@ -90,4 +110,8 @@ class Preparation:
             Links.of(memory.links),
             Agreed.of(memory.agreed),
             Habits.of(memory.habits),
+            Machines.of(memory.machines),
+            Mails.of(memory.mails),
         )
+        restored.flows.handed = Handed.of(memory.handed)
+        return restored

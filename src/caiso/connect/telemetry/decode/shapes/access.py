@@ -70,8 +70,10 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         **_parts(target, document),
         server__address=_host(host),
         client__address=_client(document),
-        user__id=text(document, "remote_user", "user", "requested_by", "x-user-id"),
-        api_key__id=text(document, "api_key_id", "key_id"),
+        user__id=_signed_in(
+            document, "remote_user", "user", "requested_by", "x-user-id", "authenticated_user", "jwt_subject"
+        ),
+        api_key__id=_signed_in(document, "api_key_id", "key_id", "api_key_name"),
         user_agent__original=text(document, "http_user_agent", "user_agent", "user-agent"),
         http__request__header__referer=text(document, "http_referer", "http_referrer", "referer"),
         http__response__status_code=whole(document, *_STATUS),
@@ -84,6 +86,11 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         gen_ai__usage__input_tokens=whole(document, "gen_ai.usage.input_tokens"),
         gen_ai__usage__output_tokens=whole(document, "gen_ai.usage.output_tokens"),
     )
+
+
+def _signed_in(document: dict[str, Any], *names: str) -> str | None:
+    """Who signed in, or by which key; a dash stands for nobody."""
+    return next((found for name in names if (found := text(document, name)) and found != "-"), None)
 
 
 def _request(document: dict[str, Any]) -> tuple[str | None, str]:

@@ -10,9 +10,14 @@ from caiso.connect.telemetry.decode.shapes.cloudtrail import ASKS_MODEL, BEDROCK
 from caiso.connect.telemetry.decode.shapes.values import first, moment, part, text, told, whole
 from caiso.connect.telemetry.meaning import address
 from caiso.connect.telemetry.meaning.messages import dump
+from caiso.connect.telemetry.meaning.runtimes import works_for_ai
+from caiso.connect.telemetry.places import number_of
 from caiso.connect.telemetry.records import UnableToAccept
 
 _LAUNCH: Final = 1
+_GENERATIONS: Final = 8
+_RECIPIENTS: Final = 64
+_OUTGOING: Final = {1: "inbound", 2: "outbound", 3: "internal"}
 _APPROVALS: Final = (
     "approval_id",
     "approval",
@@ -167,14 +172,46 @@ def _process(document: dict[str, Any]) -> dict[str, Any]:
         event__kind="tool" if started else None,
         aisoc__tool__impact="exec" if started else None,
         process__command_line=line,
+        # Rules about what agents run look there; on a machine without any, the same commands are administration.
         gen_ai__tool__call__arguments={"command": line}
-        if started and line
-        else None,  # rules about commands look there
+        if started and line and works_for_ai(line, *_chain(document, process))
+        else None,
         process__executable__path=path or text(file, "name") or text(process, "name"),
         process__parent=text(part(parent, "file"), "path", "name") or text(parent, "name"),
         user__id=_name(part(process, "user")) or _user(part(document, "actor")),
         host__name=text(part(document, "device"), "hostname", "name"),
     )
+
+
+def _chain(document: dict[str, Any], process: dict[str, Any]) -> list[str | None]:
+    """Who a process belongs to, and the programs it descends from, as far as a sensor tells."""
+    actor = part(document, "actor")
+    names = [
+        _name(part(process, "user")),
+        _name(part(actor, "user")),
+        text(part(process, "container"), "name"),
+        text(part(part(process, "container"), "image"), "name"),
+        *(_program(one) for one in (part(actor, "process"), process)),
+    ]
+    parent = part(process, "parent_process")
+    for _ in range(_GENERATIONS):
+        if not parent:
+            break
+        names += [_program(parent), text(parent, "cmd_line")]
+        parent = part(parent, "parent_process")
+    lineage = process.get("lineage")
+    ancestry = process.get("ancestry")
+    names += [one for one in lineage[:_GENERATIONS] if isinstance(one, str)] if isinstance(lineage, list) else []
+    names += (
+        [_program(one) for one in ancestry[:_GENERATIONS] if isinstance(one, dict)]
+        if isinstance(ancestry, list)
+        else []
+    )
+    return names
+
+
+def _program(process: dict[str, Any]) -> str | None:
+    return text(part(process, "file"), "path", "name") or text(process, "path", "name")
 
 
 def _login(document: dict[str, Any]) -> dict[str, Any]:
@@ -221,9 +258,35 @@ def _account(document: dict[str, Any]) -> dict[str, Any]:
     return ocsf_hosts.account(document, _activity(document))
 
 
+def _mail(document: dict[str, Any]) -> dict[str, Any]:
+    """A mail that a server took or delivered: between whom, and a number for its subject, which is content."""
+    email = part(document, "email")
+    sender, recipients = text(email, "from", "smtp_from"), _addresses(email, "to", "smtp_to")
+    if not (sender and recipients):
+        raise UnableToAccept("email.from and email.to are missing, nothing says between whom the mail went")
+    subject = text(email, "subject")
+    return told(
+        event__kind="api",
+        api__operation="deliver mail",
+        api__service__name=text(part(part(document, "metadata"), "product"), "name"),
+        mail__from=sender,
+        mail__to=recipients,
+        mail__copied=_addresses(email, "cc") + _addresses(email, "bcc") or None,
+        mail__about=number_of(subject.strip()) if subject else None,
+        mail__outgoing=_OUTGOING.get(whole(document, "direction_id") or 0),
+    )
+
+
+def _addresses(email: dict[str, Any], *names: str) -> list[str]:
+    """Recipients, whether they are listed or one text."""
+    value: Any = next((email[name] for name in names if email.get(name)), [])
+    given = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return [one[:320] for one in given[:_RECIPIENTS] if isinstance(one, str) and "@" in one]
+
+
 _CLASSES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     1001: _file, 1006: _job, 1007: _process, 3001: _account, 3002: _login, 3005: _account, 3006: _account,
-    4001: ocsf_hosts.connection, 4002: _http, 6001: _http, 6003: _api, 6005: _data,
+    4001: ocsf_hosts.connection, 4002: _http, 4009: _mail, 6001: _http, 6003: _api, 6005: _data,
 }  # fmt: skip
 _ACTIVITIES: Final = {
     1001: ("create", "read", "update", "delete", "rename", "set attributes", "set security", "get attributes", "get security", "encrypt",

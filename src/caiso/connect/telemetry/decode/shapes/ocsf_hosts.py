@@ -13,7 +13,6 @@ _JOB_STARTS: Final = frozenset(("create", "update", "enable", "start", "register
 # Classes that organisations send and that no rule asks for, with what to send in their place.
 UNUSED: Final = {
     4003: "lookups of names are judged where an agent makes them: send its tool calls",
-    4009: "mails are judged where an agent reads or sends them: send its tool calls",
     4011: "files of mails are judged where an agent opens them: send its tool calls",
     4012: "addresses in mails are judged where an agent opens them: send HTTP activity (4002)",
     2001: "findings of other products are no telemetry of AI; a scanner's verdict on a model comes as a plain event",

@@ -296,7 +296,7 @@ def _verdict(document: Record) -> str | None:
     """``malicious``, ``suspicious`` or ``clean``; counts of what was found weigh more than words."""
     counts = [document[name] for name in names.FOUND_COUNTS if isinstance(document.get(name), bool | int | float)]
     said = [str(document[name])[:_LONGEST] for name in names.VERDICTS if isinstance(document.get(name), str | bool)]
-    inner = next((document[name] for name in _LISTS if isinstance(document.get(name), list)), [])
+    inner: list[Any] = next((document[name] for name in _LISTS if isinstance(document.get(name), list)), [])
     listed = [str(one.get("safety", one.get("severity", ""))) for one in inner[:_MOST] if isinstance(one, Mapping)]
     words = (*said, *listed)
     if _WEAKNESSES.search(" ".join((*document, str(_scanner(document)), _text(document, *names.ACTIONS) or ""))):
