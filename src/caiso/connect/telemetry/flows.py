@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from caiso.connect.telemetry.letters import Linked, is_letter, sender_places
 from caiso.connect.telemetry.loads import (
     apart,
     invented,
@@ -44,7 +45,7 @@ from caiso.connect.telemetry.places import (
     without_places,
 )
 from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
-from caiso.connect.telemetry.sides import is_private, remembers, side_of
+from caiso.connect.telemetry.sides import OPERATES, is_private, remembers, side_of, types
 from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
@@ -93,14 +94,6 @@ _DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
 _SHARED_WORDS: Final = 2
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
 _VALUES: Final = 3  # of a record that go along together
-# What operates a screen: where it went, and that it types.
-_OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
-_TYPES = re.compile(
-    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
-)
-_TYPING = re.compile(
-    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
-)
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
 
@@ -126,6 +119,7 @@ class Talk(msgspec.Struct):
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
     thanked: bool = False  # the user said nothing else
+    letter: int = 0  # a number of the last turn that somebody else wrote
     values: Numbers = {}  # of records that were read within, each as it stands there
     visited: Numbers = {}  # places whose pages were read
     seen_within: list[str] = []
@@ -159,6 +153,7 @@ class Kept(msgspec.Struct):
     values: list[int] = []
     visited: list[int] = []
     thanked: bool = False
+    letter: int = 0
 
 
 class Flows:
@@ -166,12 +161,14 @@ class Flows:
 
     def __init__(self) -> None:
         self.talks: OrderedDict[str, Talk] = OrderedDict()
+        self.linked = Linked()
 
     def with_flows(self, events: EventBatch) -> EventBatch:
         """The batch with the facts as fields; most batches have none."""
         found: dict[str, list[str | None]] = {}
         kinds, keys = events.column("event.kind"), events.column(SESSION_ALIAS)
         table = RowTexts(events)
+        self.linked.note(events)
         resolved = self._resolving(events, kinds, keys, table)
         for row, kind in enumerate(kinds):
             key = keys[row]
@@ -231,7 +228,7 @@ class Flows:
     # -- what was said ------------------------------------------------------------------------------------------
 
     def _hear(self, key: str, table: RowTexts, row: int) -> None:
-        user = table.of("content.user", row)
+        user = self._own_words(key, table.of("content.user", row))
         talk = self.talks.get(key)
         if talk is None:
             if user and may_name(user):
@@ -257,6 +254,17 @@ class Flows:
                 self._returned(talk, " ".join(talk.pending), "", result)
             talk.pending = []
 
+    def _own_words(self, key: str, text: str) -> str:
+        """What the user says; what somebody else wrote comes from outside, whichever turn it stands in."""
+        if not text or not (is_letter(text) or self.linked.holds(text)):
+            return text
+        talk, number = self._talk(key), number_of(text)
+        if talk.letter != number:
+            talk.letter, talk.thanked = number, False
+            _note(talk.known, sender_places(text))
+            self._returned(talk, "inbox", "", text)
+        return ""
+
     # -- what was called ----------------------------------------------------------------------------------------
 
     def _call(self, key: str, kind: str, table: RowTexts, row: int) -> Iterator[tuple[str, str]]:
@@ -266,9 +274,9 @@ class Flows:
         sent: dict[str, str] = {}
         if talk is not None:
             self.talks.move_to_end(key)
-            types = _types(name, arguments)
-            if arguments and (types or table.impact(row) != "read" or takes_along(arguments)):
-                sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
+            typed = types(name, arguments)
+            if arguments and (typed or table.impact(row) != "read" or takes_along(arguments)):
+                sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=typed))
                 yield from sent.items()
             if talk.thanked and (talk.texts or talk.seen_outside) and table.impact(row) != "read":
                 yield ASKED, "thanks"
@@ -281,7 +289,7 @@ class Flows:
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
         talk = self._talk(key)
-        if arguments and "://" in arguments and _OPERATES.search(name):
+        if arguments and "://" in arguments and OPERATES.search(name):
             talk.at = next(destinations_of(arguments), [])
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
@@ -329,15 +337,16 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
-                    [*talk.visited], talk.thanked,
+                    [*talk.visited], talk.thanked, talk.letter,
                 )
             )  # fmt: skip
         return kept
 
     @classmethod
-    def of(cls, saved: Iterable[Kept]) -> Flows:
+    def of(cls, saved: Iterable[Kept], linked: Iterable[int] = ()) -> Flows:
         """Take up what ``save`` gave."""
         flows = cls()
+        flows.linked = Linked(linked)
         for one in saved:
             flows.talks[one.key] = Talk(
                 known=dict.fromkeys(one.known),
@@ -358,15 +367,11 @@ class Flows:
                 named_in=one.named_in,
                 private=one.private,
                 thanked=one.thanked,
+                letter=one.letter,
                 values=dict.fromkeys(one.values),
                 visited=dict.fromkeys(one.visited),
             )
         return flows
-
-
-def _types(name: str, arguments: str) -> bool:
-    """Whether a call types something into a screen."""
-    return bool((_OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))
 
 
 def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> Iterator[tuple[str, str]]:

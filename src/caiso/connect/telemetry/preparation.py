@@ -36,6 +36,7 @@ class Memory(msgspec.Struct):
     links: list[Link] = []
     agreed: Offered = msgspec.field(default_factory=Offered)
     habits: list[tuple[str, str, Habit]] = []
+    linked: list[int] = []
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class Preparation:
             self.links.save(),
             self.agreed.save(),
             self.habits.save(),
+            self.flows.linked.save(),
         )
 
     @classmethod
@@ -84,7 +86,7 @@ class Preparation:
         """Take up what ``save`` gave."""
         return cls(
             Asked.of(memory.heard),
-            Flows.of(memory.talks),
+            Flows.of(memory.talks, memory.linked),
             Offers.of(memory.offers, memory.approvals),
             Retold.of(memory.retold),
             Links.of(memory.links),
