@@ -20,6 +20,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "content.disguised_links": (frozenset({"content.output"}),),
     "content.images_named": (frozenset({"content.output", "content.system"}),),
     "content.images_carrying": (frozenset({"content.output"}),),
+    "content.addresses_completed": (frozenset({"content.output"}),),
     "content.copied_untrusted": (
         frozenset({"content.untrusted", "content.output"}),
         frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),

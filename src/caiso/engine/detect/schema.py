@@ -81,7 +81,7 @@ _INT: Final = (
     "gen_ai.request.choice.count", "gen_ai.request.seed", "gen_ai.request.top_logprobs", "rows", "bytes",
     "http.response.status_code", "http.response.body.size", "duration_us", "gen_ai.embeddings.dimension.count",
     # facts that the normaliser reads from the content
-    "content.system_leak", "content.disguised_links", "content.images_named", "content.images_carrying", "content.copied_untrusted", "content.personal_records", "content.people_listed",
+    "content.system_leak", "content.disguised_links", "content.images_named", "content.images_carrying", "content.addresses_completed", "content.copied_untrusted", "content.personal_records", "content.people_listed",
     "gen_ai.output.citations.unresolved",
 )  # fmt: skip
 

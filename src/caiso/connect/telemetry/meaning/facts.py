@@ -18,7 +18,7 @@ from caiso.connect.telemetry.meaning.leak import gives_orders_away, leaked_piece
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.meaning.packages import doubts_of
 from caiso.connect.telemetry.meaning.people import people_listed, personal_records
-from caiso.connect.telemetry.meaning.pictures import carrying
+from caiso.connect.telemetry.meaning.pictures import carrying, completed
 from caiso.engine.detect.hidden import revealed
 
 CITATIONS: Final = "gen_ai.output.citations"
@@ -35,6 +35,7 @@ HIDING: Final = frozenset((
 ))  # fmt: skip
 _SIDES: Final = frozenset(("content.system", "content.untrusted", "content.output", "content.tool_calls"))
 _ASKING: Final = frozenset(("content.user",))  # whose lists are no news when they come back
+_WRITTEN: Final = frozenset(("content.user", "content.output", "content.tool_calls"))  # of the turn itself
 _TRUSTED: Final = frozenset(("content.user", "content.system", "content.history"))
 
 _ENDS: Final = (".", "!", "?", ";", ":", " - ", " * ", " • ")  # of sentences, and of points in one line
@@ -113,10 +114,8 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         disguised = disguised_links(output) if "://" in output else 0
         if disguised:
             event["content.disguised_links"] = disguised
-        if "://" in output and ("![" in output or "<" in output):
-            loaded = carrying(output, (s.text for s in segments if s.field != "content.output"))
-            if loaded:
-                event["content.images_carrying"] = loaded
+        if "://" in output:
+            _of_addresses(event, segments, output)
     if untrusted and (calls or output):
         _of_turn(event, segments, untrusted, calls, output)
     missing = 0
@@ -126,6 +125,19 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
         missing = marks_beyond(output, segments) or names_beyond(output, segments)
     if missing:
         event["gen_ai.output.citations.unresolved"] = missing
+
+
+def _of_addresses(event: dict[str, object], segments: Sequence[Segment], output: str) -> None:
+    if "![" in output or "<" in output:
+        loaded = carrying(output, (s.text for s in segments if s.field != "content.output"))
+        if loaded:
+            event["content.images_carrying"] = loaded
+    if "=" in output and ("](" in output or "]:" in output or "<" in output):
+        asked = "\n".join(s.text for s in segments if s.field in _ASKING)
+        given = "\n".join(s.text for s in segments if s.field not in _WRITTEN)
+        filled = completed(output, given[:_LIMIT], asked[-_LIMIT:])
+        if filled:
+            event["content.addresses_completed"] = filled
 
 
 def _of_instructions(event: dict[str, object], system: str, output: str, calls: str) -> None:
