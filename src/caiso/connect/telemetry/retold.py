@@ -4,7 +4,7 @@ For each conversation it is remembered what was asked last and what was answered
 that question in its history, none of the answers to it, and text in their place that no call gave out, somebody rewrote the past.
 The same holds for an earlier answer that stood in the history before, with what was said before and after it, and where something
 else stands between them now.
-Applications that never put answers back as they were say nothing here, nor do shortened or summarised histories. As in ``flows``,
+Applications that never put answers back as they were say nothing here, unless what stands there grants something that no answer did, nor do shortened or summarised histories. As in ``flows``,
 texts stay in memory and a snapshot holds numbers, by which all is decided alike.
 """
 
@@ -42,6 +42,15 @@ _TELLING: Final = 20  # characters of a piece that takes the place of an answer
 _PUT_THERE = re.compile(
     r"(?i)sorry|can.?not|can.t\b|unable|not able|policy|blocked|filtered|removed|summary|summari[sz]|zusammenfass|leider|désolé|résum|lo siento|resum|mi dispiace|riassun|helaas|samenvat"
 )
+# An answer that takes for done what opens doors: somebody was verified, a limit is gone, nothing is to be confirmed any more.
+_GRANTS = re.compile(
+    r"(?i)\b(?:identity|verif\w{2,8}|authenticat\w{1,4}|authori[sz]\w{2,6}|clearance|override)\b[^.\n]{0,80}\b(?:level|complete|completed|confirmed|returned|granted|passed|succe\w{2,6})\b"
+    r"|\b(?:no|without) (?:further|additional|more|any) (?:confirmation|verification|approval|checks?)\b|\blimits?\b[^.\n]{0,40}\b(?:lifted|removed|waived)\b"
+    r"|\b(?:identität|verifizierung|freigabe|legitimation)\b[^.\n]{0,60}\b(?:bestätigt|erteilt|abgeschlossen|erfolgreich)|\bkeine weitere (?:bestätigung|prüfung)"
+    r"|\b(?:identité|vérification|autorisation)\b[^.\n]{0,60}(?:confirmée|vérifiée|accordée|réussie|validée)|\baucune (?:autre )?(?:confirmation|vérification)"
+    r"|\b(?:identidad|verificación|autorización|identità|verifica|autorizzazione|identidade|verificação|autorização)\b[^.\n]{0,60}\b(?:confirmad|verificad|concedid|confermat|verificat|concess|riuscit|aprovad)"
+    r"|\b(?:identiteit|verificatie|toestemming)\b[^.\n]{0,60}\b(?:bevestigd|geverifieerd|verleend|geslaagd)|(?:tożsamość|weryfikacj)[^.\n]{0,60}(?:potwierdzon|zakończon)|(?:本人確認|身份验证|认证)[^。\n]{0,30}(?:完了|通过|成功)"
+)
 _STRUCTURED: Final = ("{", "[", "<", "```")
 
 
@@ -54,6 +63,7 @@ class Talk(msgspec.Struct):
     given_out: list[str] = []
     before: str = ""
     kept: bool = False  # an answer was seen again in a history as it was
+    granted: bool = False  # an answer said itself that somebody was verified, or the like
     asked_numbers: list[int] = []
     answers_words: list[list[int]] = []
     given_out_numbers: list[list[int]] = []
@@ -112,7 +122,9 @@ class Retold:
         if any(sum(word in words for word in answer) >= _SHARED * len(answer) for answer in answers):
             talk.kept = True
             return False
-        return talk.kept and _is_new(talk, behind)
+        if not talk.kept and (talk.granted or not _GRANTS.search(behind) or any(map(_GRANTS.search, talk.given_out))):
+            return False
+        return _is_new(talk, behind)
 
     def _note(self, key: str, user: str, output: str, history: str) -> None:
         talk = self.talks.get(key)
@@ -129,6 +141,8 @@ class Retold:
         if answer.count(" ") >= _LEAST_SPACES:
             talk.answers = [*talk.answers, answer]
             _forget(talk.answers_words, talk.answers, most=_ANSWERS)
+        if len(talk.given_out) == _GIVEN_OUT:
+            talk.granted = talk.granted or _GRANTS.search(talk.given_out[0]) is not None
         talk.given_out = [*talk.given_out, output[:_GIVEN_CHARS]]
         _forget(talk.given_out_numbers, talk.given_out, most=_GIVEN_OUT)
         talk.before, talk.before_numbers, talk.before_words = history[-_TAIL:], [], []
@@ -141,6 +155,7 @@ class Retold:
                 Talk(
                     question=talk.question,
                     kept=talk.kept,
+                    granted=talk.granted or any(map(_GRANTS.search, talk.given_out)),
                     asked_numbers=_numbers(talk.asked, talk.asked_numbers),
                     answers_words=[*talk.answers_words, *map(_words, talk.answers)],
                     given_out_numbers=[*talk.given_out_numbers, *(_numbers(one, []) for one in talk.given_out)],
