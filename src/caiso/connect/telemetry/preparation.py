@@ -3,7 +3,7 @@
 Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
-(``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). All remember something of earlier batches.
+(``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). All remember something of earlier batches.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 from caiso.connect.telemetry.agreed import Agreed
 from caiso.connect.telemetry.agreed import Kept as Offered
 from caiso.connect.telemetry.asked import Asked, Heard
+from caiso.connect.telemetry.closed import Closed
 from caiso.connect.telemetry.flows import Flows, Kept
 from caiso.connect.telemetry.habits import Habit, Habits
 from caiso.connect.telemetry.linking import Link, Links
@@ -37,6 +38,7 @@ class Memory(msgspec.Struct):
     agreed: Offered = msgspec.field(default_factory=Offered)
     habits: list[tuple[str, str, Habit]] = []
     linked: list[int] = []
+    closed: list[tuple[str, list[int], list[int]]] = []
 
 
 @dataclass(slots=True)
@@ -50,11 +52,12 @@ class Preparation:
     links: Links = field(default_factory=Links)
     agreed: Agreed = field(default_factory=Agreed)
     habits: Habits = field(default_factory=Habits)
+    closed: Closed = field(default_factory=Closed)
 
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
         seen = self.retold.with_history(self.offers.with_changes(self.asked.with_calls(self.links.with_links(events))))
-        return self.habits.with_people(self.agreed.with_agreed(self.flows.with_flows(seen)))
+        return self.closed.with_crossings(self.habits.with_people(self.agreed.with_agreed(self.flows.with_flows(seen))))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -79,6 +82,7 @@ class Preparation:
             self.agreed.save(),
             self.habits.save(),
             self.flows.linked.save(),
+            self.closed.save(),
         )
 
     @classmethod
@@ -92,4 +96,5 @@ class Preparation:
             Links.of(memory.links),
             Agreed.of(memory.agreed),
             Habits.of(memory.habits),
+            Closed.of(memory.closed),
         )

@@ -15,6 +15,7 @@ from caiso.connect.telemetry.meaning import impact
 from caiso.connect.telemetry.meaning.changes import effect_of
 from caiso.connect.telemetry.meaning.citing import ids_beyond, ids_in
 from caiso.connect.telemetry.meaning.leak import gives_orders_away, leaked_pieces
+from caiso.connect.telemetry.meaning.lookalikes import imitating
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.meaning.packages import doubts_of
 from caiso.connect.telemetry.meaning.people import people_listed, personal_records
@@ -138,6 +139,10 @@ def _of_addresses(event: dict[str, object], segments: Sequence[Segment], output:
         filled = completed(output, given[:_LIMIT], asked[-_LIMIT:])
         if filled:
             event["content.addresses_completed"] = filled
+    if "[" in output:
+        imitated = imitating(output, "\n".join(s.text for s in segments if s.field not in _WRITTEN)[:_LIMIT])
+        if imitated:
+            event["content.addresses_imitating"] = imitated
 
 
 def _of_instructions(event: dict[str, object], system: str, output: str, calls: str) -> None:
