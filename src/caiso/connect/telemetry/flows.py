@@ -15,8 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
-import msgspec
-
 from caiso.connect.telemetry.letters import Linked, is_letter, sender_places
 from caiso.connect.telemetry.loads import (
     apart,
@@ -47,6 +45,7 @@ from caiso.connect.telemetry.places import (
 from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
 from caiso.connect.telemetry.sides import OPERATES, is_private, remembers, side_of, types
 from caiso.connect.telemetry.table import EventBatch
+from caiso.connect.telemetry.talks import Kept, Talk
 from caiso.engine.detect.schema import SESSION_ALIAS
 
 # planted: only content from outside named it; source: content came from there; number: it named it; added: the tool did;
@@ -96,64 +95,6 @@ _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
 _VALUES: Final = 3  # of a record that go along together
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
-
-
-class Talk(msgspec.Struct):
-    """What is remembered of one conversation; texts are of this run only, numbers were made of those before."""
-
-    known: Numbers = {}  # places that the user, the instructions or systems within named
-    places: dict[int, bool] = {}  # those that content from outside named: whether only as its sender or source
-    within: Numbers = {}  # pieces of what was read within
-    records: Numbers = {}  # what tells persons and accounts apart in it
-    outside: Numbers = {}
-    texts: int = 0  # how many came from outside
-    named_in: dict[int, int] = {}  # places, and the bits of the texts that named them
-    private: dict[int, int] = {}  # pieces of mails and messages, and the bits of the texts that held them
-    reads: int = 0  # how many texts were read within
-    words: Numbers = {}  # of the first of them
-    strange: Numbers = {}  # words of content from outside
-    pending: list[str] = []  # tools whose results have not come
-    documents: Numbers = {}  # what retrievals gave, under all its names
-    said: Numbers = {}  # pieces of what the user said last, where the text is gone
-    asked: Numbers = {}  # words of the same
-    before: Numbers = {}  # pieces of what was said before it
-    at: list[int] = []  # where the screen that it operates is
-    thanked: bool = False  # the user said nothing else
-    letter: int = 0  # a number of the last turn that somebody else wrote
-    values: Numbers = {}  # of records that were read within, each as it stands there
-    visited: Numbers = {}  # places whose pages were read
-    seen_within: list[str] = []
-    # Arguments, result, whether it cannot be from within, and whether only few may read it.
-    seen_outside: list[tuple[str, str, bool, bool]] = []
-    user: str = ""
-    history: str = ""
-
-
-class Kept(msgspec.Struct):
-    """A conversation as a snapshot holds it."""
-
-    key: str
-    known: list[int]
-    places: dict[int, bool]
-    within: list[int]
-    records: list[int]
-    outside: list[int]
-    reads: int
-    words: list[int]
-    strange: list[int]
-    pending: list[str]
-    documents: list[int]
-    said: list[int]
-    asked: list[int]
-    before: list[int]
-    at: list[int] = []
-    texts: int = 0
-    named_in: dict[int, int] = {}
-    private: dict[int, int] = {}
-    values: list[int] = []
-    visited: list[int] = []
-    thanked: bool = False
-    letter: int = 0
 
 
 class Flows:
@@ -337,7 +278,7 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
-                    [*talk.visited], talk.thanked, talk.letter,
+                    [*talk.visited], talk.thanked, talk.letter, talk.recorded,
                 )
             )  # fmt: skip
         return kept
@@ -368,6 +309,7 @@ class Flows:
                 private=one.private,
                 thanked=one.thanked,
                 letter=one.letter,
+                recorded=one.recorded,
                 values=dict.fromkeys(one.values),
                 visited=dict.fromkeys(one.visited),
             )
@@ -411,7 +353,8 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     records = {*records_of(arguments), *records_of(payload)} - places
     if types:
         records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= LEAST // 2)
-    if not records.isdisjoint(talk.records):
+    naming = _naming(talk, places)
+    if any(not talk.recorded.get(number, 0) & naming for number in records & talk.records.keys()):
         return "records"
     pieces = {number for number, length in numbers_of(payload) if length >= _TELLING}
     pieces.update(number for text in hidden for number, _ in numbers_of(text))  # who encodes has a reason
@@ -447,10 +390,16 @@ def _has_values(talk: Talk, arguments: str) -> bool:
 
 def _of_another_mail(talk: Talk, pieces: set[int], places: set[int]) -> bool:
     """Whether a piece is of a mail or message that came in, and of none that named where it goes."""
+    naming = _naming(talk, places)
+    return any(number in talk.private and not talk.private[number] & naming for number in pieces)
+
+
+def _naming(talk: Talk, places: set[int]) -> int:
+    """The texts that named the places: who wrote them knows what stands in them."""
     naming = 0
     for place in places & talk.places.keys():
         naming |= talk.named_in.get(place, _ALL_TEXTS)
-    return any(number in talk.private and not talk.private[number] & naming for number in pieces)
+    return naming
 
 
 def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
@@ -540,6 +489,8 @@ def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, priva
             _mark(talk.private, number, bit, most=_MOST)
     if strange:
         _note(talk.strange, words_of(text), most=2 * _MOST)
+    for number in records_of(text):
+        _mark(talk.recorded, number, bit, most=_MOST)
     for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
         _mark(talk.named_in, number, bit, most=PIECES * _KEPT)

@@ -17,12 +17,13 @@ from caiso.connect.telemetry.agreed import Agreed
 from caiso.connect.telemetry.agreed import Kept as Offered
 from caiso.connect.telemetry.asked import Asked, Heard
 from caiso.connect.telemetry.closed import Closed
-from caiso.connect.telemetry.flows import Flows, Kept
+from caiso.connect.telemetry.flows import Flows
 from caiso.connect.telemetry.habits import Habit, Habits
 from caiso.connect.telemetry.linking import Link, Links
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
+from caiso.connect.telemetry.talks import Kept
 from caiso.engine.detect.schema import TEXT_FIELDS
 
 
