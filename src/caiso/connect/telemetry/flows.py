@@ -89,6 +89,7 @@ _BODY = re.compile(
     r'(?i)"(?:body|text|message|content|html|data|payload|comment|nachricht|texto|texte)"\s{0,2}:\s{0,2}"[^"]{20}'
 )
 _ATTACHED = re.compile(r'(?i)"(?:attach\w{0,12}|files?|file_\w{1,12}|paths?|ids?|documents?|message_ids?)"\s{0,2}:')
+_ONE = re.compile(r'"(?:file_?)?(?:path|name|file|url|uri)"\s{0,2}:\s{0,2}"')  # what is read is one thing
 _DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
 _SHARED_WORDS: Final = 2
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
@@ -353,16 +354,15 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     records = {*records_of(arguments), *records_of(payload)} - places
     if types:
         records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= LEAST // 2)
-    naming = _naming(talk, places)
-    if any(not talk.recorded.get(number, 0) & naming for number in records & talk.records.keys()):
+    if _is_news(talk, records & talk.records.keys(), places):
         return "records"
     pieces = {number for number, length in numbers_of(payload) if length >= _TELLING}
     pieces.update(number for text in hidden for number, _ in numbers_of(text))  # who encodes has a reason
     if (
-        not pieces.isdisjoint(talk.within)
+        _is_news(talk, pieces & talk.within.keys(), places)
         or _has_values(talk, arguments)
         or _of_another_mail(talk, pieces, places)
-        or _in_other_words(talk, arguments)
+        or _in_other_words(talk, arguments, _naming(talk, places))
     ):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
@@ -394,6 +394,12 @@ def _of_another_mail(talk: Talk, pieces: set[int], places: set[int]) -> bool:
     return any(number in talk.private and not talk.private[number] & naming for number in pieces)
 
 
+def _is_news(talk: Talk, carried: set[int], places: set[int]) -> bool:
+    """Whether something goes along that did not stand in the page or file which named where it goes."""
+    naming = _naming(talk, places) if carried else 0
+    return any(not talk.recorded.get(number, 0) & naming for number in carried)
+
+
 def _naming(talk: Talk, places: set[int]) -> int:
     """The texts that named the places: who wrote them knows what stands in them."""
     naming = 0
@@ -413,9 +419,11 @@ def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
     }
 
 
-def _in_other_words(talk: Talk, payload: str) -> bool:
+def _in_other_words(talk: Talk, payload: str, naming: int) -> bool:
     """Whether most words that a call sends are of what was read within, and neither from outside nor of the request."""
     within = talk.words if talk.reads <= _KEPT else {}
+    if naming:
+        within = {number: None for number in within if not talk.recorded.get(number, 0) & naming}
     if not within:
         return False
     loaded = load(payload)
@@ -483,14 +491,15 @@ def _settle(talk: Talk) -> Talk:
 def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, private: bool) -> None:
     bit = 1 << talk.texts % 62
     talk.texts += 1
+    if _ONE.search(arguments) is not None:
+        for number in (*records_of(text), *(number for number, _ in numbers_of(text)), *words_of(text)):
+            _mark(talk.recorded, number, bit, most=2 * _MOST)
     for number, _ in numbers_of(text):
         _note(talk.outside, (number,))
         if private:
             _mark(talk.private, number, bit, most=_MOST)
     if strange:
         _note(talk.strange, words_of(text), most=2 * _MOST)
-    for number in records_of(text):
-        _mark(talk.recorded, number, bit, most=_MOST)
     for number, sender in named_places(text):
         talk.places[number] = sender and talk.places.get(number, True)
         _mark(talk.named_in, number, bit, most=PIECES * _KEPT)

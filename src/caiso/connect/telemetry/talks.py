@@ -28,7 +28,7 @@ class Talk(msgspec.Struct):
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
     thanked: bool = False  # the user said nothing else
-    recorded: dict[int, int] = {}  # records that stood in texts from outside, and the bits of these texts
+    recorded: dict[int, int] = {}  # records and pieces of single files and pages, and the bits of these texts
     letter: int = 0  # a number of the last turn that somebody else wrote
     values: Numbers = {}  # of records that were read within, each as it stands there
     visited: Numbers = {}  # places whose pages were read
