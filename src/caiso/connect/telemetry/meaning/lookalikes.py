@@ -33,9 +33,9 @@ def imitating(output: str, given: str) -> int:
 def _sources(given: str) -> dict[str, str]:
     """Each source of a call under its mark: the text from there to the next mark."""
     marks = [*_MARK.finditer(given)]
-    ends = [mark.start() for mark in marks[1:]] + [len(given)]
+    ends = [*(mark.start() for mark in marks[1:]), len(given)]
     found: dict[str, str] = {}
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in zip(marks, ends, strict=False):  # without a mark there is an end and no source
         found[mark[1]] = f"{found.get(mark[1], '')}\n{given[mark.end() : end]}"
     return found
 
