@@ -20,26 +20,33 @@ _URL: Final = "url.full"
 _QUERY: Final = "url.query"
 _REFERER: Final = "http.request.header.referer"
 _ASKING: Final = frozenset(("q", "query", "prompt", "text", "message", "question", "input", "p"))
-# "New mail from ...", as an application introduces it, or the head of a mail.
+# "New mail from ...", as an application introduces what came in, the head of a mail, or its fields.
 _LETTER = re.compile(
-    r"(?i)[\s\[(*#]{0,4}(?:(?:you have |you.ve got )?(?:an? )?(?:new|incoming|inbound|received)\s(?:customer |support |external )?(?:e-?mail|mail|message|letter)\b"
-    r"|neue \S{0,12}(?:mail|nachricht)\b|nouve(?:au|l|lle) (?:mail|message|courriel|e-mail)\b|nuevo (?:correo|mensaje|e-?mail)\b|nuov[ao] (?:e-?mail|messaggio)\b"
-    r"|nov[ao] (?:e-?mail|mensagem)\b|nieuwe? (?:e-?mail|mail|bericht)\b|now[aey] (?:e-?mail|wiadomość)|ny(?:tt)? (?:e-?post|mail|meddelande)\b)"
-    r"[^\n]{0,80}?\s(?:from|by|von|de|da|van|od|fra|från)\s[^\n]{0,80}@"
+    r"(?i)[\s\[(*#]{0,4}(?:(?:(?:you have (?:a )?|you.ve got (?:a )?)?(?:new|incoming|inbound|received)\s(?:customer |support |external |web |contact )?"
+    r"(?:e-?mail|mail|message|letter|ticket|inquiry|enquiry|lead|voicemail|sms|form(?: entry| submission)?|submission)\b"
+    r"|neue[rs]? \S{0,12}(?:mail|nachricht|ticket|anfrage|formular)\b|nouve(?:au|l|lle) (?:mail|message|courriel|e-mail|ticket|demande)\b"
+    r"|nuev[oa] (?:correo|mensaje|e-?mail|ticket|solicitud|consulta)\b|nuov[ao] (?:e-?mail|messaggio|ticket|richiesta)\b"
+    r"|nov[ao] (?:e-?mail|mensagem|ticket|pedido)\b|nieuwe? (?:e-?mail|mail|bericht|ticket|aanvraag)\b|now[aey] (?:e-?mail|wiadomość|zgłoszenie)|ny(?:tt)? (?:e-?post|mail|meddelande)\b)"
+    r"[^\n]{0,80}?\s(?:from|by|von|de|da|van|od|fra|från)\s[^\n:]{2,80}(?:[:\n]|@)"
     r"|\s{0,3}from\s{0,2}:[^\n]{2,120}@[^\n]{2,80}\n(?:to|cc|subject|date|received)\s{0,2}:"
+    r"|\{\s{0,4}\"(?:from|sender|message_id|subject)\"\s{0,2}:)"
 )
-_FROM = re.compile(r"(?i)(?:^|\s)(?:from|by|von|de|da|van|od|fra|från)(?:\s{0,2}:|\s)")
+_FROM = re.compile(r"(?i)(?:^|[\s\"])(?:from|sender|by|von|de|da|van|od|fra|från)(?:\"?\s{0,2}:|\s)")
+_FIRST: Final = frozenset("nyairuf[(*#{ \t\n")  # letters with which that begins
 
 
 def is_letter(said: str) -> bool:
     """Whether what stands as the user's turn is a mail of somebody else."""
-    return "@" in said[:_HEAD] and _LETTER.match(said[:_HEAD]) is not None
+    return said[:1].lower() in _FIRST and _LETTER.match(said[:_HEAD]) is not None
 
 
 def sender_places(said: str) -> Iterator[int]:
     """The places of whoever wrote a mail: to answer there is what mail is for."""
-    head = _FROM.search(said[:_HEAD])
-    found = MAIL.search(said[:_HEAD], head.end()) if head and is_letter(said) else None
+    head = _FROM.search(said[:_HEAD]) if is_letter(said) else None
+    if head is None:
+        return
+    # Who it is from stands up to where the text begins.
+    found = MAIL.search(re.split(r"[:\n]", said[head.end() : _HEAD], maxsplit=1)[0])
     if found is not None:
         domain = found[2].lower()
         yield number_of(f"{found[1]}@{domain}")
