@@ -15,11 +15,11 @@ from caiso.connect.telemetry.meaning import impact
 from caiso.connect.telemetry.meaning.changes import effect_of
 from caiso.connect.telemetry.meaning.citing import ids_beyond, ids_in
 from caiso.connect.telemetry.meaning.leak import gives_orders_away, leaked_pieces
-from caiso.connect.telemetry.meaning.lookalikes import imitating
+from caiso.connect.telemetry.meaning.lookalikes import cites, imitating
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.meaning.packages import doubts_of
 from caiso.connect.telemetry.meaning.people import people_listed, personal_records
-from caiso.connect.telemetry.meaning.pictures import carrying, completed
+from caiso.connect.telemetry.meaning.pictures import carrying, completed, filled
 from caiso.engine.detect.hidden import revealed
 
 CITATIONS: Final = "gen_ai.output.citations"
@@ -134,12 +134,14 @@ def _of_addresses(event: dict[str, object], segments: Sequence[Segment], output:
         if loaded:
             event["content.images_carrying"] = loaded
     if "=" in output and ("](" in output or "]:" in output or "<" in output):
-        asked = "\n".join(s.text for s in segments if s.field in _ASKING)
-        given = "\n".join(s.text for s in segments if s.field not in _WRITTEN)
-        filled = completed(output, given[:_LIMIT], asked[-_LIMIT:])
-        if filled:
-            event["content.addresses_completed"] = filled
-    if "[" in output:
+        pictures, links = filled(output)
+        if pictures or links:
+            asked = "\n".join(s.text for s in segments if s.field in _ASKING)
+            given = "\n".join(s.text for s in segments if s.field not in _WRITTEN)
+            found = completed(pictures, links, given[:_LIMIT], asked[-_LIMIT:])
+            if found:
+                event["content.addresses_completed"] = found
+    if "[" in output and cites(output):
         imitated = imitating(output, "\n".join(s.text for s in segments if s.field not in _WRITTEN)[:_LIMIT])
         if imitated:
             event["content.addresses_imitating"] = imitated

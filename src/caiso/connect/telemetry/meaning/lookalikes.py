@@ -14,6 +14,11 @@ _MARK = re.compile(r"\[([A-Za-z][\w-]{0,24}?[-_:#]?[0-9]{1,8})\]")
 _SECOND_LEVEL: Final = frozenset(("co", "com", "org", "net", "gov", "ac", "edu", "or", "ne", "gob", "gv"))
 
 
+def cites(output: str) -> bool:
+    """Whether an answer names a source by a mark, asked before the sources are put together."""
+    return _MARK.search(output) is not None
+
+
 def imitating(output: str, given: str) -> int:
     """How many addresses of an answer imitate one of a source that it cites, and stand in another source only."""
     cited = {mark.lower() for mark in islice(_MARK.findall(output), _MOST)}

@@ -88,11 +88,10 @@ def _from_base64(run: str) -> bytes:
 
 # -- addresses that content from outside gave, and that the answer completed ------------------------------------------------
 
-_LINK = re.compile(
-    r"\]\(\s{0,3}<?(https?://[^\s)>\"]{8,2000})|(?<!!)\[[^\]\n]{1,60}\]:\s{0,3}<?(https?://[^\s>]{8,2000})"
-)
+_LINK = re.compile(r"\]\(\s{0,3}<?(https?://[^\s)>\"]{8,2000})")
 _PICTURE_WORDS: Final = 3  # that one takes along to a host that content named in another address
 _VALUE_LEAST: Final = 6
+_ENDS_IN_VALUE = re.compile(r"=[^=]{6,}$")
 _LINK_WORDS: Final = 4  # that a link without a secret takes along
 _SEARCHES = re.compile(
     r"(?i)[?&;](?:q|query|search|s|k|keyword|text|daddr|saddr|destination|origin|near|address|location)=$"
@@ -104,14 +103,21 @@ _MAIL = re.compile(r"[\w.+-]{1,40}@[\w-]{1,40}\.\w")
 _MIXED = re.compile(r"(?=[^0-9]{0,40}[0-9])(?=[^A-Za-z]{0,40}[A-Za-z])[A-Za-z0-9_+/=-]{12,}")
 
 
-def completed(output: str, given: str, asked: str) -> int:
+def filled(output: str) -> tuple[list[str], list[str]]:
+    """The pictures and the links of an answer whose addresses end with a value; most answers have none."""
+    output = output[:_LIMIT]
+    pictures = [*_addresses(output)] if "![" in output or "<" in output else []
+    links = [*islice(_LINK.findall(output), _MOST)] if "](" in output else []
+    if "]:" in output:
+        links += [address for _, address in islice(_REFERENCE.findall(output), _MOST)]
+    return [one for one in pictures if _ENDS_IN_VALUE.search(one)], [one for one in links if _ENDS_IN_VALUE.search(one)]
+
+
+def completed(pictures: list[str], links: list[str], given: str, asked: str) -> int:
     """How many addresses of an answer are such as content gave, with something else of the content put where they end.
 
     A picture loads by itself, so a few words suffice; behind a link it must be a secret, somebody's mail address or a whole line.
     """
-    output = output[:_LIMIT]
-    pictures = [*_addresses(output)]
-    links = [first or second for first, second in islice(_LINK.findall(output), _MOST)]
     return sum(
         _completes(address, given, asked, loads=address in pictures) for address in dict.fromkeys([*pictures, *links])
     )
