@@ -51,6 +51,11 @@ _GRANTS = re.compile(
     r"|\b(?:identidad|verificación|autorización|identità|verifica|autorizzazione|identidade|verificação|autorização)\b[^.\n]{0,60}\b(?:confirmad|verificad|concedid|confermat|verificat|concess|riuscit|aprovad)"
     r"|\b(?:identiteit|verificatie|toestemming)\b[^.\n]{0,60}\b(?:bevestigd|geverifieerd|verleend|geslaagd)|(?:tożsamość|weryfikacj)[^.\n]{0,60}(?:potwierdzon|zakończon)|(?:本人確認|身份验证|认证)[^。\n]{0,30}(?:完了|通过|成功)"
 )
+# One of these is in all of them.
+_DOORS: Final = (
+    "verif", "vérif", "identi", "authent", "authori", "autori", "clearance", "override", "confirm", "limit", "approval", "check", "freigabe", "legitim",
+    "bestätigung", "prüfung", "toestemming", "tożsam", "weryfik", "本人確認", "身份验证", "认证",
+)  # fmt: skip
 _STRUCTURED: Final = ("{", "[", "<", "```")
 
 
@@ -63,7 +68,9 @@ class Talk(msgspec.Struct):
     given_out: list[str] = []
     before: str = ""
     kept: bool = False  # an answer was seen again in a history as it was
-    granted: bool = False  # an answer said itself that somebody was verified, or the like
+    granted: list[
+        bool
+    ] = []  # of those given out before the restart: whether one said itself that somebody was verified
     asked_numbers: list[int] = []
     answers_words: list[list[int]] = []
     given_out_numbers: list[list[int]] = []
@@ -122,7 +129,7 @@ class Retold:
         if any(sum(word in words for word in answer) >= _SHARED * len(answer) for answer in answers):
             talk.kept = True
             return False
-        if not talk.kept and (talk.granted or not _GRANTS.search(behind) or any(map(_GRANTS.search, talk.given_out))):
+        if not talk.kept and (not _grants(behind) or any(talk.granted) or any(map(_grants, talk.given_out))):
             return False
         return _is_new(talk, behind)
 
@@ -141,10 +148,10 @@ class Retold:
         if answer.count(" ") >= _LEAST_SPACES:
             talk.answers = [*talk.answers, answer]
             _forget(talk.answers_words, talk.answers, most=_ANSWERS)
-        if len(talk.given_out) == _GIVEN_OUT:
-            talk.granted = talk.granted or _GRANTS.search(talk.given_out[0]) is not None
         talk.given_out = [*talk.given_out, output[:_GIVEN_CHARS]]
         _forget(talk.given_out_numbers, talk.given_out, most=_GIVEN_OUT)
+        if talk.granted:
+            talk.granted = talk.granted[len(talk.granted) - len(talk.given_out_numbers) :]
         talk.before, talk.before_numbers, talk.before_words = history[-_TAIL:], [], []
 
     def save(self) -> list[tuple[str, Talk]]:
@@ -155,7 +162,7 @@ class Retold:
                 Talk(
                     question=talk.question,
                     kept=talk.kept,
-                    granted=talk.granted or any(map(_GRANTS.search, talk.given_out)),
+                    granted=[*talk.granted, *map(_grants, talk.given_out)],
                     asked_numbers=_numbers(talk.asked, talk.asked_numbers),
                     answers_words=[*talk.answers_words, *map(_words, talk.answers)],
                     given_out_numbers=[*talk.given_out_numbers, *(_numbers(one, []) for one in talk.given_out)],
@@ -172,6 +179,12 @@ class Retold:
         retold = cls()
         retold.talks.update(saved)
         return retold
+
+
+def _grants(text: str) -> bool:
+    """Whether a text takes for done what opens doors."""
+    lowered = text.lower()
+    return any(map(lowered.__contains__, _DOORS)) and _GRANTS.search(lowered) is not None
 
 
 def _of(column: Sequence[str | None] | None, row: int) -> str:
