@@ -122,6 +122,46 @@ def test_pydantic_tool() -> None:
     )
 
 
+def test_pydantic_messages_in_one_attribute() -> None:
+    told = [
+        {
+            "event.name": "gen_ai.system.message",
+            "role": "system",
+            "content": "Rate the letter.",
+            "gen_ai.message.index": 0,
+        },
+        {"event.name": "gen_ai.user.message", "role": "user", "content": "I am keen.", "gen_ai.message.index": 1},
+        {"event.name": "gen_ai.choice", "index": 0, "message": {"role": "assistant", "content": "61 points"}},
+    ]
+    tools = {"function_tools": [TOOL]}
+    event = read({
+        "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "events": json.dumps(told),
+        "model_request_parameters": json.dumps(tools),
+    })  # fmt: skip
+    holds(
+        event,
+        event__kind="inference",
+        content__system="Rate the letter.",
+        content__user="I am keen.",
+        content__output="61 points",
+    )
+    assert event["gen_ai.tool.definitions"]
+    assert "events" not in event
+    assert "model_request_parameters" not in event
+
+
+def test_pydantic_run_repeats_nothing() -> None:
+    told = json.dumps([{"event.name": "gen_ai.user.message", "role": "user", "content": "I am keen."}])
+    event = read({"agent_name": "a", "gen_ai.agent.name": "a", "final_result": "61", "all_messages_events": told})
+    assert "keen" not in json.dumps(event, default=str)
+    assert "final_result" not in event
+
+
+@pytest.mark.parametrize("sent", ["[]", "no json", '[{"name": "click"}]', "[1, null]", '{"event.name": 7}'])
+def test_an_attribute_that_only_bears_the_name_of_messages_stays(sent: str) -> None:
+    assert read({"gen_ai.operation.name": "chat", "events": sent})["events"] == sent
+
+
 def test_claude_code_events() -> None:
     base = {"session.id": "c", "prompt.id": "p"}
     used = read({

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from caiso.connect.telemetry.consent import SHORT, agreed_to, confirms, names_of
 from caiso.connect.telemetry.handed import Handed
+from caiso.connect.telemetry.letters import Linked, is_letter, sender_places
 from caiso.connect.telemetry.loads import (
     apart,
     invented,
@@ -46,7 +47,7 @@ from caiso.connect.telemetry.places import (
     without_places,
 )
 from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
-from caiso.connect.telemetry.sides import is_private, remembers, side_of
+from caiso.connect.telemetry.sides import OPERATES, is_private, remembers, side_of, types
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.talks import Kept, Talk, restored
 from caiso.engine.detect.schema import SESSION_ALIAS
@@ -92,18 +93,11 @@ _BODY = re.compile(
     r'(?i)"(?:body|text|message|content|html|data|payload|comment|nachricht|texto|texte)"\s{0,2}:\s{0,2}"[^"]{20}'
 )
 _ATTACHED = re.compile(r'(?i)"(?:attach\w{0,12}|files?|file_\w{1,12}|paths?|ids?|documents?|message_ids?)"\s{0,2}:')
+_ONE = re.compile(r'"(?:file_?)?(?:path|name|file|url|uri)"\s{0,2}:\s{0,2}"')  # what is read is one thing
 _DENSE = re.compile(r"[A-Za-z0-9+/=_%-]{28}")
 _SHARED_WORDS: Final = 2
 _QUERY = re.compile(r"://[^\s\"'<>?#]{1,200}[?#]([^\s\"'<>]{16,2000})")
 _VALUES: Final = 3  # of a record that go along together
-# What operates a screen: where it went, and that it types.
-_OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
-_TYPES = re.compile(
-    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
-)
-_TYPING = re.compile(
-    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
-)
 _SECRETS = re.compile(r"(?i)secret|passw|vault|credential|keychain|keyring|one_?time|otp|token|pin\b")
 _ACCOUNT_CHARS: Final = 44  # of an account, with spaces
 _TOKEN = re.compile(r"[^\s\"'{}\[\]:,;]{8,80}")
@@ -116,12 +110,14 @@ class Flows:
         self.talks: OrderedDict[str, Talk] = OrderedDict()
         self.own: Container[str] = ()  # the house's own domains, as its mail servers tell
         self.handed = Handed()
+        self.linked = Linked()
 
     def with_flows(self, events: EventBatch) -> EventBatch:
         """The batch with the facts as fields; most batches have none."""
         found: dict[str, list[str | None]] = {}
         kinds, keys = events.column("event.kind"), events.column(SESSION_ALIAS)
         table = RowTexts(events)
+        self.linked.note(events)
         resolved = self._resolving(events, kinds, keys, table)
         for row, kind in enumerate(kinds):
             key = keys[row]
@@ -181,7 +177,7 @@ class Flows:
     # -- what was said ------------------------------------------------------------------------------------------
 
     def _hear(self, key: str, table: RowTexts, row: int) -> None:
-        user = table.of("content.user", row)
+        user = self._own_words(key, table.of("content.user", row))
         talk = self.talks.get(key)
         if talk is None:
             if user and may_name(user):
@@ -219,6 +215,17 @@ class Flows:
         if "@" in output or "://" in output:
             self.handed.note(_settle(talk), output)
 
+    def _own_words(self, key: str, text: str) -> str:
+        """What the user says; what somebody else wrote comes from outside, whichever turn it stands in."""
+        if not text or not (is_letter(text) or self.linked.holds(text)):
+            return text
+        talk, number = self._talk(key), number_of(text)
+        if talk.letter != number:
+            talk.letter, talk.thanked = number, False
+            _note(talk.known, sender_places(text))
+            self._returned(talk, "inbox", "", text)
+        return ""
+
     # -- what was called ----------------------------------------------------------------------------------------
 
     def _call(self, key: str, kind: str, table: RowTexts, row: int) -> Iterator[tuple[str, str]]:
@@ -228,9 +235,9 @@ class Flows:
         sent: dict[str, str] = {}
         if talk is not None:
             self.talks.move_to_end(key)
-            types = _types(name, arguments)
-            if arguments and (types or table.impact(row) != "read" or takes_along(arguments)):
-                sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=types))
+            typed = types(name, arguments)
+            if arguments and (typed or table.impact(row) != "read" or takes_along(arguments)):
+                sent = dict(_sent(talk, name, arguments, own=table.domain(row), types=typed))
                 yield from sent.items()
             if asked := _was_asked(talk, arguments, reads=table.impact(row) == "read"):
                 yield ASKED, asked
@@ -248,7 +255,7 @@ class Flows:
         if kind == "memory" and not (result and table.operation(row).startswith(_RECALLING)):
             return
         talk = self._talk(key)
-        if arguments and "://" in arguments and _OPERATES.search(name):
+        if arguments and "://" in arguments and OPERATES.search(name):
             talk.at = next(destinations_of(arguments), [])
         if result:
             self._returned(talk, f"retrieval {name}" if kind in ("retrieval", "memory") else name, arguments, result)
@@ -299,15 +306,16 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
-                    [*talk.visited], talk.thanked, [*talk.agreed], talk.handed,
+                    [*talk.visited], talk.thanked, talk.letter, talk.recorded, [*talk.agreed], talk.handed,
                 )
             )  # fmt: skip
         return kept
 
     @classmethod
-    def of(cls, saved: Iterable[Kept]) -> Flows:
+    def of(cls, saved: Iterable[Kept], linked: Iterable[int] = ()) -> Flows:
         """Take up what ``save`` gave."""
         flows = cls()
+        flows.linked = Linked(linked)
         for one in saved:
             flows.talks[one.key] = restored(one)
         return flows
@@ -318,11 +326,6 @@ def _was_asked(talk: Talk, arguments: str, *, reads: bool) -> str:
     if talk.thanked and (talk.texts or talk.seen_outside) and not reads:
         return "thanks"
     return "agreed" if talk.agreed and arguments and names_of(arguments) & talk.agreed.keys() else ""
-
-
-def _types(name: str, arguments: str) -> bool:
-    """Whether a call types something into a screen."""
-    return bool((_OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))
 
 
 def _sent(talk: Talk, name: str, arguments: str, *, own: str, types: bool) -> Iterator[tuple[str, str]]:
@@ -372,15 +375,15 @@ def _carried(talk: Talk, arguments: str, places: set[int], *, types: bool) -> st
     records = {*records_of(arguments), *records_of(payload)} - places
     if types:
         records.update(number_of(text) for _, text in strings_of(load(arguments)) if len(text) >= LEAST // 2)
-    if not records.isdisjoint(talk.records):
+    if _is_news(talk, records & talk.records.keys(), places):
         return "records"
     pieces = {number for number, length in numbers_of(payload) if length >= _TELLING}
     pieces.update(number for text in hidden for number, _ in numbers_of(text))  # who encodes has a reason
     if (
-        not pieces.isdisjoint(talk.within)
+        _is_news(talk, pieces & talk.within.keys(), places)
         or _has_values(talk, arguments)
         or _of_another_mail(talk, pieces, places)
-        or _in_other_words(talk, arguments)
+        or _in_other_words(talk, arguments, _naming(talk, places))
     ):
         return "read"
     return "" if pieces.isdisjoint(_said(talk)) and pieces.isdisjoint(_before(talk)) else "told"
@@ -408,10 +411,22 @@ def _has_values(talk: Talk, arguments: str) -> bool:
 
 def _of_another_mail(talk: Talk, pieces: set[int], places: set[int]) -> bool:
     """Whether a piece is of a mail or message that came in, and of none that named where it goes."""
+    naming = _naming(talk, places)
+    return any(number in talk.private and not talk.private[number] & naming for number in pieces)
+
+
+def _is_news(talk: Talk, carried: set[int], places: set[int]) -> bool:
+    """Whether something goes along that did not stand in the page or file which named where it goes."""
+    naming = _naming(talk, places) if carried else 0
+    return any(not talk.recorded.get(number, 0) & naming for number in carried)
+
+
+def _naming(talk: Talk, places: set[int]) -> int:
+    """The texts that named the places: who wrote them knows what stands in them."""
     naming = 0
     for place in places & talk.places.keys():
         naming |= talk.named_in.get(place, _ALL_TEXTS)
-    return any(number in talk.private and not talk.private[number] & naming for number in pieces)
+    return naming
 
 
 def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
@@ -425,9 +440,11 @@ def _kinds(talk: Talk, destinations: Iterable[list[int]]) -> set[bool]:
     }
 
 
-def _in_other_words(talk: Talk, payload: str) -> bool:
+def _in_other_words(talk: Talk, payload: str, naming: int) -> bool:
     """Whether most words that a call sends are of what was read within, and neither from outside nor of the request."""
     within = talk.words if talk.reads <= _KEPT else {}
+    if naming:
+        within = {number: None for number in within if not talk.recorded.get(number, 0) & naming}
     if not within:
         return False
     loaded = load(payload)
@@ -495,6 +512,9 @@ def _settle(talk: Talk) -> Talk:
 def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, private: bool) -> None:
     bit = 1 << talk.texts % 62
     talk.texts += 1
+    if _ONE.search(arguments) is not None:
+        for number in (*records_of(text), *(number for number, _ in numbers_of(text)), *words_of(text)):
+            _mark(talk.recorded, number, bit, most=2 * _MOST)
     for number, _ in numbers_of(text):
         _note(talk.outside, (number,))
         if private:

@@ -133,7 +133,7 @@ def destinations_of(arguments: str, own: str = "") -> Iterator[list[int]]:
     told = [text for name, text in given if name in _DESTINATIONS]
     for text in told or [text for _, text in given]:
         for numbers, _, host in _places(text[:_CHARS], bare=bool(told)):
-            if not own or not f".{host}".endswith(f".{own}"):
+            if not own or not (f".{host}".endswith(f".{own}") or f".{own}".endswith(f".{host}")):
                 yield [*numbers, _below(host)]
 
 

@@ -3,7 +3,8 @@
 Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
-(``agreed``), and that an answer lists people for one who never had such lists one of the answer (``habits``). What was started on a machine
+(``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), and that an answer lists
+people for one who never had such lists one of the answer (``habits``). What was started on a machine
 where an agent works is matched like a command of it (``machines``), and that a mail server delivers a tool's mail to somebody
 more becomes a field of that delivery (``mails``). All remember something of earlier batches.
 """
@@ -18,6 +19,7 @@ import msgspec
 from caiso.connect.telemetry.agreed import Agreed
 from caiso.connect.telemetry.agreed import Kept as Offered
 from caiso.connect.telemetry.asked import Asked, Heard
+from caiso.connect.telemetry.closed import Closed
 from caiso.connect.telemetry.flows import Flows
 from caiso.connect.telemetry.habits import Habit, Habits
 from caiso.connect.telemetry.handed import Answer, Handed
@@ -45,6 +47,8 @@ class Memory(msgspec.Struct):
     machines: list[str] = []
     mails: Mailed = msgspec.field(default_factory=Mailed)
     handed: list[tuple[int, Answer]] = []
+    linked: list[int] = []
+    closed: list[tuple[str, list[int], list[int]]] = []
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Preparation:
     habits: Habits = field(default_factory=Habits)
     machines: Machines = field(default_factory=Machines)
     mails: Mails = field(default_factory=Mails)
+    closed: Closed = field(default_factory=Closed)
 
     def __post_init__(self) -> None:
         """What mail servers tell of the house's domains is of use to whoever looks where things go."""
@@ -70,7 +75,8 @@ class Preparation:
         called = self.asked.with_calls(self.links.with_links(self.machines.with_commands(events)))
         seen = self.retold.with_history(self.offers.with_changes(called))
         sent = self.flows.with_flows(self.mails.noted(seen))
-        return self.mails.with_copies(self.habits.with_people(self.agreed.with_agreed(sent)))
+        told = self.habits.with_people(self.agreed.with_agreed(sent))
+        return self.closed.with_crossings(self.mails.with_copies(told))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -97,6 +103,8 @@ class Preparation:
             self.machines.save(),
             self.mails.save(),
             self.flows.handed.save(),
+            self.flows.linked.save(),
+            self.closed.save(),
         )
 
     @classmethod
@@ -104,7 +112,7 @@ class Preparation:
         """Take up what ``save`` gave."""
         restored = cls(
             Asked.of(memory.heard),
-            Flows.of(memory.talks),
+            Flows.of(memory.talks, memory.linked),
             Offers.of(memory.offers, memory.approvals),
             Retold.of(memory.retold),
             Links.of(memory.links),
@@ -112,6 +120,7 @@ class Preparation:
             Habits.of(memory.habits),
             Machines.of(memory.machines),
             Mails.of(memory.mails),
+            Closed.of(memory.closed),
         )
         restored.flows.handed = Handed.of(memory.handed)
         return restored

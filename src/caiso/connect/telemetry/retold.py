@@ -4,7 +4,7 @@ For each conversation it is remembered what was asked last and what was answered
 that question in its history, none of the answers to it, and text in their place that no call gave out, somebody rewrote the past.
 The same holds for an earlier answer that stood in the history before, with what was said before and after it, and where something
 else stands between them now.
-Applications that never put answers back as they were say nothing here, nor do shortened or summarised histories. As in ``flows``,
+Applications that never put answers back as they were say nothing here, unless what stands there grants something that no answer did, nor do shortened or summarised histories. As in ``flows``,
 texts stay in memory and a snapshot holds numbers, by which all is decided alike.
 """
 
@@ -42,6 +42,20 @@ _TELLING: Final = 20  # characters of a piece that takes the place of an answer
 _PUT_THERE = re.compile(
     r"(?i)sorry|can.?not|can.t\b|unable|not able|policy|blocked|filtered|removed|summary|summari[sz]|zusammenfass|leider|désolé|résum|lo siento|resum|mi dispiace|riassun|helaas|samenvat"
 )
+# An answer that takes for done what opens doors: somebody was verified, a limit is gone, nothing is to be confirmed any more.
+_GRANTS = re.compile(
+    r"(?i)\b(?:identity|verif\w{2,8}|authenticat\w{1,4}|authori[sz]\w{2,6}|clearance|override)\b[^.\n]{0,80}\b(?:level|complete|completed|confirmed|returned|granted|passed|succe\w{2,6})\b"
+    r"|\b(?:no|without) (?:further|additional|more|any) (?:confirmation|verification|approval|checks?)\b|\blimits?\b[^.\n]{0,40}\b(?:lifted|removed|waived)\b"
+    r"|\b(?:identität|verifizierung|freigabe|legitimation)\b[^.\n]{0,60}\b(?:bestätigt|erteilt|abgeschlossen|erfolgreich)|\bkeine weitere (?:bestätigung|prüfung)"
+    r"|\b(?:identité|vérification|autorisation)\b[^.\n]{0,60}(?:confirmée|vérifiée|accordée|réussie|validée)|\baucune (?:autre )?(?:confirmation|vérification)"
+    r"|\b(?:identidad|verificación|autorización|identità|verifica|autorizzazione|identidade|verificação|autorização)\b[^.\n]{0,60}\b(?:confirmad|verificad|concedid|confermat|verificat|concess|riuscit|aprovad)"
+    r"|\b(?:identiteit|verificatie|toestemming)\b[^.\n]{0,60}\b(?:bevestigd|geverifieerd|verleend|geslaagd)|(?:tożsamość|weryfikacj)[^.\n]{0,60}(?:potwierdzon|zakończon)|(?:本人確認|身份验证|认证)[^。\n]{0,30}(?:完了|通过|成功)"
+)
+# One of these is in all of them.
+_DOORS: Final = (
+    "verif", "vérif", "identi", "authent", "authori", "autori", "clearance", "override", "confirm", "limit", "approval", "check", "freigabe", "legitim",
+    "bestätigung", "prüfung", "toestemming", "tożsam", "weryfik", "本人確認", "身份验证", "认证",
+)  # fmt: skip
 _STRUCTURED: Final = ("{", "[", "<", "```")
 
 
@@ -54,6 +68,9 @@ class Talk(msgspec.Struct):
     given_out: list[str] = []
     before: str = ""
     kept: bool = False  # an answer was seen again in a history as it was
+    granted: list[
+        bool
+    ] = []  # of those given out before the restart: whether one said itself that somebody was verified
     asked_numbers: list[int] = []
     answers_words: list[list[int]] = []
     given_out_numbers: list[list[int]] = []
@@ -112,7 +129,9 @@ class Retold:
         if any(sum(word in words for word in answer) >= _SHARED * len(answer) for answer in answers):
             talk.kept = True
             return False
-        return talk.kept and _is_new(talk, behind)
+        if not talk.kept and (not _grants(behind) or any(talk.granted) or any(map(_grants, talk.given_out))):
+            return False
+        return _is_new(talk, behind)
 
     def _note(self, key: str, user: str, output: str, history: str) -> None:
         talk = self.talks.get(key)
@@ -131,6 +150,8 @@ class Retold:
             _forget(talk.answers_words, talk.answers, most=_ANSWERS)
         talk.given_out = [*talk.given_out, output[:_GIVEN_CHARS]]
         _forget(talk.given_out_numbers, talk.given_out, most=_GIVEN_OUT)
+        if talk.granted:
+            talk.granted = talk.granted[len(talk.granted) - len(talk.given_out_numbers) :]
         talk.before, talk.before_numbers, talk.before_words = history[-_TAIL:], [], []
 
     def save(self) -> list[tuple[str, Talk]]:
@@ -141,6 +162,7 @@ class Retold:
                 Talk(
                     question=talk.question,
                     kept=talk.kept,
+                    granted=[*talk.granted, *map(_grants, talk.given_out)],
                     asked_numbers=_numbers(talk.asked, talk.asked_numbers),
                     answers_words=[*talk.answers_words, *map(_words, talk.answers)],
                     given_out_numbers=[*talk.given_out_numbers, *(_numbers(one, []) for one in talk.given_out)],
@@ -157,6 +179,12 @@ class Retold:
         retold = cls()
         retold.talks.update(saved)
         return retold
+
+
+def _grants(text: str) -> bool:
+    """Whether a text takes for done what opens doors."""
+    lowered = text.lower()
+    return any(map(lowered.__contains__, _DOORS)) and _GRANTS.search(lowered) is not None
 
 
 def _of(column: Sequence[str | None] | None, row: int) -> str:

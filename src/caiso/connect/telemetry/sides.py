@@ -8,7 +8,7 @@ from functools import lru_cache
 # Tools that bring in what strangers wrote, and those that may.
 _OUTSIDE = re.compile(
     r"(?i)fetch|brows|web|https?(?:_|$)|url|scrap|crawl|mail|inbox|postfach|posta|correo|courriel|news|rss|feed|forum|linkedin"
-    r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google|bing|pdf|invite|zendesk"
+    r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google(?!_?(?:cal|drive|docs?|sheets?|slides|contacts?|tasks?|keep))|bing|pdf|invite|zendesk"
     r"|(?:read|parse|extract|scan|ocr|open|receive)_?(?:invoice|bill|receipt|rechnung|facture|factura|fattura|fatura|faktur|order_?confirmation)"
     r"|transcri|voice|speech|audio|call_?log|sms|whatsapp|screen|computer|desktop|\bocr\b|image|photo|camera|feedback|survey|guestbook"
     r"|(?:job|build|pipeline|\bci|test|run|deploy|crash|error|console|stack)_?(?:logs?|output|trace)(?:$|_)"
@@ -32,6 +32,15 @@ _MEMORY_FILE = re.compile(
 )
 _RECALLS = re.compile(r"(?i)^(?:[a-z0-9.]{0,30}[_-])?(?:get|read|search|recall|list|query|fetch|load|delete|forget)")
 
+# What operates a screen: where it went, and that it types.
+OPERATES = re.compile(r"(?i)brows|computer|screen|desktop|playwright|puppeteer|selenium|navigat|web_?page|\btab\b")
+_TYPES = re.compile(
+    r'(?i)"(?:action|command|operation|type|method|event)"\s{0,2}:\s{0,2}"(?:type|fill|input|enter|paste|submit|send_?keys|set_?value|insert|write)[a-z_]{0,12}"'
+)
+_TYPING = re.compile(
+    r"(?i)(?:^|[_.-])(?:type|fill|enter_?text|input_?text|send_?keys|set_?value|insert_?text|submit_?form)"
+)
+
 
 @lru_cache(maxsize=4096)
 def side_of(name: str) -> str:
@@ -51,3 +60,8 @@ def remembers(name: str, arguments: str, *, writes: bool) -> bool:
     """Whether a tool puts something into a memory that later conversations read."""
     kept = _REMEMBERS.search(name) or (writes and _MEMORY_FILE.search(arguments))
     return bool(kept) and not _RECALLS.search(name)
+
+
+def types(name: str, arguments: str) -> bool:
+    """Whether a call types something into a screen."""
+    return bool((OPERATES.search(name) and _TYPES.search(arguments)) or _TYPING.search(name))

@@ -1,4 +1,4 @@
-"""What is remembered of a conversation, while it goes on and in a snapshot."""
+"""What is remembered of a conversation to tell where things of it come from and go to, and what of that a snapshot holds."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class Talk(msgspec.Struct):
     thanked: bool = False  # the user said nothing else
     agreed: Numbers = {}  # names in the question that the user said yes to
     handed: bool = False  # what it is told was handed on by another agent
+    recorded: dict[int, int] = {}  # records and pieces of single files and pages, and the bits of these texts
+    letter: int = 0  # a number of the last turn that somebody else wrote
     values: Numbers = {}  # of records that were read within, each as it stands there
     visited: Numbers = {}  # places whose pages were read
     seen_within: list[str] = []
@@ -63,6 +65,8 @@ class Kept(msgspec.Struct):
     values: list[int] = []
     visited: list[int] = []
     thanked: bool = False
+    letter: int = 0
+    recorded: dict[int, int] = {}
     agreed: list[int] = []
     handed: bool = False
 
@@ -88,6 +92,8 @@ def restored(one: Kept) -> Talk:
         named_in=one.named_in,
         private=one.private,
         thanked=one.thanked,
+        letter=one.letter,
+        recorded=one.recorded,
         values=dict.fromkeys(one.values),
         visited=dict.fromkeys(one.visited),
         agreed=dict.fromkeys(one.agreed),

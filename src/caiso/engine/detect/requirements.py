@@ -20,6 +20,8 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "content.disguised_links": (frozenset({"content.output"}),),
     "content.images_named": (frozenset({"content.output", "content.system"}),),
     "content.images_carrying": (frozenset({"content.output"}),),
+    "content.addresses_completed": (frozenset({"content.output"}),),
+    "content.addresses_imitating": (frozenset({"content.output"}),),
     "content.copied_untrusted": (
         frozenset({"content.untrusted", "content.output"}),
         frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),
@@ -41,6 +43,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     ),
     "aisoc.flow.history": (frozenset({"content.output", "content.history"}),),
     "aisoc.flow.asked": (frozenset({"content.user", "content.untrusted"}),),
+    "aisoc.flow.crossed": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.flow.people": (frozenset({"content.output", "user.id"}),),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),

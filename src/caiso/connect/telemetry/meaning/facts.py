@@ -15,10 +15,11 @@ from caiso.connect.telemetry.meaning import impact
 from caiso.connect.telemetry.meaning.changes import effect_of
 from caiso.connect.telemetry.meaning.citing import ids_beyond, ids_in
 from caiso.connect.telemetry.meaning.leak import gives_orders_away, leaked_pieces
+from caiso.connect.telemetry.meaning.lookalikes import cites, imitating
 from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.meaning.packages import doubts_of
 from caiso.connect.telemetry.meaning.people import people_listed, personal_records
-from caiso.connect.telemetry.meaning.pictures import carrying
+from caiso.connect.telemetry.meaning.pictures import carrying, completed, filled
 from caiso.engine.detect.hidden import revealed
 
 CITATIONS: Final = "gen_ai.output.citations"
@@ -35,6 +36,7 @@ HIDING: Final = frozenset((
 ))  # fmt: skip
 _SIDES: Final = frozenset(("content.system", "content.untrusted", "content.output", "content.tool_calls"))
 _ASKING: Final = frozenset(("content.user",))  # whose lists are no news when they come back
+_WRITTEN: Final = frozenset(("content.user", "content.output", "content.tool_calls"))  # of the turn itself
 _TRUSTED: Final = frozenset(("content.user", "content.system", "content.history"))
 
 _ENDS: Final = (".", "!", "?", ";", ":", " - ", " * ", " • ")  # of sentences, and of points in one line
@@ -129,10 +131,26 @@ def _of_output(event: dict[str, object], segments: Sequence[Segment], output: st
     disguised = disguised_links(output)
     if disguised:
         event["content.disguised_links"] = disguised
+    _of_addresses(event, segments, output)
+
+
+def _of_addresses(event: dict[str, object], segments: Sequence[Segment], output: str) -> None:
     if "![" in output or "<" in output:
         loaded = carrying(output, (s.text for s in segments if s.field != "content.output"))
         if loaded:
             event["content.images_carrying"] = loaded
+    if "=" in output and ("](" in output or "]:" in output or "<" in output):
+        pictures, links = filled(output)
+        if pictures or links:
+            asked = "\n".join(s.text for s in segments if s.field in _ASKING)
+            given = "\n".join(s.text for s in segments if s.field not in _WRITTEN)
+            found = completed(pictures, links, given[:_LIMIT], asked[-_LIMIT:])
+            if found:
+                event["content.addresses_completed"] = found
+    if "[" in output and cites(output):
+        imitated = imitating(output, "\n".join(s.text for s in segments if s.field not in _WRITTEN)[:_LIMIT])
+        if imitated:
+            event["content.addresses_imitating"] = imitated
 
 
 def _of_instructions(event: dict[str, object], system: str, output: str, calls: str) -> None:

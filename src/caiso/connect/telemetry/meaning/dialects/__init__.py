@@ -13,6 +13,7 @@ from caiso.connect.telemetry.records import RawRecord
 # A span that has one of these is read one by one.
 SIGNS: Final = frozenset({
     "ai.operationId", "gcp.vertex.agent.llm_request", "gcp.vertex.agent.tool_call_args", "tool_arguments", "traceloop.entity.name",
+    "events", *pydantic_ai.RUN,
     *mcp_listing.CARRIERS,
 })  # fmt: skip
 ENDING: Final = ".mcp"  # of the names of OpenLLMetry's spans for MCP
@@ -28,6 +29,10 @@ def in_common_names(record: RawRecord) -> RawRecord:
         added = adk.read(sent)
     elif "tool_arguments" in sent:
         added = pydantic_ai.read(sent)
+    elif "events" in sent:
+        added = pydantic_ai.read_events(sent)
+    elif "all_messages_events" in sent or "pydantic_ai.all_messages" in sent:
+        added = pydantic_ai.read_run(sent)
     elif "traceloop.entity.name" in sent or record.name.endswith(ENDING):
         added = openllmetry.read(record)
     elif sent.get("mcp.method.name") == mcp_listing.METHOD:
