@@ -66,9 +66,9 @@ class Linked:
         fields = events.fields()
         if _QUERY not in fields or _REFERER not in fields:
             return
-        queries, referers, addresses = events.column(_QUERY), events.column(_REFERER), events.column(_URL)
+        queries, referrers, addresses = events.column(_QUERY), events.column(_REFERER), events.column(_URL)
         for row, query in enumerate(queries):
-            referer = referers[row]
+            referer = referrers[row]
             if (
                 referer
                 and isinstance(query, str)
