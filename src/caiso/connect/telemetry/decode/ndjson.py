@@ -4,6 +4,7 @@ files do, is read as if each of its items were a line."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ from caiso.connect.telemetry.records import (
     UnableToDecode,
 )
 from caiso.engine.detect.schema import FIELDS
+
+log = logging.getLogger(__name__)
 
 _EXCERPT = 2000
 _INT64 = 2**63
@@ -92,7 +95,13 @@ def _line(line: bytes, limits: Limits) -> Iterator[RawRecord]:
             # All or nothing: a line that is half refused could not be named by its number alone.
             yield from list(_otlp(signal, document, limits))
             return
-    named = shapes.in_our_names(document)
+    try:
+        named = shapes.in_our_names(document)
+    except UnableToAccept:
+        raise
+    except Exception as error:  # a mistake of ours about one line must not keep its neighbours out
+        log.exception("a line could not be read by its shape")
+        raise UnableToAccept(f"internal error: {type(error).__name__}") from error
     yield from [_record(one, limits) for one in ([document] if named is None else named)]
 
 

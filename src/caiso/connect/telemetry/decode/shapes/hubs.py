@@ -21,7 +21,7 @@ def is_one(document: dict[str, Any]) -> bool:
     if isinstance(act, dict):
         return "action" in act and isinstance(document.get("repo"), dict)
     head = listed[0] if isinstance(listed, list) and listed else None
-    return isinstance(head, dict) and head.get("action") in _ACTS and isinstance(head.get("target"), dict)
+    return isinstance(head, dict) and str(head.get("action")) in _ACTS and isinstance(head.get("target"), dict)
 
 
 def read(document: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:

@@ -80,7 +80,8 @@ def _asked(call: dict[str, Any]) -> dict[str, Any]:
         raise UnableToAccept(f"messages must be a list, an object or text, not {type(messages).__name__}")
     settings = part(call, "model_parameters")
     answered: dict[str, Any] = answer if isinstance(answer, dict) else {}
-    choices = [one for one in answered.get("choices") or () if isinstance(one, dict)]
+    given = answered.get("choices")
+    choices = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
     reasons = [str(one["finish_reason"]) for one in choices if one.get("finish_reason")]
     output = (
         choices if choices else answer if isinstance(answer, str) else answered.get("output") or answered.get("content")
