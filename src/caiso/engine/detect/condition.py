@@ -15,7 +15,6 @@ from caiso.engine.detect.schema import SESSION_ALIAS, session_of
 from caiso.engine.detect.text import fold, texts_of, valid
 
 Event = Mapping[str, object]
-Holds = Callable[[frozenset[int], Event], bool]
 
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _ADDRESS_CHARS: Final = 64
@@ -205,57 +204,6 @@ def leaves(condition: Condition) -> Iterable[Leaf]:
         yield from leaves(condition.part)
     else:
         yield condition
-
-
-def evaluator(condition: Condition, atom_of: Mapping[Leaf, int]) -> Holds:
-    """A function of (atoms hit, event) that answers the condition; the event is read only for what is no atom."""
-    if isinstance(condition, TextMatch | Equals | Exists):
-        atom = atom_of[condition]
-        return lambda hits, event: atom in hits
-    if isinstance(condition, Not):
-        inner = evaluator(condition.part, atom_of)
-        return lambda hits, event: not inner(hits, event)
-    if isinstance(condition, And):
-        return _all_of([evaluator(part, atom_of) for part in _cheap_first(condition.parts)])
-    if isinstance(condition, Or):
-        return _any_of(_cheap_first(condition.parts), atom_of)
-    holds = condition.holds
-    return lambda hits, event: holds(event)
-
-
-def _all_of(parts: list[Holds]) -> Holds:
-    if len(parts) == 2:
-        first, second = parts
-        return lambda hits, event: first(hits, event) and second(hits, event)
-
-    def all_hold(hits: frozenset[int], event: Event) -> bool:
-        for part in parts:  # noqa: SIM110 - a generator costs more than what it asks
-            if not part(hits, event):
-                return False
-        return True
-
-    return all_hold
-
-
-def _any_of(sources: list[Condition], atom_of: Mapping[Leaf, int]) -> Holds:
-    atoms = frozenset(atom_of[source] for source in sources if isinstance(source, TextMatch | Equals | Exists))
-    parts = [evaluator(source, atom_of) for source in sources if not isinstance(source, TextMatch | Equals | Exists)]
-    if not parts:
-        return lambda hits, event: not atoms.isdisjoint(hits)
-
-    def any_holds(hits: frozenset[int], event: Event) -> bool:
-        if not atoms.isdisjoint(hits):
-            return True
-        for part in parts:  # noqa: SIM110 - as above
-            if part(hits, event):
-                return True
-        return False
-
-    return any_holds
-
-
-def _cheap_first(parts: tuple[Condition, ...]) -> list[Condition]:
-    return sorted(parts, key=lambda part: 0 if isinstance(part, TextMatch | Equals | Exists) else 1)
 
 
 # A gate is a set of leaves of which at least one must hold before the rule can hold.

@@ -14,6 +14,7 @@ from caiso.engine.detect.condition import value_of
 from caiso.engine.detect.dense import Confirm, View
 from caiso.engine.detect.ruleset import FieldIndex, Ruleset, Spread
 from caiso.engine.detect.scan import locate
+from caiso.engine.detect.sparse import Here
 from caiso.engine.detect.text import fold, text_of, texts_of, valid
 
 Ints = npt.NDArray[np.int64]
@@ -102,15 +103,16 @@ class Matcher:
         asked = np.flatnonzero(~kept)
         counts = np.bincount(rules[asked], minlength=len(self.ruleset.base))
         common = np.flatnonzero(counts >= _MANY)
+        confirm = self._confirmer(batch)
         if common.size:
-            view = View(batch, *hits, self.ruleset.doubtful_atoms, self._confirmer(batch))
+            view = View(batch, *hits, self.ruleset.doubtful_atoms, confirm)
             is_common = counts[rules[asked]] >= _MANY
             for rule in common.tolist():
                 own = asked[rules[asked] == rule]
                 kept[own] = self.ruleset.holds_for_many[rule](view, rows[own])
             asked = asked[~is_common]
         if asked.size:
-            kept[asked] = self._hold(batch, hits, (rows[asked], rules[asked]))
+            kept[asked] = self._hold(batch, hits, (rows[asked], rules[asked]), confirm)
         return rows[kept], rules[kept]
 
     def _confirmer(self, batch: Batch) -> Confirm:
@@ -127,35 +129,23 @@ class Matcher:
 
         return confirm
 
-    def _hold(self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints]) -> list[bool]:
+    def _hold(
+        self, batch: Batch, hits: tuple[Ints, Ints], candidates: tuple[Ints, Ints], confirm: Confirm
+    ) -> list[bool]:
         rules = self.ruleset
         rows, atoms = hits
         starts = np.searchsorted(rows, candidates[0]).tolist()
         ends = np.searchsorted(rows, candidates[0], side="right").tolist()
         found: list[bool] = []
         current = -1
-        here = frozenset[int]()
+        here = Here()
         event: Mapping[str, object] = {}
-        known: dict[int, bool] = {}
         for row, rule, start, end in zip(candidates[0].tolist(), candidates[1].tolist(), starts, ends, strict=True):
             if row != current:
-                here = frozenset(atoms[start:end].tolist())
-                current, event, known = row, batch.row(row), {}
-            doubtful = rules.doubtful[rule] & here if rules.doubtful[rule] else None
-            wrong = self._wrong(doubtful, event, known) if doubtful else None
-            found.append(rules.holds[rule](here - wrong if wrong else here, event))
+                here = Here.of(atoms[start:end].tolist(), confirm, row)
+                current, event = row, batch.row(row)
+            found.append(rules.holds[rule](here, event))
         return found
-
-    def _wrong(self, doubtful: frozenset[int], event: Mapping[str, object], known: dict[int, bool]) -> set[int]:
-        """The hits that do not stand a second look; ``known`` remembers answers for this event."""
-        wrong = set()
-        for atom in doubtful:
-            if atom not in known:
-                name, number = self.ruleset.place_of_atom[atom]
-                known[atom] = self.ruleset.scanners[name].confirm(number, texts_of(value_of(event, name)))
-            if not known[atom]:
-                wrong.add(atom)
-        return wrong
 
     def each_alone(self, batch: Batch, meter: Callable[[], float]) -> dict[int, float]:
         """Seconds that each rule's own conditions take on a batch, beyond the scan that all share."""

@@ -10,6 +10,17 @@ from re import _constants as op  # type: ignore[attr-defined]  # the parser modu
 from re import _parser as sre  # type: ignore[attr-defined]
 from typing import Any, Final
 
+from caiso.engine.detect.pattern_tree import (
+    CHARACTERS,
+    REPEATS,
+    Node,
+    Sequence_,
+    children,
+    consumes,
+    rarest,
+    simplify,
+    walk,
+)
 from caiso.engine.detect.text import SEPARATOR, canonical
 from caiso.errors import DomainError
 
@@ -36,17 +47,12 @@ _NOT_CATEGORIES: Final = {
     op.CATEGORY_NOT_WORD: _WORD,
     op.CATEGORY_NOT_SPACE: _SPACE,
 }
-_REPEATS: Final = (op.MAX_REPEAT, op.MIN_REPEAT)
-_CHARACTERS: Final = (op.IN, op.ANY, op.NOT_LITERAL)
 _WIDE_BOUND: Final = 3  # repeats of groups
 _WIDE_CHARACTERS: Final = 12  # repeats of one character class
 _WIDE_COUNT: Final = 64
 _BEGIN: Final = (op.AT_BEGINNING, op.AT_BEGINNING_STRING)
 _END: Final = (op.AT_END, op.AT_END_STRING)
 _LAST: Final = int(op.MAXREPEAT)
-
-Node = tuple[Any, Any]
-Sequence_ = list[Node]
 
 
 class UnableToUsePattern(DomainError):
@@ -102,7 +108,7 @@ class _Writer:
     def node(self, kind: Any, value: Any, *, edge: bool = False) -> str:
         if kind is op.LITERAL:
             return self.literal(value)
-        if kind in _CHARACTERS:
+        if kind in CHARACTERS:
             members = self.members(kind, value)
             single = self.characters(members)
             if members.rest and self.joined and not edge:
@@ -113,7 +119,7 @@ class _Writer:
             return "(?:" + "|".join(self.sequence(branch, edge=edge) for branch in value[1]) + ")"
         if kind is op.SUBPATTERN:
             return self.group(value, edge=edge)
-        if kind in _REPEATS:
+        if kind in REPEATS:
             return self.repeat(kind, value, edge=edge)
         if kind is op.AT:
             return self.anchor(value)
@@ -169,7 +175,7 @@ class _Writer:
     def repeat(self, kind: Any, value: Any, *, edge: bool) -> str:
         least, most, inner = int(value[0]), int(value[1]), value[2]
         rest = False
-        if len(inner) == 1 and inner[0][0] in _CHARACTERS:
+        if len(inner) == 1 and inner[0][0] in CHARACTERS:
             members = self.members(*inner[0])
             rest = members.rest
             text = self.characters(members)
@@ -288,81 +294,16 @@ def _count(least: int, most: int) -> str:
     return f"{{{least}}}" if least == most else f"{{{least},{'' if most == _LAST else most}}}"
 
 
-def _simplify(nodes: Iterable[Node], *, left: bool, right: bool) -> Sequence_:
-    """Cut repeats at the open edges to their least count: whether there is a match does not change."""
-    result: Sequence_ = list(nodes)
-    while left and result:
-        cut = _cut(result[0], left=True, right=right and len(result) == 1)
-        result[0:1] = cut
-        if cut:
-            break
-    while right and result:
-        cut = _cut(result[-1], left=left and len(result) == 1, right=True)
-        result[-1:] = cut
-        if cut:
-            break
-    return result
-
-
-def _cut(node: Node, *, left: bool, right: bool) -> Sequence_:
-    kind, value = node
-    if kind in _REPEATS:
-        least, _, inner = value
-        if least == 0:
-            return []
-        return [(op.MAX_REPEAT, (least, least, inner))]
-    if kind is op.SUBPATTERN:
-        group, add, remove, inner = value
-        cut = _simplify(inner, left=left, right=right)
-        return [(op.SUBPATTERN, (group, add, remove, cut))] if cut else []
-    if kind is op.BRANCH:
-        branches = [_simplify(branch, left=left, right=right) for branch in value[1]]
-        return [(op.BRANCH, (None, branches))]
-    return [node]
-
-
-def _walk(nodes: Iterable[Node]) -> Iterable[Node]:
-    for kind, value in nodes:
-        yield kind, value
-        for inner in _children(kind, value):
-            yield from _walk(inner)
-
-
-def _children(kind: Any, value: Any) -> list[Iterable[Node]]:
-    if kind is op.BRANCH:
-        return list(value[1])
-    if kind is op.SUBPATTERN:
-        return [value[3]]
-    if kind in _REPEATS:
-        return [value[2]]
-    if kind in (op.ASSERT, op.ASSERT_NOT):
-        return [value[1]]
-    return []
-
-
-def _consumes(node: Node) -> bool:
-    kind, value = node
-    if kind is op.AT or kind in (op.ASSERT, op.ASSERT_NOT):
-        return False
-    if kind is op.SUBPATTERN:
-        return any(map(_consumes, value[3]))
-    if kind is op.BRANCH:
-        return any(_consumes(inner) for branch in value[1] for inner in branch)
-    if kind in _REPEATS:
-        return bool(value[1]) and any(map(_consumes, value[2]))
-    return True
-
-
 def _odd_anchors(nodes: Iterable[Node], *, before: bool, after: bool) -> bool:
     """True when an anchor stands where characters may be consumed outside it: joined rows could then be mixed up."""
     items = list(nodes)
     for index, (kind, value) in enumerate(items):
-        consumed_before = before or any(map(_consumes, items[:index]))
-        consumed_after = after or any(map(_consumes, items[index + 1 :]))
+        consumed_before = before or any(map(consumes, items[:index]))
+        consumed_after = after or any(map(consumes, items[index + 1 :]))
         if kind is op.AT and ((value in _BEGIN and consumed_before) or (value in _END and consumed_after)):
             return True
-        repeated = kind in _REPEATS and value[1] != 1
-        for inner in _children(kind, value):
+        repeated = kind in REPEATS and value[1] != 1
+        for inner in children(kind, value):
             if _odd_anchors(inner, before=consumed_before or repeated, after=consumed_after or repeated):
                 return True
     return False
@@ -372,10 +313,10 @@ def _lookaround_cost(nodes: Iterable[Node]) -> int:
     """Upper bound on the ways that a backtracking matcher may try at one position."""
     cost = 1
     for kind, value in nodes:
-        inner = [_lookaround_cost(child) for child in _children(kind, value)]
+        inner = [_lookaround_cost(child) for child in children(kind, value)]
         if kind is op.BRANCH:
             ways = sum(way for way in inner if way > 1) or 1  # plain words fail at once
-        elif kind in _REPEATS:
+        elif kind in REPEATS:
             span = LOOKAROUND_TEXT_CHARS if value[1] == _LAST else int(value[1]) - int(value[0]) + 1
             ways = span if inner[0] == 1 else inner[0] ** min(int(value[1]), 8) * span
         else:
@@ -389,7 +330,7 @@ def _without_lookaround(nodes: Iterable[Node]) -> Iterable[Node]:
 
 
 def _always(nodes: Sequence_, short: Sequence_, *, least: int) -> bool:
-    return not short or (least == 0 and all(kind is not op.AT for kind, _ in _walk(nodes)))
+    return not short or (least == 0 and all(kind is not op.AT for kind, _ in walk(nodes)))
 
 
 def _parse(expression: str, flags: int) -> Any:
@@ -413,20 +354,24 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
     caseless = caseless or bool(tree.state.flags & re.IGNORECASE)
     style = {"dotall": bool(tree.state.flags & re.DOTALL), "multiline": bool(tree.state.flags & re.MULTILINE)}
     nodes: Sequence_ = list(tree)
-    lookaround = any(kind in (op.ASSERT, op.ASSERT_NOT) for kind, _ in _walk(nodes))
+    lookaround = any(kind in (op.ASSERT, op.ASSERT_NOT) for kind, _ in walk(nodes))
     if lookaround and _lookaround_cost(nodes) > MAX_LOOKAROUND_WAYS:
         raise UnableToUsePattern("look-around with several open repeats, expected bounded ones such as {0,40}")
     if lookaround and sre.SubPattern(tree.state, list(_without_lookaround(nodes))).getwidth()[0] == 0:
         raise UnableToUsePattern("look-around around nothing, expected at least one character that must be there")
     case = "(?i)" if caseless else ""
     full = _Writer(python=True, **style).sequence(nodes)
-    short = nodes if lookaround else _simplify(nodes, left=True, right=True)
+    short = nodes if lookaround else simplify(nodes, left=True, right=True)
+    sought = rarest(short)
+    if not lookaround and sought is not short:
+        sought = simplify(sought, left=True, right=True)
     joined = _Writer(joined=True, wide=True, **style)
-    joined_text = joined.sequence(short, edge=True)
+    joined_text = joined.sequence(sought, edge=True)
     wide = _Writer(wide=True, **style)
-    wide_text = wide.sequence(short, edge=True)
+    wide_text = wide.sequence(sought, edge=True)
     re2_text = wide_text if lookaround else _Writer(**style).sequence(short)
     _refuse_what_re2_refuses(case + re2_text)
+    partial = sought is not short
     odd = _odd_anchors(nodes, before=False, after=False)
     return Pattern(
         joined=case + joined_text,
@@ -435,8 +380,8 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
         re2=case + re2_text,
         python=case + full,
         lookaround=lookaround,
-        confirm=joined.widened or wide.widened or odd,
-        confirm_ascii=joined.stretched or wide.stretched or odd,
+        confirm=joined.widened or wide.widened or odd or partial,
+        confirm_ascii=joined.stretched or wide.stretched or odd or partial,
         always=not lookaround and _always(nodes, short, least=int(tree.getwidth()[0])),
         empty=int(tree.getwidth()[0]) == 0,
         weight=min(int(tree.getwidth()[0]), 255),

@@ -17,18 +17,17 @@ from caiso.engine.detect.condition import (
     Equals,
     Exists,
     Gate,
-    Holds,
     Leaf,
     Or,
     TextMatch,
     chosen_gates,
-    evaluator,
     leaves,
 )
 from caiso.engine.detect.dense import DenseHolds, dense_evaluator
 from caiso.engine.detect.pattern import Pattern
 from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.scan import Backend, FieldScanner
+from caiso.engine.detect.sparse import Holds, sparse_evaluator
 
 Ints = npt.NDArray[np.int64]
 MetadataLeaf = Equals | Exists
@@ -91,8 +90,7 @@ class Ruleset:
     holds: tuple[Holds, ...]
     holds_for_many: tuple[DenseHolds, ...]
     text_atoms: tuple[tuple[int, ...], ...]  # per base rule
-    doubtful: tuple[frozenset[int], ...]  # per base rule: its text atoms whose hits need a second look
-    doubtful_atoms: frozenset[int]
+    doubtful_atoms: frozenset[int]  # whose hits need a second look
     place_of_atom: dict[int, tuple[str, int]]  # text atom -> field, number in the field's scanner
 
 
@@ -130,6 +128,7 @@ def compile_ruleset(
     doubtful = [
         frozenset(atom for atom in own if places[atom][1] in scanners[places[atom][0]].doubtful) for own in text_atoms
     ]
+    doubtful_atoms = frozenset().union(*doubtful)
     return Ruleset(
         rules=rules,
         base=base,
@@ -150,11 +149,10 @@ def compile_ruleset(
             dtype=bool,
         ),
         dense=tuple(number for number, group in enumerate(gates) if not group),
-        holds=tuple(evaluator(condition, atoms.numbers) for condition in conditions),
+        holds=tuple(sparse_evaluator(condition, atoms.numbers, doubtful_atoms) for condition in conditions),
         holds_for_many=tuple(dense_evaluator(condition, atoms.numbers) for condition in conditions),
         text_atoms=tuple(text_atoms),
-        doubtful=tuple(doubtful),
-        doubtful_atoms=frozenset().union(*doubtful),
+        doubtful_atoms=doubtful_atoms,
         place_of_atom=places,
     )
 
