@@ -82,6 +82,7 @@ _INT: Final = (
     "http.response.status_code", "http.response.body.size", "duration_us", "gen_ai.embeddings.dimension.count",
     # facts that the normaliser reads from the content
     "content.system_leak", "content.disguised_links", "content.images_named", "content.images_carrying", "content.addresses_completed", "content.addresses_imitating", "content.copied_untrusted", "content.personal_records", "content.people_listed",
+    "content.withheld_told", "content.cap_exceeded", "content.spelt_out",
     "gen_ai.output.citations.unresolved",
 )  # fmt: skip
 
