@@ -47,6 +47,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "aisoc.flow.history": (frozenset({"content.output", "content.history"}),),
     "aisoc.flow.asked": (frozenset({"content.user", "content.untrusted"}),),
     "aisoc.flow.crossed": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
+    "aisoc.flow.portal": (frozenset({"content.output"}),),
     "aisoc.flow.people": (frozenset({"content.output", "user.id"}),),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),
