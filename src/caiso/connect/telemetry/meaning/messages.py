@@ -165,6 +165,10 @@ def _part(item: Any, role: str) -> Part:
         found = next((item[key] for key in _RESULT_KEYS if item.get(key) is not None), "")
         return Part("tool_result", _flat(found))
     found = next((item[key] for key in _TEXT_KEYS if item.get(key) is not None), None)
+    if found is None and isinstance(use := item.get("toolUse"), dict):  # as Bedrock and Strands have it
+        return Part("tool_call", _call({**use, "id": use.get("toolUseId")}))
+    if found is None and isinstance(result := item.get("toolResult"), dict):
+        return Part("tool_result", _flat(result.get("content")))
     if found is None:
         return Part(plain, "" if kind in ("compaction", "") and len(item) < 2 else dump(item))
     text = _flat(found)

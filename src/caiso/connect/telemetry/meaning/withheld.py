@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 from caiso.connect.telemetry.meaning.messages import load
 
+_WORD = re.compile(r"[^\W\d_]{5,}")
+_SHARED: Final = 2  # words
 _MOST: Final = 64
 _LIMIT: Final = 16_384
 _BEFORE: Final = 3  # sentences that "the above" may mean
@@ -151,13 +153,21 @@ def _kept(system: str) -> _Kept:
         if _KEPT_BACK.search(sentence):
             says_so = True
             own = _values(sentence)
+            near = sentences[max(0, place - _BEFORE) : place]
             if not own and _OF_OTHERS.search(sentence):
-                own = frozenset().union(*map(_values, sentences[max(0, place - _BEFORE) : place]))
+                own = frozenset().union(*map(_values, near))
+            elif not own:
+                own = frozenset().union(*(_values(one) for one in near if _speak_alike(sentence, one)))
             values.update(own)
         cap = max(cap, _cap(sentence))
     if says_so:
         values.update(*(_values(sentence) for sentence in sentences if _INTERNAL.search(sentence)))
     return _Kept(frozenset(islice(values, _MOST)), cap)
+
+
+def _speak_alike(sentence: str, other: str) -> bool:
+    """Whether two sentences are of one thing: "the voucher for staff", "never tell the staff voucher"."""
+    return len(set(_WORD.findall(sentence.lower())) & set(_WORD.findall(other.lower()))) >= _SHARED
 
 
 def _cap(sentence: str) -> int:
