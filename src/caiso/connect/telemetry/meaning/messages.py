@@ -135,7 +135,7 @@ def _message(found: object, default_role: str) -> Message:
         parts += _parts(load(item["content"]) if role != "tool" else item["content"], role) if "content" in item else []
         parts += _parts(item.get("contents"), role)
     else:
-        parts = _parts(item, role) if "type" in item or "text" in item else []
+        parts = _parts(item, role) if not _SPOKEN.isdisjoint(item) else []
     calls = load(item.get("tool_calls"))
     if isinstance(calls, list):
         parts += [Part("tool_call", _call(call)) for call in calls]
@@ -175,6 +175,7 @@ def _part(item: Any, role: str) -> Part:
     return Part("reasoning" if kind in ("reasoning", "thinking") else plain, text)
 
 
+_SPOKEN: Final = frozenset(("type", "text", "toolUse", "toolResult"))  # keys of a part that stands alone
 _RESULT_KEYS = ("response", "result", "server_tool_call_response", "content", "output")
 _TEXT_KEYS = ("content", "text", "message_content.text", "thinking", "summary", "uri", "file_id")
 
