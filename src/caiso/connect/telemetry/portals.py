@@ -30,7 +30,7 @@ _PROVIDERS: Final = frozenset((
     "sharepoint.com", "service-now.com", "salesforce.com", "force.com", "zendesk.com", "slack.com", "zoom.us", "amazoncognito.com", "awsapps.com",
     "successfactors.eu", "successfactors.com", "personio.de", "bamboohr.com", "adp.com", "github.com", "gitlab.com",
 ))  # fmt: skip
-_TWISTED: Final = str.maketrans("01I|", "olll")
+_TWISTED: Final = str.maketrans("01Ii|", "ollll")
 
 
 class Portals:

@@ -76,7 +76,34 @@ _MIXED_WORD = re.compile(r"[A-Za-z\u0370-\u04ff]{2,}")
 
 _MORSE_CODE: Final = dict(
     zip(
-        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --..".split(),
+        [
+            ".-",
+            "-...",
+            "-.-.",
+            "-..",
+            ".",
+            "..-.",
+            "--.",
+            "....",
+            "..",
+            ".---",
+            "-.-",
+            ".-..",
+            "--",
+            "-.",
+            "---",
+            ".--.",
+            "--.-",
+            ".-.",
+            "...",
+            "-",
+            "..-",
+            "...-",
+            ".--",
+            "-..-",
+            "-.--",
+            "--..",
+        ],
         "abcdefghijklmnopqrstuvwxyz",
         strict=True,
     )
@@ -89,7 +116,7 @@ _LOOKALIKE: Final = str.maketrans(
 )
 
 
-def _compiled(pattern: str) -> Any:
+def compiled_sign(pattern: str) -> Any:
     """RE2 where it is installed: this scan runs over every text."""
     if re2 is None:
         return re.compile(pattern)
@@ -100,9 +127,9 @@ def _compiled(pattern: str) -> Any:
 
 _SIGN: Final = "|".join(f"(?:{sign})" for sign in _SIGNS.values())
 ANY_SIGN: Final = f"{_SIGN}|{_OTHER_SIGNS}"  # what a text has that hides anything; bounded, and RE2 takes it
-_any_sign: Final = _compiled(_SIGN)
-_signs: Final = {kind: _compiled(sign) for kind, sign in _SIGNS.items()}
-_other_signs: Final = _compiled(_OTHER_SIGNS)
+_any_sign: Final = compiled_sign(_SIGN)
+_signs: Final = {kind: compiled_sign(sign) for kind, sign in _SIGNS.items()}
+_other_signs: Final = compiled_sign(_OTHER_SIGNS)
 
 
 def revealed(text: str) -> str:
@@ -181,7 +208,7 @@ def _from_bits(run: str) -> str:
 
 def _from_bytes(run: str) -> str:
     numbers = [int(number) for number in re.findall("[0-9]+", run)]
-    return _readable(bytes(numbers)) if max(numbers) < 256 else ""  # noqa: PLR2004 - a byte
+    return _readable(bytes(numbers)) if max(numbers) < 256 else ""
 
 
 def _from_morse(run: str) -> str:

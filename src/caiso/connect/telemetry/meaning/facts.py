@@ -171,7 +171,9 @@ def _of_instructions(event: dict[str, object], system: str, output: str, calls: 
 
 def _of_limits(event: dict[str, object], segments: Sequence[Segment], system: str, output: str, calls: str) -> None:
     """What of the values that instructions keep back is told, and which sums go beyond what they allow."""
-    if output and (told := values_told(system, output, lambda: (s.text for s in segments if s.field not in _OWN_SIDES))):
+    if output and (
+        told := values_told(system, output, lambda: (s.text for s in segments if s.field not in _OWN_SIDES))
+    ):
         event["content.withheld_told"] = told
     if calls and (beyond := beyond_cap(system, _calls(calls))):
         event["content.cap_exceeded"] = beyond

@@ -184,7 +184,9 @@ def prompt_of(text: str) -> Prompt:
 def _oblige(classes: set[str]) -> bool:
     """Whether short answers are no classes after all: each begins to do what was asked ("Sure, take")."""
     telling = [said for said in classes if " " in said]
-    return 2 * len(telling) > len(classes) and sum(_OBLIGES.match(said) is not None for said in telling) * 2 > len(classes)
+    return 2 * len(telling) > len(classes) and sum(_OBLIGES.match(said) is not None for said in telling) * 2 > len(
+        classes
+    )
 
 
 def _turns_of_two(text: str) -> int:
