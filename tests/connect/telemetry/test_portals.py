@@ -8,7 +8,12 @@ from caiso.connect.telemetry.table import EventBatch
 
 def _batch(*outputs: str, service: str = "hr", start: int = 0) -> EventBatch:
     events = [
-        {"event.kind": "inference", "service.name": service, "time": start + number, "event.id": f"{start + number:032x}"}
+        {
+            "event.kind": "inference",
+            "service.name": service,
+            "time": start + number,
+            "event.id": f"{start + number:032x}",
+        }
         for number in range(len(outputs))
     ]
     return EventBatch.of_events(events, {"content.output": list(outputs)})
