@@ -42,6 +42,8 @@ _SIGNS: Final = {
     "entities": r"(?:&#x?[0-9a-fA-F]{2,6};){4}",
     "escapes": r"(?:\\(?:u00|x)[0-9a-fA-F]{2}\\?){6}",
     "bits": r"[01]{8} ?[01]{8} ?[01]{8}",
+    "bytes": r"(?:[0-9]{2,3}(?: |, ?|-)){11}[0-9]{2,3}",
+    "morse": r"(?:[.·-]{1,5} ){3}[.·-]{1,5} {1,2}[/|] {1,2}[.·-]{1,5} ",
     "spaced": r"(?:[A-Za-z0-9@$][ ._*-]{1,3}){6}",
     "leet": r"[A-Za-z][013457@$]{1,2}[A-Za-z]",
     "turned": "(?i)" + _TURNED,
@@ -59,6 +61,8 @@ _ESCAPES = re.compile(r"(?:\\{1,2}(?:u00|x)[0-9a-fA-F]{2}){6,}")
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){6,}")
 _ENTITIES = re.compile(r"(?:&#x?[0-9a-fA-F]{2,6};\s?){4,}")
 _BITS = re.compile(r"(?:[01]{8} ?){4,}")
+_BYTES = re.compile(r"(?<![0-9])(?:[0-9]{2,3}(?: |, ?|-)){11,}[0-9]{2,3}(?![0-9])")
+_MORSE = re.compile(r"(?:[.·-]{1,5} {1,3}(?:[/|] {1,2})?){8,}[.·-]{0,5}")
 _SPACED = re.compile(r"(?:(?<![A-Za-z0-9])[A-Za-z0-9@$][ ._*-]{1,3}){6,}[A-Za-z0-9](?![A-Za-z0-9])")
 _SPACED_SHORT = re.compile(r"(?:(?<![A-Za-z0-9])[A-Za-z0-9@$][ ._*-]{1,3}){2,}[A-Za-z0-9](?![A-Za-z0-9])")
 _LEET_WORD = re.compile(r"[A-Za-z013457@$]{4,24}")
@@ -70,6 +74,40 @@ _WIDTHLESS = re.compile("[\u200b\u200c\u200d\u2060-\u2064\ufeff\u180e]{16,}")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u180e\ufe00-\ufe0f\U000e0000-\U000e01ef]")
 _MIXED_WORD = re.compile(r"[A-Za-z\u0370-\u04ff]{2,}")
 
+_MORSE_CODE: Final = dict(
+    zip(
+        [
+            ".-",
+            "-...",
+            "-.-.",
+            "-..",
+            ".",
+            "..-.",
+            "--.",
+            "....",
+            "..",
+            ".---",
+            "-.-",
+            ".-..",
+            "--",
+            "-.",
+            "---",
+            ".--.",
+            "--.-",
+            ".-.",
+            "...",
+            "-",
+            "..-",
+            "...-",
+            ".--",
+            "-..-",
+            "-.--",
+            "--..",
+        ],
+        "abcdefghijklmnopqrstuvwxyz",
+        strict=True,
+    )
+)
 _LEET: Final = str.maketrans("013457@$", "oieastas")
 _LEET_DIGITS: Final = frozenset("013457@$")
 _LOOKALIKE: Final = str.maketrans(
@@ -78,7 +116,7 @@ _LOOKALIKE: Final = str.maketrans(
 )
 
 
-def _compiled(pattern: str) -> Any:
+def compiled_sign(pattern: str) -> Any:
     """RE2 where it is installed: this scan runs over every text."""
     if re2 is None:
         return re.compile(pattern)
@@ -89,9 +127,9 @@ def _compiled(pattern: str) -> Any:
 
 _SIGN: Final = "|".join(f"(?:{sign})" for sign in _SIGNS.values())
 ANY_SIGN: Final = f"{_SIGN}|{_OTHER_SIGNS}"  # what a text has that hides anything; bounded, and RE2 takes it
-_any_sign: Final = _compiled(_SIGN)
-_signs: Final = {kind: _compiled(sign) for kind, sign in _SIGNS.items()}
-_other_signs: Final = _compiled(_OTHER_SIGNS)
+_any_sign: Final = compiled_sign(_SIGN)
+_signs: Final = {kind: compiled_sign(sign) for kind, sign in _SIGNS.items()}
+_other_signs: Final = compiled_sign(_OTHER_SIGNS)
 
 
 def revealed(text: str) -> str:
@@ -168,6 +206,16 @@ def _from_bits(run: str) -> str:
     return _readable(bytes(int(bits[start : start + 8], 2) for start in range(0, len(bits) // 8 * 8, 8)))
 
 
+def _from_bytes(run: str) -> str:
+    numbers = [int(number) for number in re.findall("[0-9]+", run)]
+    return _readable(bytes(numbers)) if max(numbers) < 256 else ""
+
+
+def _from_morse(run: str) -> str:
+    words = re.split("[/|]| {3}", run.replace("·", "."))
+    return _readable(" ".join("".join(_MORSE_CODE.get(one, "") for one in word.split()) for word in words).encode())
+
+
 def _spaced(text: str) -> Iterator[str]:
     if _SPACED.search(text):  # one long run gives the short ones away
         yield _SPACED_SHORT.sub(lambda match: _joined(match[0]), text[:MAX_REVEALED])
@@ -204,6 +252,8 @@ _REVEALERS: Final[dict[str, Callable[[str], Iterable[str]]]] = {
     "percent": partial(_decoded, _PERCENT, lambda run: _readable(unquote_to_bytes(run))),
     "entities": partial(_decoded, _ENTITIES, lambda run: _readable(unescape(run).encode("utf-8", "replace"))),
     "bits": partial(_decoded, _BITS, _from_bits),
+    "bytes": partial(_decoded, _BYTES, _from_bytes),
+    "morse": partial(_decoded, _MORSE, _from_morse),
     "spaced": _spaced,
     "leet": _without_leet,
     "turned": _turned,

@@ -20,6 +20,7 @@ from caiso.connect.telemetry.meaning.messages import Segment, dump, load
 from caiso.connect.telemetry.meaning.packages import doubts_of
 from caiso.connect.telemetry.meaning.people import people_listed, personal_records
 from caiso.connect.telemetry.meaning.pictures import carrying, completed, filled
+from caiso.connect.telemetry.meaning.withheld import beyond_cap, spelt_out, values_told
 from caiso.engine.detect.hidden import revealed
 
 CITATIONS: Final = "gen_ai.output.citations"
@@ -36,6 +37,8 @@ HIDING: Final = frozenset((
 ))  # fmt: skip
 _SIDES: Final = frozenset(("content.system", "content.untrusted", "content.output", "content.tool_calls"))
 _ASKING: Final = frozenset(("content.user",))  # whose lists are no news when they come back
+_OWN: Final = frozenset(("content.output", "content.tool_calls", "content.user"))  # what was not given to the model
+_OWN_SIDES: Final = frozenset(("content.output", "content.tool_calls", "content.system"))
 _WRITTEN: Final = frozenset(("content.user", "content.output", "content.tool_calls"))  # of the turn itself
 _TRUSTED: Final = frozenset(("content.user", "content.system", "content.history"))
 
@@ -105,6 +108,7 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
     )
     if "content.system" in texts and (output or calls):
         _of_instructions(event, texts["content.system"], output, calls)
+        _of_limits(event, segments, texts["content.system"], output, calls)
     if output:
         _of_output(event, segments, output)
     if untrusted and (calls or output):
@@ -120,6 +124,9 @@ def _of_answer(event: dict[str, object], segments: Sequence[Segment]) -> None:
 
 def _of_output(event: dict[str, object], segments: Sequence[Segment], output: str) -> None:
     """What an answer hands out: data of people, links that are not what they show, pictures that take something along."""
+    spelt = spelt_out(output, lambda: (s.text for s in segments if s.field not in _OWN))
+    if spelt:
+        event["content.spelt_out"] = spelt
     people = personal_records(output)
     if people:
         event["content.personal_records"] = people
@@ -160,6 +167,16 @@ def _of_instructions(event: dict[str, object], system: str, output: str, calls: 
         event["content.system_leak"] = leaked
     if "![" in output and _are_named(output, system):
         event["content.images_named"] = 1
+
+
+def _of_limits(event: dict[str, object], segments: Sequence[Segment], system: str, output: str, calls: str) -> None:
+    """What of the values that instructions keep back is told, and which sums go beyond what they allow."""
+    if output and (
+        told := values_told(system, output, lambda: (s.text for s in segments if s.field not in _OWN_SIDES))
+    ):
+        event["content.withheld_told"] = told
+    if calls and (beyond := beyond_cap(system, _calls(calls))):
+        event["content.cap_exceeded"] = beyond
 
 
 def _are_named(output: str, system: str) -> bool:

@@ -22,9 +22,10 @@ from caiso.engine.detect.schema import TEXT_FIELDS
 SPAN_MESSAGES: Final = "\x00span.messages"  # no sender can use this key: it is set after the attributes are sorted
 
 TOOL_MESSAGE: Final = "gen_ai.tool.message"  # a tool's result in an event of its own
+_CHOICE: Final = "gen_ai.choice"
 _ROLE_EVENTS: Final = {
     "gen_ai.system.message": "system", "gen_ai.user.message": "user", "gen_ai.assistant.message": "assistant",
-    TOOL_MESSAGE: "tool", "gen_ai.choice": "output", "gen_ai.content.prompt": "prompt",
+    TOOL_MESSAGE: "tool", _CHOICE: "output", "gen_ai.content.prompt": "prompt",
     "gen_ai.content.completion": "output",
 }  # fmt: skip
 _INPUTS: Final = ("gen_ai.input.messages", "messages", "gen_ai.prompt", "llm.prompts")
@@ -64,6 +65,8 @@ def segments(
         out += _message_event(name, record.body, content)
         if name == TOOL_MESSAGE and isinstance(record.body, dict) and isinstance(record.body.get("id"), str):
             event.setdefault("gen_ai.tool.call.id", record.body["id"][:128])
+    if kind == "tool" and SPAN_MESSAGES in content:
+        _tool_messages(content)
     _number_messages(content)
     out += _conversation(content)
     out += _fallback_values(kind, content, out)
@@ -154,6 +157,20 @@ def _conversation(content: dict[str, object]) -> list[Segment]:
         if key in content:
             found += sort_output(read_messages(content.pop(key), "assistant"), key)
     return found
+
+
+def _tool_messages(content: dict[str, object]) -> None:
+    """What a tool was given and what it returned, where a kit (Strands) tells both as messages of the tool's own span."""
+    spoken = content[SPAN_MESSAGES]
+    told = dict(spoken) if isinstance(spoken, list) else {}
+    if told.keys() != {TOOL_MESSAGE, _CHOICE} or _ARGUMENTS[0] in content:
+        return
+    given = told[TOOL_MESSAGE].get("content")
+    if isinstance(load(given), dict):
+        del content[SPAN_MESSAGES]
+        content[_ARGUMENTS[0]] = given
+        returned = load(told[_CHOICE].get("message"))
+        content.setdefault(_RESULTS[0], {"content": returned} if isinstance(returned, list) else returned)
 
 
 def _span_messages(spoken: list[tuple[str, dict[str, object]]]) -> Iterator[Segment]:

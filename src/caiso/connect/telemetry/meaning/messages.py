@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import orjson
@@ -135,7 +135,7 @@ def _message(found: object, default_role: str) -> Message:
         parts += _parts(load(item["content"]) if role != "tool" else item["content"], role) if "content" in item else []
         parts += _parts(item.get("contents"), role)
     else:
-        parts = _parts(item, role) if "type" in item or "text" in item else []
+        parts = _parts(item, role) if not _SPOKEN.isdisjoint(item) else []
     calls = load(item.get("tool_calls"))
     if isinstance(calls, list):
         parts += [Part("tool_call", _call(call)) for call in calls]
@@ -165,12 +165,17 @@ def _part(item: Any, role: str) -> Part:
         found = next((item[key] for key in _RESULT_KEYS if item.get(key) is not None), "")
         return Part("tool_result", _flat(found))
     found = next((item[key] for key in _TEXT_KEYS if item.get(key) is not None), None)
+    if found is None and isinstance(use := item.get("toolUse"), dict):  # as Bedrock and Strands have it
+        return Part("tool_call", _call({**use, "id": use.get("toolUseId")}))
+    if found is None and isinstance(result := item.get("toolResult"), dict):
+        return Part("tool_result", _flat(result.get("content")))
     if found is None:
         return Part(plain, "" if kind in ("compaction", "") and len(item) < 2 else dump(item))
     text = _flat(found)
     return Part("reasoning" if kind in ("reasoning", "thinking") else plain, text)
 
 
+_SPOKEN: Final = frozenset(("type", "text", "toolUse", "toolResult"))  # keys of a part that stands alone
 _RESULT_KEYS = ("response", "result", "server_tool_call_response", "content", "output")
 _TEXT_KEYS = ("content", "text", "message_content.text", "thinking", "summary", "uri", "file_id")
 

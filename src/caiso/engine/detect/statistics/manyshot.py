@@ -49,6 +49,12 @@ _OBLIGES: Final = re.compile(
     r"claro|por supuesto|desde luego|con gusto|encantad|sí\b|com certeza|com prazer|sim\b|certo|certamente|volentieri|ecco|"
     r"natuurlijk|graag|zeker|geen probleem|jasne|oczywiście|chętnie|tabii|elbette|конечно|разумеется|да\b|当然|好的|没问题|もちろん|はい|喜んで|물론|네\b|بالطبع|بالتأكيد)"
 )
+# Messages as data, by whoever each is from and with what he says behind it.
+_SPEAKER: Final = re.compile(
+    r'"(?:from|speaker|author|sender|role|who|name)"\s{0,2}:\s{0,2}"([^"\n]{1,32})"\s{0,3},\s{0,3}"[a-z_]{1,16}"\s{0,2}:\s{0,2}"'
+)
+_SPEAKS: Final = '":'
+_HEAD_CHARS: Final = 2_000
 _ASKS: Final = (
     r"user|human|usr|q|question|prompt|input|instruction|customer|person|student|me|nutzer|benutzer|mensch|frage|anfrage|"
     r"usuario|pregunta|humano|utilisateur|humain|utente|domanda|usu[aá]rio|pergunta|gebruiker|vraag|u[zż]ytkownik|pytanie|"
@@ -143,6 +149,8 @@ class Manyshot(Observer[ManyshotSettings, ManyshotState]):
 
 def prompt_of(text: str) -> Prompt:
     """Pairs of a question label and the answer label that follows it."""
+    if _SPEAKS in text[:_HEAD_CHARS] and (turns := _turns_in_data(text)):
+        return Prompt(len(text), turns, ends_open=True)
     if ":" not in text and "\uff1a" not in text and "[INST]" not in text and "<|" not in text:
         return Prompt(len(text), 0, ends_open=False)
     pairs, asked, last_asks, end, answered = 0, False, False, 0, -1
@@ -169,7 +177,16 @@ def prompt_of(text: str) -> Prompt:
     about = first is not None and _TASK.search(text[max(0, first.start() - _TASK_CHARS) : first.start()]) is not None
     open_ = not about and (last_asks or (end > 0 and len(text) - end < _OPEN_CHARS))
     sorts = longest <= _LABEL_CHARS and len(classes) <= min(_MOST_CLASSES, pairs // _FEW_CLASSES)
+    sorts = sorts and not _oblige(classes)
     return Prompt(len(text), pairs, ends_open=bool(open_), sorts=sorts)
+
+
+def _oblige(classes: set[str]) -> bool:
+    """Whether short answers are no classes after all: each begins to do what was asked ("Sure, take")."""
+    telling = [said for said in classes if " " in said]
+    return 2 * len(telling) > len(classes) and sum(_OBLIGES.match(said) is not None for said in telling) * 2 > len(
+        classes
+    )
 
 
 def _turns_of_two(text: str) -> int:
@@ -177,7 +194,18 @@ def _turns_of_two(text: str) -> int:
     found = [(label[1].strip().lower(), label.end()) for label in _ANY_LABEL.finditer(text, 0, _MOST_CHARS)]
     if len(found) < 2 * _LEAST_TURNS:
         return 0
-    answers, asks = found[-1][0], found[-2][0]
+    return _obliged(text, found, found[-1][0], found[-2][0])
+
+
+def _turns_in_data(text: str) -> int:
+    """The same of a list of messages, whose last one still wants an answer."""
+    found = [(speaker[1].lower(), speaker.end()) for speaker in _SPEAKER.finditer(text, 0, _MOST_CHARS)]
+    if len(found) < 2 * _LEAST_TURNS or _TASK.search(text[: text.find(found[0][0])][:_TASK_CHARS]):
+        return 0
+    return _obliged(text, found, found[-2][0], found[-1][0])
+
+
+def _obliged(text: str, found: list[tuple[str, int]], answers: str, asks: str) -> int:
     names = [name for name, _ in found]
     if answers == asks or min(names.count(answers), names.count(asks)) * 3 < len(names):
         return 0

@@ -136,9 +136,14 @@ _GLUED: Final = re.compile(
 )
 
 
+# A booking, an order, a part: "AZ641K", "GC-1204". Lists of them are nobody's tokens.
+_NUMBER_OF: Final = re.compile(r"\b[A-Z]{1,4}-?[0-9]{2,8}[A-Z]{0,3}\b")
+
+
 def _is_glued(text: str, worst: Worst, window: int) -> bool:
     """Whether tokens were put together there; rare words of a language that the tables hardly know have spaces between them."""
-    return _GLUED.search(text, max(0, worst.place - _STEP), worst.place + window + _STEP) is not None
+    around = text[max(0, worst.place - _STEP) : worst.place + window + _STEP]
+    return _GLUED.search(_NUMBER_OF.sub(" ", around)) is not None
 
 
 class Worst(NamedTuple):
