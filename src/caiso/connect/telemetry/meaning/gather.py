@@ -22,9 +22,10 @@ from caiso.engine.detect.schema import TEXT_FIELDS
 SPAN_MESSAGES: Final = "\x00span.messages"  # no sender can use this key: it is set after the attributes are sorted
 
 TOOL_MESSAGE: Final = "gen_ai.tool.message"  # a tool's result in an event of its own
+_CHOICE: Final = "gen_ai.choice"
 _ROLE_EVENTS: Final = {
     "gen_ai.system.message": "system", "gen_ai.user.message": "user", "gen_ai.assistant.message": "assistant",
-    TOOL_MESSAGE: "tool", "gen_ai.choice": "output", "gen_ai.content.prompt": "prompt",
+    TOOL_MESSAGE: "tool", _CHOICE: "output", "gen_ai.content.prompt": "prompt",
     "gen_ai.content.completion": "output",
 }  # fmt: skip
 _INPUTS: Final = ("gen_ai.input.messages", "messages", "gen_ai.prompt", "llm.prompts")
@@ -65,6 +66,8 @@ def segments(
         if name == TOOL_MESSAGE and isinstance(record.body, dict) and isinstance(record.body.get("id"), str):
             event.setdefault("gen_ai.tool.call.id", record.body["id"][:128])
     _number_messages(content)
+    if kind == "tool" and SPAN_MESSAGES in content:
+        _tool_messages(content)
     out += _conversation(content)
     out += _fallback_values(kind, content, out)
     out += _tool(content)
@@ -154,6 +157,21 @@ def _conversation(content: dict[str, object]) -> list[Segment]:
         if key in content:
             found += sort_output(read_messages(content.pop(key), "assistant"), key)
     return found
+
+
+def _tool_messages(content: dict[str, object]) -> None:
+    """A tool's span whose events are what the tool was given, and as a choice what it gave (Strands), tells a call and its result."""
+    spoken: Any = content[SPAN_MESSAGES]
+    told = dict(spoken) if isinstance(spoken, list) else {}
+    if told.keys() != {TOOL_MESSAGE, _CHOICE} or not content.keys().isdisjoint((*_ARGUMENTS, *_RESULTS)):
+        return
+    del content[SPAN_MESSAGES]
+    given, gave = told[TOOL_MESSAGE].get("content"), told[_CHOICE].get("message")
+    if given is not None:
+        content["gen_ai.tool.call.arguments"] = given
+    if gave is not None:
+        parts = load(gave)
+        content["gen_ai.tool.call.result"] = {"content": parts} if isinstance(parts, list) else gave
 
 
 def _span_messages(spoken: list[tuple[str, dict[str, object]]]) -> Iterator[Segment]:

@@ -48,6 +48,12 @@ _BENDS = re.compile(
     r"|\bbehaviou?r of [a-z_]{3,40}\b[^.\n]{0,40}\b(?:differs?|changes?|is different)\b|\bsend[^.\n]{0,40}https?://|\bcall [a-z_]{2,40} with https?://"
 )
 _SHADOWS = re.compile(r"(?i)\bwhen(?:ever)? [a-z]{2,20}_[a-z_]{2,30} (?:is|gets|was) (?:used|called|invoked)\b")
+# Another tool by its name, and a mailbox or account that is to be put into it: no definition has a reason for both.
+_TOOL_NAME = re.compile(r"\b[a-z]{2,20}(?:_[a-z]{2,20}){1,3}\b(?!\s?[:=])")
+_PLACE = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,4}[a-z]{2,12}\b|\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}")
+_OFFERED = re.compile(
+    r"(?i)\be\.?g\b|\bi\.e\b|\bexamples?\b|\bsuch as\b|\bfor instance\b|\bcontact\b|\bsupport\b|\bquestions?\b|\bhelp\b|\bmaintain|\bauthors?\b|\breport\b|\blike\b|\bz\. ?b\b|\bbeispiel|\bexemple|\bejemplo|\bexempel|\besempio|\bformat|例"
+)
 _KEYS = re.compile(
     r"(?i)~/\.(?:ssh|aws|config|kube|gnupg|netrc)|\bid_rsa\b|\.ssh/|\.aws/|claude_desktop_config|\bmcp\.json\b|/etc/passwd"
 )
@@ -58,8 +64,10 @@ _ORDERS = re.compile(
 )
 
 
-def gives_orders(description: str, fields: str) -> bool:
+def gives_orders(description: str, fields: str, name: str = "") -> bool:
     """Whether a tool's description, or those of its fields, want something from elsewhere or bend another tool, and hide it."""
+    if _fills_another(description[:_CHARS], name):
+        return True
     told, held = description[:_CHARS], fields[:_CHARS]
     everything = f"{told}\n{held}"
     hides = _HIDES.search(everything) is not None
@@ -73,6 +81,17 @@ def gives_orders(description: str, fields: str) -> bool:
     if reaches and _KEYS.search(told):
         return True
     return _FRAMED.search(told) is not None and (reaches or _BENDS.search(told) is not None)
+
+
+def _fills_another(told: str, own: str) -> bool:
+    """Whether a description names another tool, and a mailbox or account that is no example and nobody to write to."""
+    if "_" not in told or not (place := _PLACE.search(told)):
+        return False
+    if all(name == own for name in _TOOL_NAME.findall(told)):
+        return False
+    mailbox = place[0].partition("@")[0]
+    around = f"{told[max(0, place.start() - 60) : place.start()]} {mailbox} {told[place.end() : place.end() + 30]}"
+    return _OFFERED.search(around) is None
 
 
 def _collects(words: str, *, wants: bool) -> bool:
