@@ -3,7 +3,8 @@
 Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
-(``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), and that an answer lists
+(``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), that a server is not on the list of allowed ones
+one of its listing (``listed``), and that an answer lists
 people for one who never had such lists one of the answer (``habits``). What was started on a machine
 where an agent works is matched like a command of it (``machines``), and that a mail server delivers a tool's mail to somebody
 more becomes a field of that delivery (``mails``). All remember something of earlier batches.
@@ -24,6 +25,7 @@ from caiso.connect.telemetry.flows import Flows
 from caiso.connect.telemetry.habits import Habit, Habits
 from caiso.connect.telemetry.handed import Answer, Handed
 from caiso.connect.telemetry.linking import Link, Links
+from caiso.connect.telemetry.listed import Listed
 from caiso.connect.telemetry.machines import Machines
 from caiso.connect.telemetry.mails import Mailed, Mails
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
@@ -49,6 +51,7 @@ class Memory(msgspec.Struct):
     handed: list[tuple[int, Answer]] = []
     linked: list[int] = []
     closed: list[tuple[str, list[int], list[int]]] = []
+    listed: tuple[list[str], list[str]] = ([], [])
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class Preparation:
     machines: Machines = field(default_factory=Machines)
     mails: Mails = field(default_factory=Mails)
     closed: Closed = field(default_factory=Closed)
+    listed: Listed = field(default_factory=Listed)
 
     def __post_init__(self) -> None:
         """What mail servers tell of the house's domains is of use to whoever looks where things go."""
@@ -73,7 +77,8 @@ class Preparation:
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
         called = self.asked.with_calls(self.links.with_links(self.machines.with_commands(events)))
-        seen = self.retold.with_history(self.offers.with_changes(called))
+        offered = self.listed.with_unlisted(self.offers.with_changes(called))
+        seen = self.retold.with_history(offered)
         sent = self.flows.with_flows(self.mails.noted(seen))
         told = self.habits.with_people(self.agreed.with_agreed(sent))
         return self.closed.with_crossings(self.mails.with_copies(told))
@@ -105,6 +110,7 @@ class Preparation:
             self.flows.handed.save(),
             self.flows.linked.save(),
             self.closed.save(),
+            self.listed.save(),
         )
 
     @classmethod
@@ -121,6 +127,7 @@ class Preparation:
             Machines.of(memory.machines),
             Mails.of(memory.mails),
             Closed.of(memory.closed),
+            Listed(*memory.listed),
         )
         restored.flows.handed = Handed.of(memory.handed)
         return restored
