@@ -12,7 +12,13 @@ Event = dict[str, Any]
 
 
 def allowed(new: object, target: str = "mcp/allowlist") -> Event:
-    return {"event.kind": "config", "action": "set_allowlist", "config.target": target, "config.new": new, "writer": "it"}
+    return {
+        "event.kind": "config",
+        "action": "set_allowlist",
+        "config.target": target,
+        "config.new": new,
+        "writer": "it",
+    }
 
 
 def met(host: str, name: str = "kit") -> Event:
@@ -41,7 +47,9 @@ def test_who_is_not_on_the_list_is_told(new: str) -> None:
 
 
 def test_a_list_without_names_holds_hosts() -> None:
-    assert verdicts(Preparation(), allowed("mcp.crm.example, wiki.example"), met("wiki.example"), met("kit.example")) == [None, None, "no"]
+    assert verdicts(
+        Preparation(), allowed("mcp.crm.example, wiki.example"), met("wiki.example"), met("kit.example")
+    ) == [None, None, "no"]
 
 
 def test_the_newest_list_counts() -> None:
@@ -50,7 +58,9 @@ def test_the_newest_list_counts() -> None:
     assert verdicts(preparation, met("new.crm.example", "crm"), met("mcp.crm.example", "crm")) == [None, "posing"]
 
 
-@pytest.mark.parametrize("event", [allowed("none"), allowed(None), allowed(7), allowed('{"a": "b.example"}', "mcp/timeout")])
+@pytest.mark.parametrize(
+    "event", [allowed("none"), allowed(None), allowed(7), allowed('{"a": "b.example"}', "mcp/timeout")]
+)
 def test_where_no_list_is_reported_nothing_is_told(event: Event) -> None:
     assert verdicts(Preparation(), event, met("kit.example")) == [None, None]
 

@@ -21,10 +21,13 @@ _LIST = re.compile(r"(?i)(?:allow|approved|permitted)[_ -]?(?:ed)?[_ -]?(?:list|
 _OF_SERVERS = re.compile(r"(?i)mcp|server|connector|tool")
 _HOST = re.compile(r"(?i)^(?:[a-z]{2,6}://)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24})(?::[0-9]{1,5})?(?:/|$)")
 _LOCAL = re.compile(r"(?i)^(?:localhost|127\.|::1|\[::1\]|0\.0\.0\.0)")
-_FETCHED = re.compile(r"(?i)(?:^|[/\\\s])(?:npx|bunx|uvx|pipx|pnpm dlx|yarn dlx|docker run)(?:\.cmd)?\s")  # from a public registry, at each start
+_FETCHED = re.compile(
+    r"(?i)(?:^|[/\\\s])(?:npx|bunx|uvx|pipx|pnpm dlx|yarn dlx|docker run)(?:\.cmd)?\s"
+)  # from a public registry, at each start
 _MEETING: Final = frozenset(("initialize", "tools/list"))  # once for each session
 _MOST: Final = 500
 _NAME_CHARS: Final = 64
+_CHARS: Final = 20_000
 
 
 class Listed:
@@ -82,20 +85,20 @@ class Listed:
 def _entries(given: Any) -> Iterable[tuple[str, str]]:
     """Name and value of each entry of a list, in whichever shape it comes."""
     if isinstance(given, dict):
-        if len(given) == 1 and isinstance(inner := next(iter(given.values())), dict | list):
-            yield from _entries(inner)
-            return
-        for name, value in given.items():
-            if isinstance(value, dict):
-                yield from ((str(name), one) for one in value.values() if isinstance(one, str))
-            elif isinstance(value, str):
-                yield str(name), value
-    elif isinstance(given, list):
-        for one in given:
-            if isinstance(one, dict):
-                name = str(one.get("name") or one.get("id") or "")
-                yield from ((name, value) for value in one.values() if isinstance(value, str))
-            elif isinstance(one, str):
-                yield "", one
-    elif isinstance(given, str):
-        yield from (("", one) for one in re.split(r"[\s,;]+", given[:20_000]))
+        inner = next(iter(given.values())) if len(given) == 1 else None
+        if isinstance(inner, dict | list):
+            return _entries(inner)
+        return [pair for name, value in given.items() for pair in _entry(str(name), value)]
+    if isinstance(given, list):
+        return [pair for one in given for pair in _entry(_own_name(one), one)]
+    return [("", one) for one in re.split(r"[\s,;]+", given[:_CHARS])] if isinstance(given, str) else []
+
+
+def _entry(name: str, value: Any) -> list[tuple[str, str]]:
+    """One entry: an address, or an object that holds it."""
+    values = value.values() if isinstance(value, dict) else (value,)
+    return [(name, one) for one in values if isinstance(one, str)]
+
+
+def _own_name(one: Any) -> str:
+    return str(one.get("name") or one.get("id") or "") if isinstance(one, dict) else ""

@@ -49,7 +49,10 @@ _BENDS = re.compile(
 )
 _SHADOWS = re.compile(r"(?i)\bwhen(?:ever)? [a-z]{2,20}_[a-z_]{2,30} (?:is|gets|was) (?:used|called|invoked)\b")
 # Another tool by its name, and a mailbox or account that is to be put into it: no definition has a reason for both.
-_TOOL_NAME = re.compile(r"\b[a-z]{2,20}(?:_[a-z]{2,20}){1,3}\b(?!\s?[:=])")
+_TOOL_NAME = re.compile(
+    r"\b(?:send|post|create|make|share|pay|transfer|forward|reply|write|upload|submit|book|order|publish|add|invite|set|update|execute|run|call|message|mail|email|get|list|read|fetch|search|log|save|open|convert|check|validate)"
+    r"(?:_[a-z]{2,20}){1,3}\b"
+)
 _PLACE = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,4}[a-z]{2,12}\b|\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}")
 _OFFERED = re.compile(
     r"(?i)\be\.?g\b|\bi\.e\b|\bexamples?\b|\bsuch as\b|\bfor instance\b|\bcontact\b|\bsupport\b|\bquestions?\b|\bhelp\b|\bmaintain|\bauthors?\b|\breport\b|\blike\b|\bz\. ?b\b|\bbeispiel|\bexemple|\bejemplo|\bexempel|\besempio|\bformat|例"
