@@ -54,8 +54,21 @@ def test_a_list_without_names_holds_hosts() -> None:
 
 def test_the_newest_list_counts() -> None:
     preparation = Preparation()
-    verdicts(preparation, allowed('{"crm": "mcp.crm.example"}'), allowed('{"crm": "new.crm.example"}'))
+    verdicts(
+        preparation,
+        allowed('{"crm": "mcp.crm.example", "wiki": "wiki.example"}'),
+        allowed('{"crm": "new.crm.example", "wiki": "wiki.example"}'),
+    )
     assert verdicts(preparation, met("new.crm.example", "crm"), met("mcp.crm.example", "crm")) == [None, "posing"]
+
+
+def test_a_single_entry_is_added() -> None:
+    assert verdicts(Preparation(), allowed('{"crm": "mcp.crm.example"}'), met("kit.example")) == [None, None]
+    both = allowed('{"crm": "mcp.crm.example", "wiki": "wiki.example"}')
+    seen = verdicts(
+        Preparation(), both, allowed('{"kit": "kit.example"}'), met("kit.example"), met("crm.example", "sums")
+    )
+    assert seen == [None, None, None, "no"]
 
 
 @pytest.mark.parametrize(
@@ -67,5 +80,5 @@ def test_where_no_list_is_reported_nothing_is_told(event: Event) -> None:
 
 def test_a_list_outlives_a_restart() -> None:
     before = Preparation()
-    verdicts(before, allowed('{"crm": "mcp.crm.example"}'))
+    verdicts(before, allowed('{"crm": "mcp.crm.example", "wiki": "wiki.example"}'))
     assert verdicts(Preparation.restored(before.save()), met("kit.example")) == ["no"]

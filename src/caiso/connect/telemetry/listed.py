@@ -1,7 +1,7 @@
 """Tells of an MCP server whether the house's own list of allowed servers holds it, where such a list is reported.
 
 A list comes as a configuration event whose target names it. Of the newest one its hosts and the names of its servers are
-remembered. A server at another named host is not on it, and neither is one that bears the name of a listed server and answers
+remembered; a single entry is no list but was added to one. A server at another named host is not on it, and neither is one that bears the name of a listed server and answers
 from elsewhere, also on the machine itself.
 """
 
@@ -62,7 +62,9 @@ class Listed:
             if host := _HOST.match(value):
                 hosts.add(host[1].lower())
                 names.update([name[:_NAME_CHARS].lower()] if name else ())
-        if 0 < len(hosts) <= _MOST:
+        if len(hosts) == 1 and self.hosts:  # one that was added
+            self.hosts, self.names = self.hosts | hosts, self.names | names
+        elif 1 < len(hosts) <= _MOST:
             self.hosts, self.names = hosts, names
 
     def _missing(self, address: str, server: str, command: object) -> str | None:

@@ -19,6 +19,7 @@ _HIDES = re.compile(
     r"|\bwithout\s(?:[a-z]{1,10}\s){0,2}(?:mention|tell|inform|reveal|notif|alert|comment|remark|a word|notice|being (?:brought up|mentioned|asked|shown|noticed|discussed))\w{0,4}"
     r"|\b(?:nobody|no one|none of (?:this|it))\b[^.\n]{0,20}\b(?:need|has|have|must|should)?\w{0,2}\b[^.\n]{0,10}\b(?:told|know|hear|shown|informed|notice|mentioned)\b"
     r"|\b(?:users?|people|persons?|humans?|customers?|operators?)\b[^.\n]{0,12}\b(?:need not|needn.t|should not|must not|are not to)\b[^.\n]{0,14}\b(?:know|hear|see|be|notice|read)"
+    r"|\b(?:must|should|shall|has to|have to|is to|are to|will) (?:stay|remain|be|happen|run|go) (?:silent|silently|unseen|unnoticed|invisible|hidden|unmentioned)\b"
     r"|\b(?:secretly|quietly|covertly|in the background|behind the scenes)\b|\bsilently (?:add|send|pass|include|copy|call|read|fill|attach|forward|route|redirect|use|replace)\w{0,3}"
     r"|\b(?:keep|leave|omit|drop|exclude)\b[^.\n]{0,30}\b(?:to yourself|hidden|secret|out of|from)\b[^.\n]{0,40}\b(?:yourself|users?|people|summar(?:y|ies)|repl(?:y|ies)|answers?|overviews?|chat|person)\b|\bkeep (?:it|this) (?:to yourself|hidden|secret)"
     r"|\b(?:showing|mentioning|explaining) (?:it|this|them)\b[^.\n]{0,20}\bwould\b|\bfind this (?:field )?confusing\b|\bnever shown? to\b|\bgently and not scary\b"
@@ -36,7 +37,7 @@ _THINGS = (
 )
 _REACHES = re.compile("(?i)" + _THINGS)
 _HANDS = re.compile(
-    r"(?i)\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|.bergib|.bergeb\w{0,2}|mitgeben|mitgibt|anh.ngen|beif.gen|sende\w{0,1}|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
+    r"(?i)\bcall (?:this|it|the tool)\b[^.\n]{0,30}\bwith\b|\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|.bergib|.bergeb\w{0,2}|mitgeben|mitgibt|anh.ngen|beif.gen|sende\w{0,1}|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
 )
 _REFUSES = re.compile(
     r"(?i)\b(?:do not|don.t|never|must not|cannot|can.t|not)\s(?:[a-z]{1,12}\s){0,3}?(?:pass|send|include|attach|read|open|commit|store|log|put|add|share|expose|provide|use|contain|copy|upload|paste)"
