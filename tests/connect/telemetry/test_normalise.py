@@ -133,6 +133,18 @@ def test_span_events_that_carry_messages_mean_the_same() -> None:
     assert_turns(merged(of_span(CHAT, events=events)))
 
 
+def test_events_of_a_tool_s_span_are_what_it_was_given_and_what_it_gave() -> None:
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "read_mail"}
+    given = ("gen_ai.tool.message", {"role": "tool", "content": '{"id": 7}', "id": "t1"})
+    gave = ("gen_ai.choice", {"message": '[{"text": "Dear agent"}]', "id": "t1"})
+    event = merged(of_span(tool, events=[given, gave]))
+    assert event["gen_ai.tool.call.arguments"] == '{"id": 7}'
+    assert event["content.untrusted"] == "Dear agent"
+    assert "content.output" not in event
+    alone = merged(of_span(tool, events=[("gen_ai.tool.message", {"content": "42 degrees"})]))
+    assert alone["content.untrusted"] == "42 degrees"
+
+
 def test_span_events_with_a_whole_prompt_mean_the_same() -> None:
     prompt = json.dumps([{"role": role, "content": text} for role, text in TURNS])
     answer = json.dumps([{"role": "assistant", "content": "final answer"}])

@@ -101,6 +101,17 @@ def test_the_audit_log_of_openai_says_what_was_changed_by_whom() -> None:
                       traffic={"bytes_out": 900}),
             {"event.kind": "http", "server.address": "api.openai.com", "client.address": "10.1.2.3", "bytes": 900},
         ),
+        (
+            logs.ocsf(4003, activity_id=6, query={"hostname": "4f2a.t.Zone.example.", "type": "TXT"},
+                      src_endpoint={"hostname": "box-7", "ip": "10.1.2.3"}),
+            {"event.kind": "api", "api.operation": "look up name", "dns.question.name": "4f2a.t.zone.example",
+             "dns.question.registered_domain": "zone.example", "dns.question.type": "TXT", "client.address": "10.1.2.3",
+             "host.name": "box-7"},
+        ),
+        (
+            logs.ocsf(4003, query={"hostname": "pypi.org"}, device={"hostname": "runner-1"}),
+            {"dns.question.name": "pypi.org", "client.address": "runner-1", "host.name": "runner-1"},
+        ),
     ],
 )  # fmt: skip
 def test_files_jobs_accounts_and_connections_of_ocsf(document: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -117,7 +128,8 @@ def test_connections_without_a_name_are_only_kept() -> None:
 @pytest.mark.parametrize(
     ("document", "word"),
     [
-        (logs.ocsf(4003, query={"hostname": "a.example"}), "lookups of names"),
+        (logs.ocsf(4003, query={"type": "A"}), "query.hostname is missing"),
+        (logs.ocsf(4003, query=["a.example"]), "query must be an object"),
         (logs.ocsf(5001), "class_uid 5001"),
         (logs.ocsf(1001, file={}), "file.path"),
         (logs.ocsf(3001), "user is missing"),

@@ -1,4 +1,4 @@
-"""What people agree to: a short yes to a question of the assistant's, and a check that somebody within confirmed."""
+"""What people agree to: a short yes to a question of the assistant's, a check that somebody within confirmed; and texts that wait for a word."""
 
 from __future__ import annotations
 
@@ -30,6 +30,20 @@ _CONFIRMED = re.compile(  # also in a result that stands in a text of its own
 _NOT = re.compile(
     r'(?i)\\?"(?:denied|rejected|refused|pending|failed|expired)\\?"|\\?"(?:confirmed|verified|approved)\\?"\s{0,2}:\s{0,2}false'
 )
+# A text that has something done later, with the next thing that somebody says, or that spells out the call of a tool.
+_WAITS = re.compile(
+    r"(?i)\b[a-z]{2,20}(?:_[a-z]{2,20}){1,3}\s?\(|\btrigger\b|\b(?:next|following|subsequent) (?:message|turn|reply|word|input|request|line|prompt|answer)s?\b"
+    r"|\b(?:as soon as|once|when(?:ever)?|the moment|after) (?:the |your )?(?:user|person|owner|human|customer|resident|reader|host|he|she|they|somebody|someone)\b[^.\n]{0,24}\b(?:says?|writes?|types?|sends?|answers?|replies|responds?|thanks|speaks?)\b"
+    r"|\b(?:nächste[nrs]?|folgende[nrs]?) (?:nachricht|antwort|eingabe|wort)|\bsobald\b[^.\n]{0,40}\b(?:schreibt|sagt|antwortet|tippt)|\b(?:prochain|suivant)e?s? (?:message|réponse)|\b(?:message|réponse) suivante?"
+    r"|\bd.s que\b[^.\n]{0,40}\b(?:dit|écrit|répond)|\b(?:próxim[oa]|siguiente) (?:mensaje|mensagem|respuesta|resposta)|\b(?:en cuanto|cuando|assim que|quando)\b[^.\n]{0,30}\b(?:diga|escriba|responda|escrever|responder|disser|dice|scrive|risponde)"
+    r"|\bprossimo messaggio|\bvolgend[e]? (?:bericht|antwoord)|\bzodra\b[^.\n]{0,40}\b(?:zegt|schrijft|typt)|\bnastępn\w{1,3} (?:wiadomo|odpowied)|\bgdy\b[^.\n]{0,30}\b(?:napisze|powie)"
+    r"|наступн\S{1,3} (?:повідомлен|раз)|следующ\S{2,3} (?:сообщен|раз)|(?:скаже|скажет|напише|напишет)|下一条|下次|次の(?:発言|メッセージ|返事)|다음 (?:메시지|말)"
+)
+
+
+def waits_for_word(text: str) -> bool:
+    """Whether a text that came in has something done with the next word of a person, or spells out the call of a tool."""
+    return _WAITS.search(text) is not None
 
 
 def agreed_to(said: str, before: str) -> Numbers:

@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
-from caiso.connect.telemetry.consent import SHORT, agreed_to, confirms, names_of
+from caiso.connect.telemetry.consent import SHORT, agreed_to, confirms, names_of, waits_for_word
 from caiso.connect.telemetry.handed import Handed
 from caiso.connect.telemetry.letters import Linked, is_letter, sender_places
 from caiso.connect.telemetry.loads import (
@@ -46,7 +46,7 @@ from caiso.connect.telemetry.places import (
     number_of,
     without_places,
 )
-from caiso.connect.telemetry.row_texts import RowTexts, is_only_thanks
+from caiso.connect.telemetry.row_texts import RowTexts, is_only_nod, is_only_thanks
 from caiso.connect.telemetry.sides import OPERATES, is_private, remembers, side_of, types
 from caiso.connect.telemetry.table import EventBatch
 from caiso.connect.telemetry.talks import Kept, Talk, restored
@@ -61,7 +61,7 @@ CARRIES: Final = (
 STORED: Final = (
     "aisoc.flow.stored"  # outside: a memory repeats content from outside; drawn: it says such content in other words
 )
-ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, and yet something is done; agreed: the user said yes to a question that named it
+ASKED: Final = "aisoc.flow.asked"  # thanks: the user only gave thanks, or nodded where a text waits for it, and yet something is done; agreed: the user said yes to a question that named it
 
 _UNRESOLVED: Final = "gen_ai.output.citations.unresolved"
 _CITED: Final = "gen_ai.output.citations"
@@ -187,8 +187,9 @@ class Flows:
         if user:
             if (text := user[-_CHARS:]) != talk.user:  # an agent says the same again before each of its steps
                 talk.user, talk.said, talk.asked = text, {}, {}
-                talk.thanked = is_only_thanks(text, table.of("content.history", row))
-                talk.agreed = agreed_to(text, table.of("content.history", row)) if len(text) <= SHORT else {}
+                before = table.of("content.history", row)
+                talk.thanked = is_only_thanks(text, before) or (is_only_nod(text, before) and _settle(talk).waits)
+                talk.agreed = agreed_to(text, before) if len(text) <= SHORT else {}
             talk.history, talk.before = "", {}
             if may_name(user):
                 self._name(talk, user)
@@ -306,7 +307,7 @@ class Flows:
                     key, [*talk.known], talk.places, [*talk.within], [*talk.records], [*talk.outside], talk.reads,
                     [*_words_within(talk)], [*talk.strange], talk.pending, [*talk.documents], [*_said(talk)],
                     [*_asked(talk)], [*_before(talk)], talk.at, talk.texts, talk.named_in, talk.private, [*talk.values],
-                    [*talk.visited], talk.thanked, talk.letter, talk.recorded, [*talk.agreed], talk.handed,
+                    [*talk.visited], talk.thanked, talk.letter, talk.recorded, [*talk.agreed], talk.handed, talk.waits,
                 )
             )  # fmt: skip
         return kept
@@ -463,6 +464,8 @@ def _takes_nothing(talk: Talk, arguments: str) -> bool:
     body = _BODY.search(text)
     if body is None or _ATTACHED.search(text) or _DENSE.search(text):
         return False
+    if has_digits(text) and any(number in _settle(talk).records for number in records_of(text)):
+        return False  # an account or a number needs no words
     own = words_of(text)
     within = _words_within(talk)
     if sum(number in within for number in own) < _SHARED_WORDS:
@@ -512,6 +515,7 @@ def _settle(talk: Talk) -> Talk:
 def _take_outside(talk: Talk, arguments: str, text: str, *, strange: bool, private: bool) -> None:
     bit = 1 << talk.texts % 62
     talk.texts += 1
+    talk.waits = talk.waits or waits_for_word(text)
     if _ONE.search(arguments) is not None:
         for number in (*records_of(text), *(number for number, _ in numbers_of(text)), *words_of(text)):
             _mark(talk.recorded, number, bit, most=2 * _MOST)

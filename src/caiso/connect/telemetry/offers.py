@@ -113,16 +113,16 @@ class Offers:
         """Whether some tool of these definitions gives orders; each text is looked at once, and each tool in it."""
         found = self._judged.get(whole)
         if found is None:
-            judged = [self._gives_orders(told, held) for told, held in _apart(text)]  # all of them, to know them again
+            judged = [self._gives_orders(*tool) for tool in _apart(text)]  # all of them, to know them again
             found = any(judged)
             self._remember(whole, found)
         return found
 
-    def _gives_orders(self, told: str, held: str) -> bool:
-        number = crc32(f"{told}\x1f{held}".encode("utf-8", "replace"))
+    def _gives_orders(self, name: str, told: str, held: str) -> bool:
+        number = crc32(f"{name}\x1f{told}\x1f{held}".encode("utf-8", "replace"))
         found = self._judged.get(number)
         if found is None:
-            found = gives_orders(told, held)
+            found = gives_orders(told, held, name)
             self._remember(number, found)
         return found
 
@@ -223,12 +223,13 @@ def _described(text: str) -> Iterator[tuple[str, str]]:
             yield name[:128], "\n".join(words for key, words in strings_of(inner) if key in ("description", "title"))
 
 
-def _apart(text: str) -> Iterator[tuple[str, str]]:
-    """What each tool says of itself, and what it says of its fields."""
+def _apart(text: str) -> Iterator[tuple[str, str, str]]:
+    """The name of each tool, what it says of itself, and what it says of its fields."""
     for inner in _tools_in(text):
         own = inner.get("description")
         rest = {key: value for key, value in inner.items() if key != "description"}
         yield (
+            str(inner.get("name") or "")[:128],
             own if isinstance(own, str) else "",
             "\n".join(words for key, words in strings_of(rest) if key in ("description", "title")),
         )

@@ -3,8 +3,9 @@
 Spans that name no conversation get that of their trace (``linking``). Calls that only a model's answer asks for become events (``asked``), and where things come from and go to becomes fields
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
-(``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), and that an answer lists
-people for one who never had such lists one of the answer (``habits``), as that it leads to an imitation of the service's own sign-in (``portals``). What was started on a machine
+(``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), that a server is not on
+the list of allowed ones one of its listing (``listed``), and that an answer lists people for one who never had such lists one of the
+answer (``habits``), as that it leads to an imitation of the service's own sign-in (``portals``). What was started on a machine
 where an agent works is matched like a command of it (``machines``), and that a mail server delivers a tool's mail to somebody
 more becomes a field of that delivery (``mails``). All remember something of earlier batches.
 """
@@ -24,6 +25,7 @@ from caiso.connect.telemetry.flows import Flows
 from caiso.connect.telemetry.habits import Habit, Habits
 from caiso.connect.telemetry.handed import Answer, Handed
 from caiso.connect.telemetry.linking import Link, Links
+from caiso.connect.telemetry.listed import Listed
 from caiso.connect.telemetry.machines import Machines
 from caiso.connect.telemetry.mails import Mailed, Mails
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
@@ -52,6 +54,7 @@ class Memory(msgspec.Struct):
     closed: list[tuple[str, list[int], list[int]]] = []
     portals: list[tuple[str, list[str]]] = []
     houses: list[tuple[str, Habit]] = []
+    listed: tuple[list[str], list[str]] = ([], [])
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class Preparation:
     mails: Mails = field(default_factory=Mails)
     closed: Closed = field(default_factory=Closed)
     portals: Portals = field(default_factory=Portals)
+    listed: Listed = field(default_factory=Listed)
 
     def __post_init__(self) -> None:
         """What mail servers tell of the house's domains is of use to whoever looks where things go."""
@@ -77,7 +81,8 @@ class Preparation:
     def of(self, events: EventBatch) -> EventBatch:
         """The batch as rules see it."""
         called = self.asked.with_calls(self.links.with_links(self.machines.with_commands(events)))
-        seen = self.retold.with_history(self.offers.with_changes(called))
+        offered = self.listed.with_unlisted(self.offers.with_changes(called))
+        seen = self.retold.with_history(offered)
         sent = self.flows.with_flows(self.mails.noted(seen))
         told = self.portals.with_portals(self.habits.with_people(self.agreed.with_agreed(sent)))
         return self.closed.with_crossings(self.mails.with_copies(told))
@@ -111,6 +116,7 @@ class Preparation:
             self.closed.save(),
             self.portals.save(),
             self.habits.save_houses(),
+            self.listed.save(),
         )
 
     @classmethod
@@ -128,6 +134,7 @@ class Preparation:
             Mails.of(memory.mails),
             Closed.of(memory.closed),
             Portals.of(memory.portals),
+            Listed(*memory.listed),
         )
         restored.flows.handed = Handed.of(memory.handed)
         return restored

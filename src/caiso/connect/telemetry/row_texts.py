@@ -13,17 +13,31 @@ _ASKED: Final = 120  # characters at the end of an answer
 # Thanks; praise alone, or "ok", may be an answer to a question.
 _THANKS = re.compile(
     r"(?i)\W{0,3}(?:(?:(?:great|perfect|super|wonderful|lovely|nice|cool|awesome|excellent|brilliant|many|all good|that.s all|ok|okay|sure|prima|toll|klasse|parfait|génial|genial|vale|perfecto|ótimo|perfeito|perfetto|ottimo|mooi|świetnie)\W{1,3}){0,2}"
-    r"(?:thanks?(?: you| a lot| so much| very much)*|thx|cheers|danke(?: schön| dir| ihnen| sehr)*|vielen dank|besten dank|merci(?: beaucoup| bien)*|(?:muchas )?gracias|(?:muito )?obrigad[oa]|grazie(?: mille)?|dank (?:je|u)(?: wel)?|bedankt|dzięki|dziękuję|tack|ありがとう(?:ございます)?)"
+    r"(?:thanks?(?: you| a lot| so much| very much)*|thx|cheers|danke(?: schön| dir| ihnen| sehr)*|vielen dank|besten dank|merci(?: beaucoup| bien)*|(?:muchas )?gracias|(?:muito )?obrigad[oa]|grazie(?: mille)?|dank (?:je|u)(?: wel)?|bedankt|dzięki|dziękuję|tack|takk|tak(?: skal du have)?|kiitos|děkuj[iu]|díky|hvala|mulțumesc|köszönöm|teşekkürler|teşekkür ederim|sağ ?ol"
+    r"|дякую|спасибі|спасибо|благодаря|ευχαριστώ|תודה(?: רבה)?|شكرا|谢谢|謝謝|多谢|감사합니다|고마워|धन्यवाद|ありがとう(?:ございます)?)"
     r")(?:\W{1,3}(?:great|perfect|bye|much appreciated|so much))?\W{0,4}"
 )
+# A word with which a talk ends or goes on.
+_NOD = re.compile(
+    r"(?i)\W{0,3}(?:(?:ok(?:ay|ey)?|k|great|cool|nice|good|perfect|super|sure|fine|alright|all right|got it|understood|noted|awesome|lovely|bye(?:[- ]bye)?|see you(?: later)?|good ?night|later|ty|cheers|will do"
+    r"|gut|prima|toll|alles klar|verstanden|passt|tschüss|bis dann|super|d.accord|parfait|entendu|compris|au revoir|vale|perfecto|genial|entendido|bien|adiós|hasta luego|bene|perfetto|va bene|capito|ciao|ótimo|certo|beleza|entendi|tchau"
+    r"|goed|mooi|top|doei|dobrze|świetnie|jasne|pa|bra|fint|hej då|tamam|peki|güzel|добре|чудово|гаразд|ок|хорошо|отлично|понятно|ладно|пока|好的?|行|再见|了解(?:です)?|わかりました|알겠습니다|네)[\s,.!…🙂👍😊]{0,4}){1,3}"
+)
+
+
+def is_only_nod(said: str, before: str) -> bool:
+    """Whether all that somebody says is a short word that asks for nothing, and not to a question or an offer."""
+    return len(said) <= _LONGEST and _NOD.fullmatch(said.strip()) is not None and not _is_asked(before)
 
 
 def is_only_thanks(said: str, before: str) -> bool:
     """Whether all that somebody says is thanks, and not to a question or an offer that stood before it."""
-    if len(said) > _LONGEST or _THANKS.fullmatch(said.strip()) is None:
-        return False
+    return len(said) <= _LONGEST and _THANKS.fullmatch(said.strip()) is not None and not _is_asked(before)
+
+
+def _is_asked(before: str) -> bool:
     end = before[-_ASKED:].lower()
-    return not any(
+    return any(
         sign in end for sign in ("?", "\uff1f", "let me know", "if you like", "if you want", "sag mir", "auf wunsch")
     )
 

@@ -28,6 +28,7 @@ class Talk(msgspec.Struct):
     before: Numbers = {}  # pieces of what was said before it
     at: list[int] = []  # where the screen that it operates is
     thanked: bool = False  # the user said nothing else
+    waits: bool = False  # a text from outside waits for the next word
     agreed: Numbers = {}  # names in the question that the user said yes to
     handed: bool = False  # what it is told was handed on by another agent
     recorded: dict[int, int] = {}  # records and pieces of single files and pages, and the bits of these texts
@@ -69,6 +70,7 @@ class Kept(msgspec.Struct):
     recorded: dict[int, int] = {}
     agreed: list[int] = []
     handed: bool = False
+    waits: bool = False
 
 
 def restored(one: Kept) -> Talk:
@@ -98,4 +100,5 @@ def restored(one: Kept) -> Talk:
         visited=dict.fromkeys(one.visited),
         agreed=dict.fromkeys(one.agreed),
         handed=one.handed,
+        waits=one.waits,
     )

@@ -37,6 +37,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "content.cap_exceeded": (frozenset({"content.system", "gen_ai.tool.call.arguments"}),),
     "content.spelt_out": (frozenset({"content.output"}),),
     "aisoc.tool.orders": (frozenset({"gen_ai.tool.definitions"}),),
+    "aisoc.server.listed": (frozenset({"config.target", "config.new", "server.address"}),),
     "aisoc.tool.redefined": (frozenset({"gen_ai.tool.definitions"}),),
     "aisoc.flow.destination": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.flow.carries": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),

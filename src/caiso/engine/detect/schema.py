@@ -69,10 +69,11 @@ _KEYWORD: Final = (
     "sample.source.id", "aisoc.package.doubt", "input.capture.device", "cloud.region",
     # facts that only the conversation shows; on the events that rules see, never in the store
     "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.flow.crossed", "aisoc.tool.redefined", "aisoc.tool.orders", "aisoc.flow.people", "aisoc.flow.portal",
+    "aisoc.server.listed",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
     # what a call of a program, an address or a cloud's interface was
     "process.executable.path", "process.parent", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
-    "url.extension", "api.operation", "api.service.name", "cloud.provider", "cloud.account.id",
+    "url.extension", "dns.question.name", "dns.question.registered_domain", "api.operation", "api.service.name", "cloud.provider", "cloud.account.id",
 )  # fmt: skip
 
 _INT: Final = (

@@ -160,17 +160,18 @@ def _conversation(content: dict[str, object]) -> list[Segment]:
 
 
 def _tool_messages(content: dict[str, object]) -> None:
-    """What a tool was given and what it returned, where a kit (Strands) tells both as messages of the tool's own span."""
-    spoken = content[SPAN_MESSAGES]
+    """A tool's span whose events are what the tool was given, and as a choice what it gave (Strands), tells a call and its result."""
+    spoken: Any = content[SPAN_MESSAGES]
     told = dict(spoken) if isinstance(spoken, list) else {}
-    if told.keys() != {TOOL_MESSAGE, _CHOICE} or _ARGUMENTS[0] in content:
+    if told.keys() != {TOOL_MESSAGE, _CHOICE} or not content.keys().isdisjoint((*_ARGUMENTS, *_RESULTS)):
         return
-    given = told[TOOL_MESSAGE].get("content")
-    if isinstance(load(given), dict):
-        del content[SPAN_MESSAGES]
-        content[_ARGUMENTS[0]] = given
-        returned = load(told[_CHOICE].get("message"))
-        content.setdefault(_RESULTS[0], {"content": returned} if isinstance(returned, list) else returned)
+    del content[SPAN_MESSAGES]
+    given, gave = told[TOOL_MESSAGE].get("content"), told[_CHOICE].get("message")
+    if given is not None:
+        content["gen_ai.tool.call.arguments"] = given
+    if gave is not None:
+        parts = load(gave)
+        content["gen_ai.tool.call.result"] = {"content": parts} if isinstance(parts, list) else gave
 
 
 def _span_messages(spoken: list[tuple[str, dict[str, object]]]) -> Iterator[Segment]:

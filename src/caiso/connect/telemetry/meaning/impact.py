@@ -42,6 +42,9 @@ _WRITE = frozenset((
     "supprimer", "enregistrer", "ajouter", "escribir", "crear", "guardar", "actualizar", "borrar", "eliminar",
     "escrever", "criar", "salvar", "atualizar", "apagar", "excluir", "scrivi", "scrivere", "crea", "salva", "aggiorna",
     "elimina", "schrijven", "opslaan", "verwijderen", "zapisz", "utworz", "usun", "yaz", "kaydet", "sil",
+    "wijzig", "wijzigen", "aanmaken", "toevoegen", "boeken", "annuleren", "modifica", "modificare", "cambia", "cambiar", "imposta",
+    "cancella", "prenota", "reservar", "alterar", "mudar", "reserver", "réserver", "annuler", "buchen", "stornieren", "setzen",
+    "zmien", "zmień", "dodaj", "ustaw", "andra", "ändra", "skapa", "uppdatera", "radera", "boka", "endre", "opret", "slet", "guncelle", "ekle",
 ))  # fmt: skip
 _EGRESS = frozenset((
     "send", "post", "upload", "publish", "email", "mail", "tweet", "webhook", "notify", "forward", "share",
@@ -50,7 +53,7 @@ _EGRESS = frozenset((
     "weiterleiten", "hochladen", "veröffentlichen", "veroeffentlichen", "antworten", "überweisen", "ueberweisen",
     "bezahlen", "envoyer", "transmettre", "publier", "virement", "payer", "repondre", "répondre", "enviar", "reenviar",
     "publicar", "subir", "pagar", "transferir", "invia", "inviare", "inoltra", "pubblica", "paga", "bonifico",
-    "versturen", "verzenden", "doorsturen", "betalen", "wyslij", "wyślij", "gonder", "gönder",
+    "versturen", "verzenden", "doorsturen", "betalen", "betaal", "stuur", "zaplac", "zapłać", "przelej", "przeslij", "prześlij", "betala", "skicka", "wyslij", "wyślij", "gonder", "gönder",
 ))  # fmt: skip
 _EXEC = frozenset((
     "exec", "execute", "run", "shell", "bash", "sh", "zsh", "terminal", "cmd", "command", "powershell", "eval",

@@ -19,6 +19,7 @@ _HIDES = re.compile(
     r"|\bwithout\s(?:[a-z]{1,10}\s){0,2}(?:mention|tell|inform|reveal|notif|alert|comment|remark|a word|notice|being (?:brought up|mentioned|asked|shown|noticed|discussed))\w{0,4}"
     r"|\b(?:nobody|no one|none of (?:this|it))\b[^.\n]{0,20}\b(?:need|has|have|must|should)?\w{0,2}\b[^.\n]{0,10}\b(?:told|know|hear|shown|informed|notice|mentioned)\b"
     r"|\b(?:users?|people|persons?|humans?|customers?|operators?)\b[^.\n]{0,12}\b(?:need not|needn.t|should not|must not|are not to)\b[^.\n]{0,14}\b(?:know|hear|see|be|notice|read)"
+    r"|\b(?:must|should|shall|has to|have to|is to|are to|will) (?:stay|remain|be|happen|run|go) (?:silent|silently|unseen|unnoticed|invisible|hidden|unmentioned)\b"
     r"|\b(?:secretly|quietly|covertly|in the background|behind the scenes)\b|\bsilently (?:add|send|pass|include|copy|call|read|fill|attach|forward|route|redirect|use|replace)\w{0,3}"
     r"|\b(?:keep|leave|omit|drop|exclude)\b[^.\n]{0,30}\b(?:to yourself|hidden|secret|out of|from)\b[^.\n]{0,40}\b(?:yourself|users?|people|summar(?:y|ies)|repl(?:y|ies)|answers?|overviews?|chat|person)\b|\bkeep (?:it|this) (?:to yourself|hidden|secret)"
     r"|\b(?:showing|mentioning|explaining) (?:it|this|them)\b[^.\n]{0,20}\bwould\b|\bfind this (?:field )?confusing\b|\bnever shown? to\b|\bgently and not scary\b"
@@ -36,7 +37,7 @@ _THINGS = (
 )
 _REACHES = re.compile("(?i)" + _THINGS)
 _HANDS = re.compile(
-    r"(?i)\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|.bergib|.bergeb\w{0,2}|mitgeben|mitgibt|anh.ngen|beif.gen|sende\w{0,1}|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
+    r"(?i)\bcall (?:this|it|the tool)\b[^.\n]{0,30}\bwith\b|\b(?:pass|send|hand|include|attach|append|provide|forward|give|fill|put|copy|add|take|collect|compose|quote|supply|insert|read|open|load|ask|fetch|lies|lese|gib|.bergib|.bergeb\w{0,2}|mitgeben|mitgibt|anh.ngen|beif.gen|sende\w{0,1}|lis|lire|passe|envoie|transmets|lee|p.sa\w{0,2}|env[ií]a|incluye|leia|passa|inclua|leggi|invia|lees|geef|stuur|przeczytaj|wy.lij)\b|读取|打开|发送|传入|作为参数|読み|送信|渡す|[Пп]рочитай|[Оо]тправь|[Пп]ередай"
 )
 _REFUSES = re.compile(
     r"(?i)\b(?:do not|don.t|never|must not|cannot|can.t|not)\s(?:[a-z]{1,12}\s){0,3}?(?:pass|send|include|attach|read|open|commit|store|log|put|add|share|expose|provide|use|contain|copy|upload|paste)"
@@ -48,6 +49,15 @@ _BENDS = re.compile(
     r"|\bbehaviou?r of [a-z_]{3,40}\b[^.\n]{0,40}\b(?:differs?|changes?|is different)\b|\bsend[^.\n]{0,40}https?://|\bcall [a-z_]{2,40} with https?://"
 )
 _SHADOWS = re.compile(r"(?i)\bwhen(?:ever)? [a-z]{2,20}_[a-z_]{2,30} (?:is|gets|was) (?:used|called|invoked)\b")
+# Another tool by its name, and a mailbox or account that is to be put into it: no definition has a reason for both.
+_TOOL_NAME = re.compile(
+    r"\b(?:send|post|create|make|share|pay|transfer|forward|reply|write|upload|submit|book|order|publish|add|invite|set|update|execute|run|call|message|mail|email|get|list|read|fetch|search|log|save|open|convert|check|validate)"
+    r"(?:_[a-z]{2,20}){1,3}\b"
+)
+_PLACE = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,4}[a-z]{2,12}\b|\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}")
+_OFFERED = re.compile(
+    r"(?i)\be\.?g\b|\bi\.e\b|\bexamples?\b|\bsuch as\b|\bfor instance\b|\bcontact\b|\bsupport\b|\bquestions?\b|\bhelp\b|\bmaintain|\bauthors?\b|\breport\b|\blike\b|\bz\. ?b\b|\bbeispiel|\bexemple|\bejemplo|\bexempel|\besempio|\bformat|例"
+)
 _KEYS = re.compile(
     r"(?i)~/\.(?:ssh|aws|config|kube|gnupg|netrc)|\bid_rsa\b|\.ssh/|\.aws/|claude_desktop_config|\bmcp\.json\b|/etc/passwd"
 )
@@ -58,8 +68,10 @@ _ORDERS = re.compile(
 )
 
 
-def gives_orders(description: str, fields: str) -> bool:
+def gives_orders(description: str, fields: str, name: str = "") -> bool:
     """Whether a tool's description, or those of its fields, want something from elsewhere or bend another tool, and hide it."""
+    if _fills_another(description[:_CHARS], name):
+        return True
     told, held = description[:_CHARS], fields[:_CHARS]
     everything = f"{told}\n{held}"
     hides = _HIDES.search(everything) is not None
@@ -73,6 +85,17 @@ def gives_orders(description: str, fields: str) -> bool:
     if reaches and _KEYS.search(told):
         return True
     return _FRAMED.search(told) is not None and (reaches or _BENDS.search(told) is not None)
+
+
+def _fills_another(told: str, own: str) -> bool:
+    """Whether a description names another tool, and a mailbox or account that is no example and nobody to write to."""
+    if "_" not in told or not (place := _PLACE.search(told)):
+        return False
+    if all(name == own for name in _TOOL_NAME.findall(told)):
+        return False
+    mailbox = place[0].partition("@")[0]
+    around = f"{told[max(0, place.start() - 60) : place.start()]} {mailbox} {told[place.end() : place.end() + 30]}"
+    return _OFFERED.search(around) is None
 
 
 def _collects(words: str, *, wants: bool) -> bool:

@@ -286,7 +286,7 @@ def _addresses(email: dict[str, Any], *names: str) -> list[str]:
 
 _CLASSES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     1001: _file, 1006: _job, 1007: _process, 3001: _account, 3002: _login, 3005: _account, 3006: _account,
-    4001: ocsf_hosts.connection, 4002: _http, 4009: _mail, 6001: _http, 6003: _api, 6005: _data,
+    4001: ocsf_hosts.connection, 4002: _http, 4003: ocsf_hosts.lookup, 4009: _mail, 6001: _http, 6003: _api, 6005: _data,
 }  # fmt: skip
 _ACTIVITIES: Final = {
     1001: ("create", "read", "update", "delete", "rename", "set attributes", "set security", "get attributes", "get security", "encrypt",

@@ -1,10 +1,11 @@
-"""OCSF's classes about hosts and accounts that have a counterpart among our kinds: files, connections, scheduled jobs, accounts."""
+"""OCSF's classes about hosts and accounts that have a counterpart among our kinds: files, connections, lookups of names, scheduled jobs, accounts."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from caiso.connect.telemetry.decode.shapes.values import part, text, told, whole
+from caiso.connect.telemetry.places import owner
 from caiso.connect.telemetry.records import UnableToAccept
 
 _WEB_PORTS: Final = frozenset((80, 443, 8080, 8443))
@@ -12,7 +13,6 @@ _JOB_STARTS: Final = frozenset(("create", "update", "enable", "start", "register
 
 # Classes that organisations send and that no rule asks for, with what to send in their place.
 UNUSED: Final = {
-    4003: "lookups of names are judged where an agent makes them: send its tool calls",
     4011: "files of mails are judged where an agent opens them: send its tool calls",
     4012: "addresses in mails are judged where an agent opens them: send HTTP activity (4002)",
     2001: "findings of other products are no telemetry of AI; a scanner's verdict on a model comes as a plain event",
@@ -53,6 +53,24 @@ def connection(document: dict[str, Any]) -> dict[str, Any]:
         process__executable__path=text(part(process, "file"), "path") or text(process, "name"),
         host__name=text(part(document, "device"), "hostname", "name"),
         bytes=whole(part(document, "traffic"), "bytes_out", "bytes"),
+    )
+
+
+def lookup(document: dict[str, Any]) -> dict[str, Any]:
+    """A name that a machine looked up, and the domain that it belongs to."""
+    query = part(document, "query")
+    name = (text(query, "hostname", "name") or "").rstrip(".").lower()
+    if not name:
+        raise UnableToAccept("query.hostname is missing, nothing says which name was looked up")
+    asker = part(document, "src_endpoint") or part(document, "device")
+    return told(
+        event__kind="api",
+        api__operation="look up name",
+        dns__question__name=name[:255],
+        dns__question__registered_domain=owner(name),
+        dns__question__type=text(query, "type"),
+        client__address=text(asker, "ip", "hostname", "name"),
+        host__name=text(part(document, "device"), "hostname", "name") or text(asker, "hostname"),
     )
 
 
