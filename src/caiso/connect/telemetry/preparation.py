@@ -4,7 +4,8 @@ Spans that name no conversation get that of their trace (``linking``). Calls tha
 of the calls that send them (``flows``). That a tool is described otherwise than before becomes one of its listing
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
 (``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), and that an answer lists
-people for one who never had such lists one of the answer (``habits``). What was started on a machine
+people for one who never had such lists one of the answer (``habits``); whether a payment was asked for and within what
+needs no approval one of the payment (``mandate``). What was started on a machine
 where an agent works is matched like a command of it (``machines``), and that a mail server delivers a tool's mail to somebody
 more becomes a field of that delivery (``mails``). All remember something of earlier batches.
 """
@@ -26,6 +27,7 @@ from caiso.connect.telemetry.handed import Answer, Handed
 from caiso.connect.telemetry.linking import Link, Links
 from caiso.connect.telemetry.machines import Machines
 from caiso.connect.telemetry.mails import Mailed, Mails
+from caiso.connect.telemetry.mandate import Given, Mandates
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.retold import Retold, Talk
 from caiso.connect.telemetry.table import EventBatch
@@ -49,6 +51,7 @@ class Memory(msgspec.Struct):
     handed: list[tuple[int, Answer]] = []
     linked: list[int] = []
     closed: list[tuple[str, list[int], list[int]]] = []
+    mandates: list[tuple[str, Given]] = []
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class Preparation:
     machines: Machines = field(default_factory=Machines)
     mails: Mails = field(default_factory=Mails)
     closed: Closed = field(default_factory=Closed)
+    mandates: Mandates = field(default_factory=Mandates)
 
     def __post_init__(self) -> None:
         """What mail servers tell of the house's domains is of use to whoever looks where things go."""
@@ -76,7 +80,7 @@ class Preparation:
         seen = self.retold.with_history(self.offers.with_changes(called))
         sent = self.flows.with_flows(self.mails.noted(seen))
         told = self.habits.with_people(self.agreed.with_agreed(sent))
-        return self.closed.with_crossings(self.mails.with_copies(told))
+        return self.mandates.with_mandates(self.closed.with_crossings(self.mails.with_copies(told)))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -105,6 +109,7 @@ class Preparation:
             self.flows.handed.save(),
             self.flows.linked.save(),
             self.closed.save(),
+            self.mandates.save(),
         )
 
     @classmethod
@@ -121,6 +126,7 @@ class Preparation:
             Machines.of(memory.machines),
             Mails.of(memory.mails),
             Closed.of(memory.closed),
+            Mandates.of(memory.mandates),
         )
         restored.flows.handed = Handed.of(memory.handed)
         return restored

@@ -109,7 +109,7 @@ _RESERVED: Final = frozenset(
         "content.revealed", "content.system_leak", "content.disguised_links", "content.images_named", "content.images_carrying", "content.addresses_completed", "content.addresses_imitating",
         "content.copied_untrusted", "content.personal_records", "content.people_listed",
         "gen_ai.output.citations.unresolved", "aisoc.egress.planted", "aisoc.package.doubt", "config.effect",
-        "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.flow.crossed", "aisoc.tool.redefined", "aisoc.tool.orders", "aisoc.flow.people",
+        "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.flow.crossed", "aisoc.tool.redefined", "aisoc.tool.orders", "aisoc.flow.people", "aisoc.flow.mandate",
     }
 )  # fmt: skip
 
