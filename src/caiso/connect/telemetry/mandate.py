@@ -71,7 +71,9 @@ _TRADE = re.compile(
     r"|betaal|betal|koop|bestel|factuur|nota\b|boek|overmak|zapłac|opłac|przelew|faktur|kup|zamów|płatn|rezerw|köp|beställ|överför|boka|zaplat|objedn|ödeme|öde|satın|sipariş|havale|fatura|fizet|rendel|plăt|cumpăr|оплат|заплат|куп|закаж|перевед|счет|счёт)"
     r"|支払|払|購入|注文|振込|予約|付款|支付|购买|下单|转账|买|预订|결제|구매|주문|송금|예약|ادفع|دفع|شراء|تحويل"
 )
-_YES = re.compile(r"(?i)\W{0,3}(?:y(?:es|ep|eah)\b|ok|sure|go\b|do\b|please|ja\b|oui|s[ií]\b|sim\b|tak\b|evet|да\b|はい|是|好|네)")
+_YES = re.compile(
+    r"(?i)\W{0,3}(?:y(?:es|ep|eah)\b|ok|sure|go\b|do\b|please|ja\b|oui|s[ií]\b|sim\b|tak\b|evet|да\b|はい|是|好|네)"
+)
 
 
 class Given(msgspec.Struct):
