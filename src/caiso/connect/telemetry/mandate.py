@@ -104,9 +104,13 @@ class Mandates:
             if kind == "inference":
                 if calls is not None and calls[row] and isinstance(key := keys[row], str) and key:
                     self._note(key, table, row)
-            elif kind in ("tool", "mcp") and pays(table.tool(row)) and (given := self._talks.get(str(keys[row]))):
-                if said := _verdict(_settled(given), table.of("gen_ai.tool.call.arguments", row)):
-                    found[row] = said
+            elif (
+                kind in ("tool", "mcp")
+                and pays(table.tool(row))
+                and (given := self._talks.get(str(keys[row])))
+                and (said := _verdict(_settled(given), table.of("gen_ai.tool.call.arguments", row)))
+            ):
+                found[row] = said
         if not found:
             return events
         return events.adding({MANDATE: [found.get(row) for row in range(len(events))]})
