@@ -68,7 +68,7 @@ _PAYEE = re.compile(
 _TRADE = re.compile(
     r"(?i)\b(?:pay|paid|buy|bought|purchas|order|transfer|send (?:money|[0-9$€£])|wire|refund|reimburs|settle|invoice|bill|checkout|check out|book|reserv|rent|renew|subscri|top.?up|charge|donat|tip\b|deposit|withdraw|swap|trade|sell|invest|rebalanc|payroll|salar|payout|expense|budget|cart|due\b|overdue"
     r"|zahl|bezahl|kauf|bestell|überweis|ueberweis|rechnung|buch|reservier|erstatt|begleich|fällig|abonn|gehalt|paie|paye|payer|achet|command|vire|virement|règl|factur|rembours|réserv|pag[aoueé]|compr|ped[ií]|transfer|factura|reserv|reembols|abon|acquist|ordin|bonific|fattur|prenot|rimbors"
-    r"|betaal|betal|koop|bestel|factuur|nota\b|boek|overmak|zapłac|opłac|przelew|faktur|kup|zamów|płatn|rezerw|köp|beställ|överför|boka|zaplat|objedn|ödeme|öde|satın|sipariş|havale|fatura|fizet|rendel|plăt|cumpăr|оплат|заплат|куп|закаж|перевед|счет|счёт)"
+    r"|betaal|betal|koop|bestel|factuur|nota\b|boek|overmak|zapłac|opłac|przelew|faktur|kup|zamów|płatn|rezerw|köp|beställ|överför|boka|zaplat|objedn|ödeme|öde|sat.n|sipariş|havale|fatura|fizet|rendel|plăt|cumpăr|оплат|заплат|куп|закаж|перевед|счет|счёт)"
     r"|支払|払|購入|注文|振込|予約|付款|支付|购买|下单|转账|买|预订|결제|구매|주문|송금|예약|ادفع|دفع|شراء|تحويل"
 )
 _YES = re.compile(
