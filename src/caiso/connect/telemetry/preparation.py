@@ -5,7 +5,8 @@ of the calls that send them (``flows``). That a tool is described otherwise than
 (``offers``), that a history was rewritten one of the call that is given it (``retold``), that it holds an offer that nobody made as well
 (``agreed``), that a call writes into an open repository what a closed one holds one of the call (``closed``), that a server is not on
 the list of allowed ones one of its listing (``listed``), and that an answer lists people for one who never had such lists one of the
-answer (``habits``), as that it leads to an imitation of the service's own sign-in (``portals``). What was started on a machine
+answer (``habits``), as that it leads to an imitation of the service's own sign-in (``portals``); whether a payment was asked for and within what needs no approval one of the
+payment (``mandate``). What was started on a machine
 where an agent works is matched like a command of it (``machines``), and that a mail server delivers a tool's mail to somebody
 more becomes a field of that delivery (``mails``). All remember something of earlier batches.
 """
@@ -28,6 +29,7 @@ from caiso.connect.telemetry.linking import Link, Links
 from caiso.connect.telemetry.listed import Listed
 from caiso.connect.telemetry.machines import Machines
 from caiso.connect.telemetry.mails import Mailed, Mails
+from caiso.connect.telemetry.mandate import Given, Mandates
 from caiso.connect.telemetry.offers import Approval, Offer, Offers
 from caiso.connect.telemetry.portals import Portals
 from caiso.connect.telemetry.retold import Retold, Talk
@@ -55,6 +57,7 @@ class Memory(msgspec.Struct):
     portals: list[tuple[str, list[str]]] = []
     houses: list[tuple[str, Habit]] = []
     listed: tuple[list[str], list[str]] = ([], [])
+    mandates: list[tuple[str, Given]] = []
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Preparation:
     closed: Closed = field(default_factory=Closed)
     portals: Portals = field(default_factory=Portals)
     listed: Listed = field(default_factory=Listed)
+    mandates: Mandates = field(default_factory=Mandates)
 
     def __post_init__(self) -> None:
         """What mail servers tell of the house's domains is of use to whoever looks where things go."""
@@ -85,7 +89,7 @@ class Preparation:
         seen = self.retold.with_history(offered)
         sent = self.flows.with_flows(self.mails.noted(seen))
         told = self.portals.with_portals(self.habits.with_people(self.agreed.with_agreed(sent)))
-        return self.closed.with_crossings(self.mails.with_copies(told))
+        return self.mandates.with_mandates(self.closed.with_crossings(self.mails.with_copies(told)))
 
     def of_merged(self, events: Iterable[Mapping[str, object]]) -> EventBatch:
         """The same of events that hold their texts themselves."""
@@ -117,6 +121,7 @@ class Preparation:
             self.portals.save(),
             self.habits.save_houses(),
             self.listed.save(),
+            self.mandates.save(),
         )
 
     @classmethod
@@ -135,6 +140,7 @@ class Preparation:
             Closed.of(memory.closed),
             Portals.of(memory.portals),
             Listed(*memory.listed),
+            Mandates.of(memory.mandates),
         )
         restored.flows.handed = Handed.of(memory.handed)
         return restored

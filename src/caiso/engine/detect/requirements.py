@@ -50,6 +50,7 @@ DERIVED: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "aisoc.flow.crossed": (frozenset({"content.untrusted", "gen_ai.tool.call.arguments"}),),
     "aisoc.flow.portal": (frozenset({"content.output"}),),
     "aisoc.flow.people": (frozenset({"content.output", "user.id"}),),
+    "aisoc.flow.mandate": (frozenset({"content.tool_calls", "gen_ai.tool.name"}),),
     "aisoc.tool.impact": (frozenset({"gen_ai.tool.name"}),),
     "aisoc.egress.host": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),
     "process.command_line": (frozenset({"gen_ai.tool.name", "gen_ai.tool.call.arguments"}),),

@@ -69,7 +69,7 @@ _KEYWORD: Final = (
     "sample.source.id", "aisoc.package.doubt", "input.capture.device", "cloud.region",
     # facts that only the conversation shows; on the events that rules see, never in the store
     "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.flow.crossed", "aisoc.tool.redefined", "aisoc.tool.orders", "aisoc.flow.people", "aisoc.flow.portal",
-    "aisoc.server.listed",
+    "aisoc.server.listed", "aisoc.flow.mandate",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
     # what a call of a program, an address or a cloud's interface was
     "process.executable.path", "process.parent", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",

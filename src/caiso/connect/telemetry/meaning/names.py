@@ -110,7 +110,7 @@ _RESERVED: Final = frozenset(
         "content.copied_untrusted", "content.personal_records", "content.people_listed",
         "content.withheld_told", "content.cap_exceeded", "content.spelt_out",
         "gen_ai.output.citations.unresolved", "aisoc.egress.planted", "aisoc.package.doubt", "config.effect",
-        "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.flow.crossed", "aisoc.tool.redefined", "aisoc.tool.orders", "aisoc.flow.people", "aisoc.flow.portal", "aisoc.server.listed",
+        "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.flow.crossed", "aisoc.tool.redefined", "aisoc.tool.orders", "aisoc.flow.people", "aisoc.flow.portal", "aisoc.server.listed", "aisoc.flow.mandate",
     }
 )  # fmt: skip
 

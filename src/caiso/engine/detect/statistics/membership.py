@@ -17,6 +17,7 @@ import msgspec
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import Past, Query
 from caiso.engine.detect.statistics.observer import Seen, State, note
+from caiso.engine.detect.statistics.outcomes import Outcomes
 from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, Population, habit
 from caiso.engine.detect.statistics.settings import Fields
 from caiso.engine.detect.statistics.values import span_text
@@ -68,6 +69,7 @@ class MembershipState(State):
     queries: int = 0  # of days before, those judged now left out
     near: int = 0  # how many of them were about a record that it asked about before
     lately: list[tuple[int, bool]] = []  # noqa: RUF012 - those within the timespan
+    outcomes: Outcomes = msgspec.field(default_factory=Outcomes)
 
 
 class Membership(AmongPeers[MembershipSettings, MembershipState]):
@@ -86,6 +88,10 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
         if exact and not settings.exact:
             return None
         record = state.records.pop(serial)
+        if record.times:
+            state.outcomes.note(seen.time_us, seen.sample.label, seen.sample.score, serial)
+        else:
+            state.outcomes.keep(serial, seen.sample.label)
         state.records[serial] = record  # the record asked about last stands last
         since = seen.time_us - self.span_us
         self._learn(state, seen.time_us, since, again=bool(record.times))
@@ -105,6 +111,8 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
             return None
         if state.queries >= habit(state.begun, since) and state.near >= _ALWAYS * state.queries:
             return None  # a camera, or a sensor: what it sends was always like what it sent before
+        if state.outcomes.are_natural():
+            return None
         return {
             "records asked about": len(probed),
             "queries about them": sum(probed),

@@ -12,11 +12,14 @@ from caiso.engine.detect.statistics.memory import Spread, Usual
 from caiso.engine.detect.statistics.observer import Columns, Observer, State
 from caiso.engine.detect.statistics.settings import Fields, Settings
 from caiso.engine.detect.statistics.sheet import Sheet
+from caiso.engine.detect.statistics.values import number
 
 _MOST_PEERS = 500
 _HABIT_US: Final = 2 * 86_400_000_000
 _FEW: Final = 40
 _MANY: Final = 200
+_LABEL: Final = "output.label"
+_SCORES: Final = ("output.score", "output.confidence")
 
 
 def habit(begun: int, now: int) -> int:
@@ -36,10 +39,12 @@ S = TypeVar("S", bound=State)
 
 
 class Sample(msgspec.Struct):
-    """The query and whose peer the client is."""
+    """The query, whose peer the client is, and what the model answered."""
 
     query: Query
     peers: str
+    label: str = ""
+    score: float | None = None
 
 
 class Population(msgspec.Struct):
@@ -66,13 +71,16 @@ class AmongPeers(Observer[P, S]):
 
     def columns(self, stream: Sheet) -> Columns:
         read = {name: stream.parsed(name, query_of) for name in self.settings.value}
-        return {**read, "": stream.keys.of(self.settings.peers)}
+        answers = {name: stream.batch.column(name) for name in (_LABEL, *_SCORES)}
+        return {**read, **answers, "": stream.keys.of(self.settings.peers)}
 
     def sample(self, columns: Columns, row: int) -> Sample | None:
         for name in self.settings.value:
             query = columns[name][row]
             if isinstance(query, Query):
-                return Sample(query, str(columns[""][row] or ""))
+                score = next((columns[field][row] for field in _SCORES if columns[field][row] is not None), None)
+                label = str(columns[_LABEL][row] or "")[:80]
+                return Sample(query, str(columns[""][row] or ""), label, number(score))
         return None
 
     def population(self, peers: str) -> Population:

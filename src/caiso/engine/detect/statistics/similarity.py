@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar
 
+import msgspec
+
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import Past
 from caiso.engine.detect.statistics.memory import Shares, Usual
 from caiso.engine.detect.statistics.observer import Seen, State, note
+from caiso.engine.detect.statistics.outcomes import Outcomes
 from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, habit
 from caiso.engine.detect.statistics.settings import Chance, Fields, Share
 from caiso.engine.detect.statistics.values import span_text
@@ -49,6 +52,7 @@ class SimilarityState(State):
     own: Usual | None = None
     repeated: int = 0
     begun: int = 0
+    outcomes: Outcomes = msgspec.field(default_factory=Outcomes)
 
 
 class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
@@ -72,9 +76,11 @@ class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
             state.repeated += 1
             return None
         population = self.population(seen.sample.peers)
-        nearness, _ = past.nearest(query, population.spread)
-        past.keep(query)
+        nearness, place = past.nearest(query, population.spread)
         near = nearness >= 1
+        if near:
+            state.outcomes.note(seen.time_us, seen.sample.label, seen.sample.score, place)
+        state.outcomes.keep(past.keep(query), seen.sample.label)
         if not near:
             population.vary(query)
         population.usual.add(near)
@@ -90,7 +96,7 @@ class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
             window, state.own, least=settings.usual, assumed=settings.assumed, known=known
         )
         chance = window.chance(expected.share)
-        if chance > settings.chance:
+        if chance > settings.chance or state.outcomes.are_natural():
             return None
         return {
             "near-identical queries": f"{window.hits} of the last {window.count}",
