@@ -1,7 +1,8 @@
 """Tells of a payment whether the agent's instructions want an approval for it, and whether the user asked for anything like it.
 
 Of each conversation the last turn that called tools is remembered: what the instructions say of approvals and up to which
-sum none is needed, and which words the user said. Where neither is told, nothing is said of a payment.
+sum none is needed, and which words the user said. Where neither says anything of the payment, it is untold; of services that
+send no words of conversations at all, nothing is said.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from caiso.connect.telemetry.table import EventBatch
 from caiso.engine.detect.schema import SESSION_ALIAS
 
 # over: the instructions want an approval from a tool for it; within: they want none for so little; asked: the user spoke of
-# buying or paying; unasked: the user spoke, and of neither that nor anything that the call names
+# buying or paying; unasked: the user spoke, and of neither that nor anything that the call names; untold: the service tells
+# what is said in its conversations, and that says nothing of it
 MANDATE: Final = "aisoc.flow.mandate"
 _TALKS: Final = 1_000
+_SERVICES: Final = 2_000
 _CHARS: Final = 4_000
 _FEW: Final = 4  # words of a turn that may point to what was said before
 _ALWAYS: Final = -1
@@ -94,23 +97,26 @@ class Mandates:
 
     def __init__(self) -> None:
         self._talks: OrderedDict[str, Given] = OrderedDict()
+        self._services: OrderedDict[str, None] = OrderedDict()  # that tell what is said
 
     def with_mandates(self, events: EventBatch) -> EventBatch:
         """The batch with the fact as a field; few batches have it."""
-        kinds, keys = events.column("event.kind"), events.column(SESSION_ALIAS)
+        kinds, keys, services = (events.column(name) for name in ("event.kind", SESSION_ALIAS, "service.name"))
         calls, table = events.texts.get("content.tool_calls"), RowTexts(events)
         found: dict[int, str] = {}
         for row, kind in enumerate(kinds):
             if kind == "inference":
+                if table.of("content.user", row):
+                    self._services[str(services[row])] = None
                 if calls is not None and calls[row] and isinstance(key := keys[row], str) and key:
                     self._note(key, table, row)
-            elif (
-                kind in ("tool", "mcp")
-                and pays(table.tool(row))
-                and (given := self._talks.get(str(keys[row])))
-                and (said := _verdict(_settled(given), table.of("gen_ai.tool.call.arguments", row)))
-            ):
-                found[row] = said
+            elif kind in ("tool", "mcp") and pays(table.tool(row)):
+                if given := self._talks.get(str(keys[row])):
+                    found[row] = _verdict(_settled(given), table.of("gen_ai.tool.call.arguments", row))
+                elif str(services[row]) in self._services:
+                    found[row] = "untold"
+        while len(self._services) > _SERVICES:
+            self._services.popitem(last=False)
         if not found:
             return events
         return events.adding({MANDATE: [found.get(row) for row in range(len(events))]})
@@ -129,15 +135,16 @@ class Mandates:
         given.user = table.of("content.user", row) or given.user
         given.history = table.of("content.history", row) or given.history
 
-    def save(self) -> list[tuple[str, Given]]:
-        """What is remembered, without a text; the conversation that was idle longest first."""
-        return [(key, _settled(given)) for key, given in self._talks.items()]
+    def save(self) -> tuple[list[tuple[str, Given]], list[str]]:
+        """What is remembered, without a text, and the services that tell what is said; what was idle longest first."""
+        return [(key, _settled(given)) for key, given in self._talks.items()], [*self._services]
 
     @classmethod
-    def of(cls, saved: Iterable[tuple[str, Given]]) -> Mandates:
+    def of(cls, saved: tuple[Iterable[tuple[str, Given]], Iterable[str]]) -> Mandates:
         """Take up what ``save`` gave."""
         mandates = cls()
-        mandates._talks = OrderedDict(saved)
+        mandates._talks = OrderedDict(saved[0])
+        mandates._services = OrderedDict.fromkeys(saved[1])
         return mandates
 
 
@@ -175,7 +182,7 @@ def _verdict(given: Given, arguments: str) -> str:
     if given.limit == _ALWAYS:
         return "over"
     if not given.said:
-        return ""
+        return "untold"
     return "asked" if given.trade or not words_of(arguments).keys().isdisjoint(given.words) else "unasked"
 
 

@@ -57,7 +57,7 @@ class Memory(msgspec.Struct):
     portals: list[tuple[str, list[str]]] = []
     houses: list[tuple[str, Habit]] = []
     listed: tuple[list[str], list[str]] = ([], [])
-    mandates: list[tuple[str, Given]] = []
+    mandates: tuple[list[tuple[str, Given]], list[str]] = ([], [])
 
 
 @dataclass(slots=True)
