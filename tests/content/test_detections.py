@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 
 import pytest
@@ -12,6 +13,7 @@ from caiso.engine.detect.rule import Rule
 from caiso.engine.detect.rule_tests import needed_fields, run_tests, untested
 from caiso.engine.detect.ruleset import compile_ruleset
 from caiso.engine.detect.schema import FIELDS
+from tests.content.shipped import compiled
 
 
 @cache
@@ -86,3 +88,15 @@ def test_the_catalogue_covers_a_breadth_of_techniques_and_sequences() -> None:
 
 def test_no_rule_looks_at_every_event() -> None:
     assert compile_ruleset(shipped(), backend="re2").dense == ()
+
+
+def test_no_pattern_reports_a_hit_at_every_letter() -> None:
+    """Each hit is a call from the scanner; a pattern for "anything at all" is the field's presence."""
+    text = (
+        "Could you check whether the invoice of the third of May was paid? The supplier asks for it again, thank you. "
+        * 8
+    )
+    for name, scanner in compiled().scanners.items():
+        _, patterns = scanner.scan([text])
+        most, hits = Counter(patterns.tolist()).most_common(1)[0] if patterns.size else (0, 0)
+        assert hits <= len(text.split()), (name, scanner.patterns[most].python)

@@ -10,14 +10,14 @@ TEXT = ("content.user", "content.output", "content.untrusted")
 WORDS = (
     "foo", "Bar", "ignore", "previous", "straße", "STRASSE", "ſend", "Key", "\u212aey", "İd", "ıd", "id", "é", "É",
     "σ", "Σ", "ς", "日本", "a.b", "x*y", "q?r", "\\d", "cat ~/.env", "-run", "/run", "42", "4", "", " ", "\n", "\t",
-    "\x1e", "\x0b", "foo\nbar", "ab", "aab", "_", "$", "^", "(", "[x]", "{3}", "|", "\ud800", "\x00", "ǅ", "ß", "ẞ", "µ", "μ",
+    "fxyo", "fxo", "axyzc", "abcd", "1abc2", "1ab2", "aéc", "a日本c", "\x1e", "\x0b", "foo\nbar", "ab", "aab", "_", "$", "^", "(", "[x]", "{3}", "|", "\ud800", "\x00", "ǅ", "ß", "ẞ", "µ", "μ",
 )  # fmt: skip
 REGEXES = (
     "foo", "fo+", "^foo", "foo$", "^foo$", r"\bfoo\b", r"foo.*bar", r"(?:foo|bar)", r"[a-c]{2}", r"\d+", r"\w+é", r"\s\S",
     r"[^a-z]x", r"\Wfoo", r"id|key", "ß", "é.", ".é", r"a.?b", r"a[^b]?b", r"^$", r"x*", r"(?:a|ab)+$", r"日.", r"\x00",
     r"foo\s*$", r"(?:^|\s)bar", r"bar(?:\s|$)", r"a.{1,9}b", r"[^x]{2}o", r"o[^\n]{1,40}r", r"(?:o ?){2,9}b", r"\$", "σ",
     r"[^_ ]+$", r"(?<!a)foo", r"foo(?!bar)", r"(?<=\s)id(?=\n|$)", r"(?:foo\s){0,7}id", "[à-ý]", "foo^bar", "a$b", "r$\n?",
-    "[ß-é]?foo", r".", r"\S{3}", r"k", r"s", r"I",
+    "[ß-é]?foo", r".", r"f.o", r"a[^b]c", r"\d\D\d", r"^ab.$", r"a[^é]c", r"a[^é]{1,2}c", r"(?:f.o|a.c)\b", r"\S{3}", r"k", r"s", r"I",
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def _item(rng: random.Random) -> tuple[str, Any]:
         (f"{field}|fieldref{rng.choice(('', '|contains', '|startswith', '|endswith'))}", rng.choice((*TEXT, "user.id"))),
         rng.choice(((f"{field}|base64offset|contains", word), (f"{field}|wide|base64offset|contains", word),
                     (f"{field}|base64", word), (f"{field}|utf16be|base64offset|contains", word), (f"{field}|windash|contains", " -run"), (f"{field}|neq", value),
-                    ("time|hour", rng.randrange(24)), (f"{field}|contains", f"{word}*{rng.choice(WORDS)}?"))),
+                    ("time|hour", rng.randrange(24)), (f"{field}|contains", rng.choice((f"{word}*{rng.choice(WORDS)}?", "f?o", "a??c", "?b"))))),
     ]  # fmt: skip
     return choices[kind]
 

@@ -94,6 +94,7 @@ class _Writer:
     wide: bool = False  # drop look-around and open up bounded repeats: smaller automata that match a little more
     dotall: bool = False
     multiline: bool = False
+    caseless: bool = False
     utf8: bool = False
     widened: bool = False  # matches a little more than it should, at least where text is not ASCII
     stretched: bool = False  # … in ASCII text, too
@@ -111,10 +112,7 @@ class _Writer:
         if kind in CHARACTERS:
             members = self.members(kind, value)
             single = self.characters(members)
-            if members.rest and self.joined and not edge:
-                self.widened = True
-                return single + "{1,4}"
-            return single
+            return self.one_of_any(members) if members.rest and self.joined and not edge else single
         if kind is op.BRANCH:
             return "(?:" + "|".join(self.sequence(branch, edge=edge) for branch in value[1]) + ")"
         if kind is op.SUBPATTERN:
@@ -145,13 +143,24 @@ class _Writer:
             return _Class(_ASCII if self.dotall else _ASCII - {10}, rest=True)
         return _negate(_class([(op.LITERAL, value)])) if kind is op.NOT_LITERAL else _class(value)
 
+    def one_of_any(self, members: _Class) -> str:
+        """One character of a class with all that is not ASCII, which without decoding is one to four bytes."""
+        self.widened = True
+        plain = members.ascii - {ord(SEPARATOR)}
+        if self.caseless:  # a letter in one case would let in the other
+            left_out = {chr(code).swapcase() for code in _ASCII - plain}
+            plain = plain - {ord(letter) for letter in left_out if letter.isalpha()}
+        other = "[^\\x00-\\x7f]{1,4}"
+        return f"(?:{self.characters(_Class(plain))}|{other})" if plain else other
+
     def characters(self, members: _Class) -> str:
         ascii_set = members.ascii
         if self.joined:
             ascii_set = ascii_set - {ord(SEPARATOR)}
         if members.rest:
-            # Without decoding, one such character is one to four bytes; ``repeat`` knows how many there may be.
-            shown = _ranges(_ASCII - ascii_set) + list(members.ranges)
+            # ``repeat`` knows how many bytes there may be; a byte of a character that is left out may belong to another.
+            self.widened = self.widened or (self.joined and bool(members.ranges))
+            shown = _ranges(_ASCII - ascii_set) + ([] if self.joined else list(members.ranges))
             if not shown:
                 return "(?s:.)"
             return "[^" + "".join(map(_range_text, shown)) + "]"
@@ -164,12 +173,13 @@ class _Writer:
 
     def group(self, value: Any, *, edge: bool) -> str:
         _, add, remove, inner = value
-        saved = self.dotall, self.multiline
+        saved = self.dotall, self.multiline, self.caseless
         self.dotall = (self.dotall or bool(add & re.DOTALL)) and not remove & re.DOTALL
         self.multiline = (self.multiline or bool(add & re.MULTILINE)) and not remove & re.MULTILINE
+        self.caseless = (self.caseless or bool(add & re.IGNORECASE)) and not remove & re.IGNORECASE
         case = "i" if add & re.IGNORECASE else "-i" if remove & re.IGNORECASE else ""
         text = f"(?{case}:{self.sequence(inner, edge=edge)})"
-        self.dotall, self.multiline = saved
+        self.dotall, self.multiline, self.caseless = saved
         return text
 
     def repeat(self, kind: Any, value: Any, *, edge: bool) -> str:
@@ -352,7 +362,11 @@ def compile_pattern(expression: str, *, caseless: bool = False, flags: int = 0) 
     """
     tree = _parse(expression, flags)
     caseless = caseless or bool(tree.state.flags & re.IGNORECASE)
-    style = {"dotall": bool(tree.state.flags & re.DOTALL), "multiline": bool(tree.state.flags & re.MULTILINE)}
+    style = {
+        "dotall": bool(tree.state.flags & re.DOTALL),
+        "multiline": bool(tree.state.flags & re.MULTILINE),
+        "caseless": caseless,
+    }
     nodes: Sequence_ = list(tree)
     lookaround = any(kind in (op.ASSERT, op.ASSERT_NOT) for kind, _ in walk(nodes))
     if lookaround and _lookaround_cost(nodes) > MAX_LOOKAROUND_WAYS:

@@ -5,11 +5,13 @@ files do, is read as if each of its items were a line."""
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
+from caiso.connect.telemetry import lenient
 from caiso.connect.telemetry.decode import otlp_json, shapes
 from caiso.connect.telemetry.decode.times import nanoseconds
 from caiso.connect.telemetry.meaning.names import Meaning, meaning_of
@@ -44,6 +46,8 @@ _ENVELOPE = frozenset(
     (*_TIMES, "end_time", "trace_id", "span_id", "parent_span_id", "name", "body", "resource", "attributes", "attrs")
 )
 
+_RECORDS = re.compile(rb'\s{0,64}\{\s{0,64}"Records"\s{0,8}:')
+
 
 def check(body: bytes, limits: Limits) -> tuple[int, list[Refusal]]:
     """Count the records and name the lines that cannot be taken."""
@@ -71,10 +75,10 @@ def decode(body: bytes, limits: Limits) -> Iterator[RawRecord | Refusal]:
 
 def _lines(body: bytes) -> Iterable[bytes]:
     """The lines, or the items of a list that is the whole body: so LiteLLM posts what it gathered, and CloudTrail writes files."""
-    if not body.lstrip().startswith((b"[", b'{"Records"')):
+    if not body.lstrip().startswith(b"[") and not _RECORDS.match(body):
         return body.split(b"\n")
     try:
-        whole = orjson.loads(body)
+        whole = lenient.loads(body)
     except orjson.JSONDecodeError:
         return body.split(b"\n")  # each bad line is then named
     items = whole if isinstance(whole, list) else whole["Records"]
@@ -85,7 +89,7 @@ def _line(line: bytes, limits: Limits) -> Iterator[RawRecord]:
     if len(line) > limits.record_bytes:
         raise UnableToAccept(f"line is larger than {limits.record_bytes} bytes")
     try:
-        document = orjson.loads(line)
+        document = lenient.loads(line)
     except orjson.JSONDecodeError as error:
         raise UnableToAccept(f"line is not valid JSON: {error}") from error
     if not isinstance(document, dict):

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from caiso.connect.telemetry import lenient
 from caiso.connect.telemetry.records import (
     Limits,
     RawRecord,
@@ -30,7 +31,7 @@ _KEYS = {
 def items(signal: Signal, body: bytes) -> Iterator[tuple[Any, Any, Any]]:
     """Yield (resource attributes, scope name, record) of a request; raises ``UnableToDecode`` if it is not JSON."""
     try:
-        document = orjson.loads(body)
+        document = lenient.loads(body)
     except orjson.JSONDecodeError as error:
         raise UnableToDecode(f"the body is not valid JSON: {error}") from error
     yield from document_items(signal, document)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
+from caiso.connect.telemetry import lenient
 from caiso.connect.telemetry.files.lines import MAX_LINE, head, lines, opened
 from caiso.connect.telemetry.files.protobuf import read_protobuf
 from caiso.connect.telemetry.files.record import Misread, Placed, Request
@@ -51,7 +52,7 @@ def _is_one_document(start: bytes) -> bool:
     if not ended and len(start) >= _HEAD:
         return False  # one long line; if it is a whole document, it is one either way
     try:
-        orjson.loads(line)
+        lenient.loads(line)
     except orjson.JSONDecodeError:
         return not _looks_like_line(line)
     return False
@@ -68,7 +69,7 @@ def _document(stream: BinaryIO) -> Iterator[Placed | Misread]:
         yield Misread(0, f"a single JSON document of more than {MAX_LINE} bytes is not read; write one record a line")
         return
     try:
-        document = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+        document = lenient.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         yield Misread(body.count(b"\n", 0, max(0, error.pos)) + 1, f"is not valid JSON: {error.msg}")
         return
@@ -78,7 +79,7 @@ def _document(stream: BinaryIO) -> Iterator[Placed | Misread]:
 
 def _line(number: int, line: bytes) -> Placed | Misread:
     try:
-        document = orjson.loads(line)
+        document = lenient.loads(line)
     except orjson.JSONDecodeError as error:
         return Misread(number, f"is not valid JSON: {error.msg}")
     return _placed(document, line, number)

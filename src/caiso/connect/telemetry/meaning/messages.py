@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 import msgspec
 import orjson
 
+from caiso.connect.telemetry import lenient
+
 _MAX_MESSAGES = 4096
 _ROLES = {
     "human": "user", "ai": "assistant", "model": "assistant", "bot": "assistant", "function": "tool",
@@ -81,7 +83,7 @@ def load(value: object) -> object:
         start = value.lstrip()[:1]
         if start in ("[", "{"):
             try:
-                loaded: object = orjson.loads(value)
+                loaded: object = lenient.loads(value)
             except orjson.JSONDecodeError:
                 return value
             return loaded

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from caiso.connect.telemetry import lenient
 from caiso.connect.telemetry.decode.shapes import spoken
 from caiso.connect.telemetry.decode.shapes.databricks import MOST_ROWS
 from caiso.connect.telemetry.decode.shapes.prediction import answer, inputs
@@ -85,11 +86,11 @@ def _data(side: dict[str, Any], name: str) -> Any:
 
 def _json(found: str, name: str) -> Any:
     try:
-        return orjson.loads(found)
+        return lenient.loads(found)
     except orjson.JSONDecodeError:
         pass
     try:  # JSON Lines
-        return [orjson.loads(line) for line in found.splitlines() if line.strip()]
+        return [lenient.loads(line) for line in found.splitlines() if line.strip()]
     except orjson.JSONDecodeError as error:
         raise UnableToAccept(f"{name}.data is not valid JSON: {error}") from error
 
