@@ -70,6 +70,7 @@ def test_rules(folders: Folders = None, cache: Cache = None, data: Data = None, 
                     for result in failed
                 ],
                 "untested": untested(loaded),
+                "unanswered": {rule.id: list(rule.unanswered) for rule in loaded if rule.unanswered},
                 "problems": [_problem(problem) for problem in problems],
             }
         )
@@ -79,6 +80,11 @@ def test_rules(folders: Folders = None, cache: Cache = None, data: Data = None, 
             note(f"{result.rule_id}: {result.test}: {told}")
         for name in untested(loaded):
             note(f"{name}: fewer than two firing and two silent tests")
+        for rule in loaded:
+            if rule.unanswered:
+                note(
+                    f"{rule.id}: alternatives by {', '.join(rule.unanswered)} are left out, our events have no such field"
+                )
         _tell(problems)
         typer.echo(f"{len(results) - len(failed)} of {len(results)} tests of {len(loaded)} rules passed.")
     if failed or problems:

@@ -71,7 +71,7 @@ def _item(rng: random.Random) -> tuple[str, Any]:
         (f"{field}|fieldref{rng.choice(('', '|contains', '|startswith', '|endswith'))}", rng.choice((*TEXT, "user.id"))),
         rng.choice(((f"{field}|base64offset|contains", word), (f"{field}|wide|base64offset|contains", word),
                     (f"{field}|base64", word), (f"{field}|utf16be|base64offset|contains", word), (f"{field}|windash|contains", " -run"), (f"{field}|neq", value),
-                    ("time|hour", rng.randrange(24)), (f"{field}|contains", rng.choice((f"{word}*{rng.choice(WORDS)}?", "f?o", "a??c", "?b"))))),
+                    ("time|hour", rng.randrange(24)), (f"time|{rng.choice(('hour', 'day', 'week'))}|{rng.choice(('lt', 'gte', 'neq'))}", rng.randrange(24)), (f"{field}|contains", rng.choice((f"{word}*{rng.choice(WORDS)}?", "f?o", "a??c", "?b"))))),
     ]  # fmt: skip
     return choices[kind]
 

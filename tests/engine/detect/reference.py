@@ -86,15 +86,20 @@ def _item(item: Any, value: Any) -> bool:
     if isinstance(value, SigmaBool):
         return _texts(item)[0].lower() == ("true" if value.boolean else "false")
     if isinstance(value, SigmaCompareExpression):
-        number = _number(item)
-        return number is not None and _compare(number, value.op.name, value.number.number)
+        part = value.number if isinstance(value.number, SigmaTimestampPart) else None
+        number = _part_of_time(item, part) if part else _number(item)
+        return number is not None and _compare(number, value.op.name, part.number if part else value.number.number)
     if isinstance(value, SigmaTimestampPart):
-        moment = datetime.fromtimestamp(item / 1_000_000, UTC)
-        unit = value.timestamp_part.name.lower()
-        return bool((moment.isocalendar()[1] if unit == "week" else getattr(moment, unit)) == value.number)
+        return bool(_part_of_time(item, value) == value.number)
     if isinstance(value, SigmaNumber):
         return _number(item) == value.number
     return _text_item(_texts(item)[0], value)
+
+
+def _part_of_time(item: Any, part: Any) -> int:
+    moment = datetime.fromtimestamp(item / 1_000_000, UTC)
+    unit = part.timestamp_part.name.lower()
+    return int(moment.isocalendar()[1] if unit == "week" else getattr(moment, unit))
 
 
 def _text_item(text: str, value: Any) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from caiso.engine.detect.loader import load_rules, read_rules
 from caiso.engine.detect.pattern import UnableToUsePattern, compile_pattern
-from caiso.engine.detect.rule import Severity
+from caiso.engine.detect.rule import Correlation, Severity
 
 HERE = Path("rule.yaml")
 GOOD = b"""title: Good
@@ -127,6 +127,20 @@ def test_unsupported_correlations_are_refused_by_name(correlation: bytes, told: 
     rules, problems = read_rules(source, path=HERE)
     assert rules == ()
     assert told in problems[0].message
+
+
+def test_an_expression_names_rules_with_hyphens() -> None:
+    names = ("tool-reads-key", "was-approved", "by_night")
+    base = "".join(
+        f"title: {name}\nname: {name}\nlogsource: {{product: ai}}\ndetection: {{s: {{action: z}}, condition: s}}\n---\n"
+        for name in names
+    )
+    asked = "type: temporal, timespan: 1m, condition: tool-reads-key and not (was-approved or by_night)"
+    rules, problems = read_rules(f"{base}title: x\nname: x\ncorrelation: {{{asked}}}\n".encode(), path=HERE)
+    assert problems == ()
+    logic = rules[-1].logic
+    assert isinstance(logic, Correlation)
+    assert (logic.rules, logic.terms) == (names, ((0b001, 0b110),))
 
 
 def test_a_filter_document_narrows_the_rule_that_it_names() -> None:

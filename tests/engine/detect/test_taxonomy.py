@@ -103,6 +103,37 @@ def test_what_has_no_counterpart_is_named(logsource: str, field: str, told: str)
     assert problems[0].line > 1
 
 
+def test_an_alternative_without_counterpart_is_left_out_and_named() -> None:
+    detection = "a: [{Image|endswith: /whoami}, {OriginalFileName: whoami.exe, Product: x}], b: {CommandLine|contains: all}, condition: a and b"
+    source = rule("category: process_creation, product: windows", detection)
+    (read,), problems = read_rules(source.encode(), path=Path("p.yml"))
+    assert problems == ()
+    assert read.unanswered == ("OriginalFileName",)
+    asked = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "run_shell"}
+    assert fires(source, event(asked | {"gen_ai.tool.call.arguments": '{"command": "/usr/bin/whoami --all"}'}))
+    assert not fires(source, event(asked | {"gen_ai.tool.call.arguments": '{"command": "/usr/bin/who --all"}'}))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["a and not b", "a and b", "not (a or b)", "b"],
+)
+def test_elsewhere_a_field_without_counterpart_is_refused(condition: str) -> None:
+    detection = f"a: {{Image|endswith: /whoami}}, b: {{OriginalFileName: x}}, condition: {condition}"
+    rules, problems = read_rules(
+        rule("category: process_creation, product: windows", detection).encode(), path=Path("p.yml")
+    )
+    assert rules == ()
+    assert "OriginalFileName" in problems[0].message
+
+
+def test_an_empty_value_of_a_public_rule_is_a_field_that_is_absent() -> None:
+    source = rule("category: proxy", "s: {c-useragent: ''}, condition: s")
+    call = {"http.request.method": "GET", "url.path": "/x"}
+    assert fires(source, event(call))
+    assert not fires(source, event(call | {"user_agent.original": "curl/8"}))
+
+
 def test_a_taxonomy_of_ones_own_stands_beside_the_rules(tmp_path: Path) -> None:
     (tmp_path / "detections").mkdir()
     (tmp_path / "taxonomies").mkdir()

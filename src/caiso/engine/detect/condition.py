@@ -124,11 +124,12 @@ class SameAs:
 
 @dataclass(frozen=True, slots=True)
 class TimePart:
-    """A time field's minute, hour, day, ISO week, month or year, in UTC."""
+    """A time field's minute, hour, day, ISO week, month or year, in UTC, as ``Compare`` sees it."""
 
     field: str
     part: str
-    number: int
+    number: float
+    relation: str = "eq"
 
     def holds(self, event: Event) -> bool:
         value = value_of(event, self.field)
@@ -136,7 +137,7 @@ class TimePart:
             return False
         moment = datetime.fromtimestamp(value // 1_000_000, UTC)
         found = moment.isocalendar().week if self.part == "week" else getattr(moment, self.part)
-        return bool(found == self.number)
+        return _RELATIONS[self.relation](found, self.number)
 
 
 Leaf = TextMatch | Equals | Compare | Exists | InNetwork | SameAs | TimePart

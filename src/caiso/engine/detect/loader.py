@@ -22,7 +22,13 @@ from caiso.engine.detect.pattern import UnableToUsePattern
 from caiso.engine.detect.rule import Correlation, Rule, Statistic
 from caiso.engine.detect.schema import FIELDS, SESSION_ALIAS
 from caiso.engine.detect.sigma_policy import POLICY
-from caiso.engine.detect.sigma_reader import MAX_LEAVES, UnableToReadRule, condition_of, correlation_of
+from caiso.engine.detect.sigma_reader import (
+    MAX_LEAVES,
+    UnableToReadRule,
+    condition_of,
+    correlation_of,
+    with_plain_names,
+)
 from caiso.engine.detect.statistics import read_statistic
 from caiso.engine.detect.taxonomy import Taxonomy, load_taxonomies, shipped_taxonomies
 from caiso.engine.packs import PackProblem, UnableToCompose, quoted
@@ -145,18 +151,19 @@ def _read_document(document: Document, path: Path, loading: _Loading) -> None:
 def _rule(document: Document, path: Path, metadata: Metadata, loading: _Loading) -> Rule | None:
     value: dict[str, Any] = {key: part for key, part in _mapping(document).items() if key not in ("caiso", "tests")}
     logic: Any
+    unanswered: tuple[str, ...] = ()
     if "statistic" in value:
         logic, faults = read_statistic(document.root)
         loading.problems.extend(PackProblem(path, line, message) for line, message in faults)
         if logic is None:
             return None
     elif "correlation" in value:
-        correlation = SigmaCorrelationRule.from_dict(value)
+        correlation = SigmaCorrelationRule.from_dict(with_plain_names(value))
         logic = dataclasses.replace(correlation_of(correlation), unless=metadata.unless, alike=metadata.alike)
     else:
         parsed = SigmaRule.from_dict(value, **POLICY)
         loading.sigma[metadata.id] = parsed
-        logic = condition_of(parsed, loading.taxonomies)
+        logic, unanswered = condition_of(parsed, loading.taxonomies)
         if sum(1 for _ in leaves(logic)) > MAX_LEAVES:
             raise UnableToReadRule(f"more than {MAX_LEAVES} values in one rule", hint="detection")
     if metadata.emits:
@@ -182,6 +189,7 @@ def _rule(document: Document, path: Path, metadata: Metadata, loading: _Loading)
         response=metadata.response,
         emits=metadata.emits is not False,
         tests=metadata.tests,
+        unanswered=unanswered,
     )
 
 
@@ -257,7 +265,8 @@ def _filtered(rules: dict[str, Rule], loading: _Loading) -> dict[str, Rule]:
                 continue
             filtered = _with_filter(loading.sigma[rule.id], sigma_filter)
             try:
-                rules[rule.id] = dataclasses.replace(rule, logic=condition_of(filtered, loading.taxonomies))
+                logic, unanswered = condition_of(filtered, loading.taxonomies)
+                rules[rule.id] = dataclasses.replace(rule, logic=logic, unanswered=unanswered)
             except (SigmaError, UnableToReadRule, UnableToUsePattern) as error:
                 loading.problems.append(_problem(error, document, path))
     return rules

@@ -145,6 +145,7 @@ class Rule:
     response: str = ""
     emits: bool = True  # False for the base rules of correlations
     tests: tuple[RuleTest, ...] = ()
+    unanswered: tuple[str, ...] = ()  # fields without counterpart here that only alternatives of the rule ask for
 
     @property
     def is_correlation(self) -> bool:

@@ -70,6 +70,8 @@ MAX_TERMS: Final = 256
 _TEMPORAL: Final = (CorrelationKind.TEMPORAL, CorrelationKind.TEMPORAL_ORDERED)
 _FLAGS: Final = {"IGNORECASE": re.IGNORECASE, "MULTILINE": re.MULTILINE, "DOTALL": re.DOTALL}
 _RELATIONS: Final = {"LT": "lt", "LTE": "lte", "GT": "gt", "GTE": "gte", "NEQ": "ne"}
+_HYPHEN: Final = "__hyphen__"
+_INNER_HYPHEN: Final = re.compile(r"(?<=[0-9A-Za-z_])-(?=[0-9A-Za-z_])")
 
 
 class UnableToReadRule(DomainError):
@@ -80,12 +82,20 @@ class UnableToReadRule(DomainError):
         super().__init__(message)
 
 
-def condition_of(rule: SigmaRule, taxonomies: Sequence[Taxonomy] = ()) -> Condition:
-    """The rule's conditions (any of them), bound to the kinds of event that its log source names."""
+class _NoCounterpart(UnableToReadRule):
+    """A field that our events do not have."""
+
+
+def condition_of(rule: SigmaRule, taxonomies: Sequence[Taxonomy] = ()) -> tuple[Condition, tuple[str, ...]]:
+    """The rule's conditions (any of them), bound to the kinds of event that its log source names, and what is not asked.
+
+    Public rules look for a program by several of its traits, of which one will do. An alternative whose field our events
+    do not have can never hold, so it is left out and its field returned; anywhere else such a field is refused.
+    """
     reading = _Reading(rule, taxonomies)
     parts = [reading.convert(parsed.parsed) for parsed in rule.detection.parsed_condition]
     asked = parts[0] if len(parts) == 1 else Or(tuple(parts))
-    return And((*reading.bound, asked)) if reading.bound else asked
+    return And((*reading.bound, asked)) if reading.bound else asked, tuple(reading.unanswered)
 
 
 class _Reading:
@@ -93,6 +103,7 @@ class _Reading:
 
     def __init__(self, rule: SigmaRule, taxonomies: Sequence[Taxonomy]) -> None:
         source = rule.logsource
+        self.unanswered: dict[str, None] = {}  # fields of alternatives that are left out
         self.taxonomy: Taxonomy | None = None
         self.bound: tuple[Condition, ...] = ()
         if source.product == PRODUCT and not source.service:
@@ -123,26 +134,51 @@ class _Reading:
             return field
         found = self.taxonomy.ours(field)
         if found is None:
-            raise UnableToReadRule(
+            raise _NoCounterpart(
                 f"field {field!r} has no counterpart in our events (taxonomy {self.taxonomy.id})", hint=field
             )
         return found
 
-    def convert(self, node: Any) -> Condition:
+    def convert(self, node: Any, *, positive: bool = True) -> Condition:
         if isinstance(node, ConditionAND):
-            return And(tuple(self.convert(part) for part in node.args))
+            return And(tuple(self.convert(part, positive=positive) for part in node.args))
         if isinstance(node, ConditionOR):
-            return Or(tuple(self.convert(part) for part in node.args))
+            return (
+                self.alternatives(node.args)
+                if positive
+                else Or(tuple(self.convert(part, positive=False) for part in node.args))
+            )
         if isinstance(node, ConditionNOT):
-            return Not(self.convert(node.args[0]))
+            return Not(self.convert(node.args[0], positive=not positive))
         if isinstance(node, ConditionFieldEqualsValueExpression):
-            return self.field_value(self.name(node.field), node.value)
+            return self.public_value(self.name(node.field), node.value)
         if isinstance(node, ConditionValueExpression):
             fields = sorted(TEXT_FIELDS) if self.taxonomy is None else self.taxonomy.keywords
             if not fields:
                 raise UnableToReadRule("words without a field are not looked for in this log source", hint="detection")
             return Or(tuple(self.field_value(field, _contained(node.value)) for field in fields))
         raise UnableToReadRule("the condition is empty, expected at least one detection", hint="condition")
+
+    def public_value(self, field: str, value: Any) -> Condition:
+        """A value of a field; what a public rule calls empty is with us a field that was not kept."""
+        asked = self.field_value(field, value)
+        if self.taxonomy is None or not isinstance(value, SigmaString) or tuple(value.s) not in ((), ("",)):
+            return asked
+        return Or((asked, Not(Exists(field))))
+
+    def alternatives(self, nodes: Sequence[Any]) -> Condition:
+        """Those that can hold; a refusal when none can."""
+        parts: list[Condition] = []
+        refusals: list[_NoCounterpart] = []
+        for node in nodes:
+            try:
+                parts.append(self.convert(node))
+            except _NoCounterpart as refusal:
+                refusals.append(refusal)
+        if not parts:
+            raise refusals[0]
+        self.unanswered.update(dict.fromkeys(refusal.hint for refusal in refusals))
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     def field_value(self, field: str, value: Any) -> Condition:  # noqa: C901 - one line per Sigma type
         if isinstance(value, SigmaExpansion):
@@ -157,6 +193,8 @@ class _Reading:
             return _regular_expression(field, value)
         if isinstance(value, SigmaCIDRExpression):
             return InNetwork(field, str(value.network))
+        if isinstance(value, SigmaCompareExpression) and isinstance(value.number, SigmaTimestampPart):
+            return _time_part(field, value.number, _RELATIONS[value.op.name])
         if isinstance(value, SigmaCompareExpression):
             return Compare(field, _RELATIONS[value.op.name], value.number.number)
         if isinstance(value, SigmaFieldReference):
@@ -181,10 +219,10 @@ def _contained(value: Any) -> Any:
     return value
 
 
-def _time_part(field: str, value: Any) -> Condition:
+def _time_part(field: str, value: Any, relation: str = "eq") -> Condition:
     if FIELDS.get(field) is not FieldType.TIME:
         raise UnableToReadRule(f"time modifier on {field}, expected a time field: time, observed_time", hint=field)
-    return TimePart(field, value.timestamp_part.name.lower(), int(value.number))
+    return TimePart(field, value.timestamp_part.name.lower(), value.number, relation)
 
 
 def _regular_expression(field: str, value: Any) -> Condition:
@@ -223,6 +261,14 @@ def _without_outer(parts: list[Any], many: Any) -> list[Any]:
     while parts and parts[-1] is many:
         parts = parts[:-1]
     return parts
+
+
+def with_plain_names(document: dict[str, Any]) -> dict[str, Any]:
+    """A correlation whose expression names rules without hyphens, which the grammar of expressions does not know."""
+    correlation = document.get("correlation")
+    if not isinstance(correlation, dict) or not isinstance(expression := correlation.get("condition"), str):
+        return document
+    return {**document, "correlation": {**correlation, "condition": _INNER_HYPHEN.sub(_HYPHEN, expression)}}
 
 
 def correlation_of(rule: SigmaCorrelationRule) -> Correlation:
@@ -301,12 +347,14 @@ def _extended(
     condition: SigmaExtendedCorrelationCondition, kind: CorrelationKind, given: tuple[str, ...]
 ) -> Correlation:
     """A boolean expression over rules, as the sets of rules that must and must not have matched."""
-    rules = tuple(dict.fromkeys((*given, *condition.get_referenced_rules())))
+    named = {name: name.replace(_HYPHEN, "-") for name in condition.get_referenced_rules()}
+    rules = tuple(dict.fromkeys((*given, *named.values())))
     if kind not in _TEMPORAL:
         raise UnableToReadRule(f"an expression over rules with {kind}, expected temporal", hint="condition")
     if len(rules) > MAX_STAGES:
         raise UnableToReadRule(f"{len(rules)} rules, expected at most {MAX_STAGES}", hint="condition")
-    terms = _disjuncts(condition.parsed, {name: 1 << stage for stage, name in enumerate(rules)}, positive=True)
+    bit = {name: 1 << stage for stage, name in enumerate(rules)}
+    terms = _disjuncts(condition.parsed, {name: bit[meant] for name, meant in named.items()}, positive=True)
     everything = (1 << len(rules)) - 1
     if kind is CorrelationKind.TEMPORAL_ORDERED and terms != ((everything, 0),):
         raise UnableToReadRule("in order only a chain of rules joined by and can be asked for", hint="condition")
