@@ -34,7 +34,8 @@ COSTS: Final = "costs"
 SNAPSHOT: Final = "snapshot"
 SIZE_BYTES: Final = 8  # how each piece of a snapshot begins that comes through a pipe; one of no size ends it
 _CHILD: Final = "caiso.connect.telemetry.matching"
-_READY_SECONDS: Final = 120.0  # a child compiles its rules before it answers, on a machine that may be busy
+# A child compiles its rules before it answers, which ends by a bound on processor time; on a busy machine that is much longer.
+_READY_SECONDS: Final = 900.0
 _LEAVING_SECONDS: Final = 5.0
 # One heap for all threads: those that compile rules would each keep one of their own, and none but one matches.
 _SPARING: Final = {"MALLOC_ARENA_MAX": "1"}
