@@ -72,7 +72,7 @@ _KEYWORD: Final = (
     "aisoc.server.listed",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
     # what a call of a program, an address or a cloud's interface was
-    "process.executable.path", "process.parent", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
+    "host.name", "process.executable.path", "process.parent", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
     "url.extension", "dns.question.name", "dns.question.registered_domain", "api.operation", "api.service.name", "cloud.provider", "cloud.account.id",
 )  # fmt: skip
 

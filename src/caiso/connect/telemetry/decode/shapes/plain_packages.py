@@ -61,7 +61,9 @@ def _against(document: Mapping[str, Any]) -> dict[str, bool]:
     return {
         "little_used": bool(used) and max(used) < _FEW,
         "new_publisher": bool(ages) and min(ages) <= _NEW_DAYS,
-        "runs_code": any(document.get(name) not in (None, False, 0, "", "false", []) for name in _RUNS if name in document),
+        "runs_code": any(
+            document.get(name) not in (None, False, 0, "", "false", []) for name in _RUNS if name in document
+        ),
         "no_source": any(name in document and document[name] in (None, "", False) for name in _SOURCES),
         "lookalike": any(document.get(name) not in (None, False, "") for name in _LIKE),
     }
