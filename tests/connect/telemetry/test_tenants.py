@@ -26,6 +26,7 @@ from caiso.connect.telemetry.meaning.tenants import foreign
             0,
         ),
         ({"tenant.id": "dorn"}, [{"org_id": "acme"}], 0),
+        ({"openai.organization": "firm-7"}, [{"organization": "WHO"}], 0),
         ({"user.id": "kim"}, [{"tenant_id": "acme"}], 0),
         ({"tenant.id": "platform"}, [{"tenant_id": "acme"}], 0),
     ],

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+# An organisation without an id may be that of a paper's author.
 _NAMED = re.compile(
-    r"(?i)(?:^|[._])(tenant|org|organi[sz]ation|workspace|mandant|mandator)(?:[._-]?(?:id|key|slug|name|uuid))?$"
+    r"(?i)(?:^|[._])(?:(tenant|workspace|mandant|mandator)(?:[._-]?(?:id|key|slug|name|uuid))?|(org|organi[sz]ation)[._-]?(?:id|key|slug|uuid))$"
 )
 _PLACED = re.compile(r"(?i)(?:^|[/:._-])tenants?[-_/=:]([a-z0-9][a-z0-9-]{1,60})")
 _SHARED: Final = frozenset(
@@ -28,7 +29,7 @@ def _of(fields: Mapping[str, object]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in fields.items():
         if value.__class__ in (str, int) and (named := _NAMED.search(name)):
-            word = named[1].lower()
+            word = (named[1] or named[2]).lower()
             found.setdefault(_SHORT.get(word, word), str(value).strip().lower())
     return found
 
