@@ -53,6 +53,8 @@ SCENARIOS = (
              "one to three planted documents that top 35 to 80 percent of all queries", "waiting until the document is old; one rare question only"),
     Scenario("sponge-calls", usage.people, usage.sponge, "deviations", (3, 3.5, 4, 7), 14, 3, _PEOPLE,
              "3 to 12 calls of 8,000 to 30,000 tokens", "calls a little longer than usual, for long"),
+    Scenario("key-sponge-calls", usage.keyed, usage.leaked, "factor", (6, 10, 20), 14, 3, _PEOPLE,
+             "16 to 60 calls of 16,000 to 30,000 tokens under an app's key, each as another visitor", "long answers under a key that gives long ones"),
     Scenario("reasoning-sponge", usage.people, usage.sponge, "deviations", (3, 3.5, 5, 7), 14, 3, _PEOPLE,
              "3 to 12 calls of 8,000 to 30,000 tokens with reasoning to match", "calls a little longer than usual, for long"),
     Scenario("slow-calls", usage.people, usage.sponge, "deviations", (3, 4, 5, 8), 14, 3, _PEOPLE,

@@ -62,6 +62,25 @@ def sponge(rng: random.Random) -> list[Event]:
     return [call(rng, number * 45, who, median=size, spread=0.1) for number in range(rng.randint(3, 12))]
 
 
+def keyed(rng: random.Random, days: float) -> list[Event]:
+    """The same people behind the keys of three apps, each event with a user of the moment; reports and batches have keys of their own."""
+    events = people(rng, days)
+    for number, event in enumerate(events):
+        who = str(event["user.id"])
+        event["api_key.id"] = f"app-{int(who[7:]) % 3}" if who.startswith("person-") else who
+        event["user.id"] = f"visitor-{number}"
+    return events
+
+
+def leaked(rng: random.Random) -> list[Event]:
+    """A key that leaked from an app is used for long answers, each time as another visitor."""
+    key, size = f"app-{rng.randrange(3)}", rng.choice((16_000, 24_000, 30_000))
+    return [
+        call(rng, number * rng.choice((8, 20, 40)), f"v-{number}", median=size, spread=0.1, **{"api_key.id": key})
+        for number in range(rng.randint(16, 60))
+    ]
+
+
 def agents(rng: random.Random, days: float) -> list[Event]:
     """Four agents with tools and hosts of their own, some rare; now and then a large task, seldom a new tool."""
     events: list[Event] = []

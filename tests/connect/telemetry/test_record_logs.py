@@ -270,3 +270,55 @@ def test_an_access_log_of_a_gateway_for_models_names_headers_as_they_are() -> No
         event(asked), event__kind="http", url__path="/v1/chat/completions", user__id="subtitles", user_agent__original="OpenAI/JS 6.7.0",
         gen_ai__request__model="qwen3-8b", gen_ai__usage__input_tokens=23,
     )  # fmt: skip
+
+
+def test_where_an_administrator_acted_from() -> None:
+    there = {
+        "user": {"id": "u", "email": "kim@corp.example"},
+        "ip_address": "203.0.113.9",
+        "ip_address_details": {"country": "VN"},
+    }
+    found = event(audit("invite.sent", actor={"type": "session", "session": there}))
+    assert has(found, action="invite.sent", client__geo__country_iso_code="VN")
+
+
+def package(**changes: Any) -> dict[str, Any]:
+    """What a proxy in front of an index writes."""
+    return {
+        "timestamp": WHEN, "event": "proxy_fetch", "repository": "npm-remote", "package": "pdf-tidy", "version": "0.0.1", "user": "kim",
+        **changes,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("beside", "doubt"),
+    [
+        ({"first_published": "2026-11-24T10:00:00Z", "weekly_downloads": 7, "has_install_script": True}, ["new", "little_used", "runs_code", "unproven"]),
+        ({"published_at": "2026-11-24T10:00:00Z", "weekly_downloads": 7, "publisher_age_days": 2}, ["new", "little_used", "new_publisher", "unproven"]),
+        ({"first_published": "2026-11-24T10:00:00Z", "weekly_downloads": 90_000}, ["new"]),
+        ({"published_at": "2026-11-24T10:00:00Z", "weekly_downloads": 90_000, "has_install_script": True}, ["runs_code"]),
+        ({"first_published": "2019-04-02T10:00:00Z", "weekly_downloads": 90_000, "source_repository": "https://github.com/a/b"}, None),
+        ({"first_published": "2026-11-24T10:00:00Z", "weekly_downloads": 7, "has_install_script": True, "repository": "npm-internal"}, None),
+        ({"first_published": "yesterday or so", "weekly_downloads": "many", "maintainer_age_days": None}, None),
+    ],
+)  # fmt: skip
+def test_what_speaks_against_a_package(beside: dict[str, Any], doubt: list[str] | None) -> None:
+    found = event(package(**beside))
+    assert found["event.kind"] == "registry"
+    assert found["artifact.uri"] == "pkg:pdf-tidy@0.0.1"
+    assert found.get("artifact.doubt") == doubt
+
+
+def test_a_component_is_a_package_where_its_kind_is_told() -> None:
+    asked = {
+        "time": WHEN,
+        "event": "component_requested",
+        "component": "wx-easy",
+        "version": "1",
+        "component_age_days": 2,
+        "download_count": 9,
+    }
+    found = event({**asked, "format": "pypi", "source_repository": None})
+    assert found["artifact.doubt"] == ["new", "little_used", "no_source", "unproven"]
+    with pytest.raises(AssertionError):
+        event(asked)

@@ -63,7 +63,7 @@ _KEYWORD: Final = (
     "guardrail.verdict", "guardrail.policy", "guardrail.action",
     # models, artefacts and data
     "model.id", "model.version", "model.digest", "input.features", "input.fingerprint", "output.label", "output_granularity", "segment",
-    "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals", "finding.verdict", "finding.source",
+    "action", "artifact.uri", "artifact.digest", "artifact.signature", "artifact.format", "artifact.globals", "artifact.doubt", "finding.verdict", "finding.source",
     "process.child", "registry.stage", "dataset.id", "dataset.version", "dataset.label_counts", "writer", "sample.id", "sample.label",
     "config.target", "config.old", "config.new", "config.effect", "peer", "key_thumbprint",
     "sample.source.id", "aisoc.package.doubt", "input.capture.device", "cloud.region",
@@ -72,7 +72,7 @@ _KEYWORD: Final = (
     "aisoc.server.listed", "aisoc.flow.mandate",
     "gen_ai.evaluation.name", "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation",
     # what a call of a program, an address or a cloud's interface was
-    "process.executable.path", "process.parent", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
+    "host.name", "process.executable.path", "process.parent", "http.request.method", "http.request.header.referer", "url.full", "url.path", "url.query",
     "url.extension", "dns.question.name", "dns.question.registered_domain", "api.operation", "api.service.name", "cloud.provider", "cloud.account.id",
 )  # fmt: skip
 
@@ -83,7 +83,7 @@ _INT: Final = (
     "http.response.status_code", "http.response.body.size", "duration_us", "gen_ai.embeddings.dimension.count",
     # facts that the normaliser reads from the content
     "content.system_leak", "content.disguised_links", "content.images_named", "content.images_carrying", "content.addresses_completed", "content.addresses_imitating", "content.copied_untrusted", "content.personal_records", "content.people_listed",
-    "content.withheld_told", "content.cap_exceeded", "content.spelt_out",
+    "content.withheld_told", "content.cap_exceeded", "content.spelt_out", "content.foreign_documents",
     "gen_ai.output.citations.unresolved",
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from caiso.connect.telemetry.meaning.messages import (
     sort_output,
 )
 from caiso.connect.telemetry.meaning.names import RENAMES, Meaning, meaning_of
+from caiso.connect.telemetry.meaning.tenants import foreign
 from caiso.connect.telemetry.records import RawRecord, Signal
 from caiso.engine.detect.schema import TEXT_FIELDS
 
@@ -276,6 +277,8 @@ def _documents(event: dict[str, object], content: dict[str, object]) -> Iterator
         yield Segment("content.documents", dump(item), "tool", "untrusted", "")
     if kept:
         event["gen_ai.retrieval.documents"] = kept
+        if others := foreign(event, kept):
+            event["content.foreign_documents"] = others
 
 
 def _metadata(document: dict[str, object]) -> dict[str, object]:

@@ -108,7 +108,7 @@ _RESERVED: Final = frozenset(
         "time.marked", "time.sent", "content.ref", "content.missing", "content.redacted", "source.id", "duration_us", "status",
         "content.revealed", "content.system_leak", "content.disguised_links", "content.images_named", "content.images_carrying", "content.addresses_completed", "content.addresses_imitating",
         "content.copied_untrusted", "content.personal_records", "content.people_listed",
-        "content.withheld_told", "content.cap_exceeded", "content.spelt_out",
+        "content.withheld_told", "content.cap_exceeded", "content.spelt_out", "content.foreign_documents",
         "gen_ai.output.citations.unresolved", "aisoc.egress.planted", "aisoc.package.doubt", "config.effect",
         "aisoc.flow.destination", "aisoc.flow.carries", "aisoc.flow.stored", "aisoc.flow.history", "aisoc.flow.asked", "aisoc.flow.crossed", "aisoc.tool.redefined", "aisoc.tool.orders", "aisoc.flow.people", "aisoc.flow.portal", "aisoc.server.listed", "aisoc.flow.mandate",
     }

@@ -49,6 +49,7 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
         writer=(who or service) if trains else None,
         api_key__id=text(key, "id"),
         client__address=text(session, "ip_address"),
+        client__geo__country_iso_code=text(part(session, "ip_address_details"), "country"),
         user_agent__original=text(session, "user_agent"),
         config__target="/".join(filter(None, (act.partition(".")[0], text(detail, "id")))) if changes else None,
         config__new=dump(changed) if changes and (changed := part(detail, "changes_requested")) else None,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from caiso.connect.telemetry.decode.shapes import plain_names as names
+from caiso.connect.telemetry.decode.shapes import plain_packages as packages
 from caiso.connect.telemetry.decode.shapes.values import moment, told
 from caiso.connect.telemetry.decode.times import nanoseconds
 from caiso.connect.telemetry.records import UnableToAccept
@@ -118,6 +119,9 @@ def _act(document: Record, kind: str, action: str | None) -> str | None:
 def _about(document: Record, kind: str) -> Record:
     """What it was done to."""
     named = _model(document) | told(dataset__id=_text(document, *names.DATASETS))
+    if kind == "registry" and _is_package(document):
+        doubts = packages.doubts(document, moment(document, *names.TIMES))
+        return named | _artifact(document, kind) | told(artifact__doubt=doubts)
     if kind == "registry":
         return named | _artifact(document, kind)
     if kind in ("training", "data_access"):
@@ -242,7 +246,7 @@ def _kind(document: Record) -> str:
         return "registry"
     if not action:
         return "registry" if _package(document) and _text(document, "decision") else ""
-    if _is_version(document):
+    if _is_package(document) or _is_version(document):
         return "registry"
     about_data, about_model = _text(document, *names.DATASETS), _text(document, *names.MODELS)
     if _is_write(document, action):
@@ -259,6 +263,11 @@ def _kind(document: Record) -> str:
         return "registry"
     changed = _text(document, *names.NEW) is not None and _text(document, *names.OLD) is not None
     return "config" if changed and _text(document, *names.SETTINGS) else ""
+
+
+def _is_package(document: Record) -> bool:
+    """Somebody took a package of which the record says where it comes from."""
+    return _package(document) is not None and packages.told(document)
 
 
 def _is_version(document: Record) -> bool:
@@ -354,7 +363,7 @@ def _who(document: Record) -> str | None:
 
 
 def _package(document: Record) -> str | None:
-    name = _text(document, *names.PACKAGES)
+    name = _text(document, *names.PACKAGES) or packages.component(document)
     if name is None:
         changed = document.get("packages_changed", document.get("packages"))
         name = (
