@@ -17,7 +17,7 @@ import msgspec
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import Past, Query
 from caiso.engine.detect.statistics.observer import Seen, State, note
-from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, Population, habit
+from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, Answers, Population, habit
 from caiso.engine.detect.statistics.settings import Fields
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between
@@ -68,6 +68,7 @@ class MembershipState(State):
     queries: int = 0  # of days before, those judged now left out
     near: int = 0  # how many of them were about a record that it asked about before
     lately: list[tuple[int, bool]] = []  # noqa: RUF012 - those within the timespan
+    answers: Answers = msgspec.field(default_factory=Answers)
 
 
 class Membership(AmongPeers[MembershipSettings, MembershipState]):
@@ -85,6 +86,7 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
         serial, exact = self._record(state, query, population)
         if exact and not settings.exact:
             return None
+        state.answers.take(seen.sample.answer)
         record = state.records.pop(serial)
         state.records[serial] = record  # the record asked about last stands last
         since = seen.time_us - self.span_us
@@ -103,6 +105,8 @@ class Membership(AmongPeers[MembershipSettings, MembershipState]):
         ]
         if len(probed) < settings.records and max(probed) < settings.burst and sum(probed) < settings.about:
             return None
+        if not sum(one.exact for one in state.records.values()) and state.answers.stand_still():
+            return None  # a camera before one scene: who probes finds out where the answer turns, or that it differs between records
         if state.queries >= habit(state.begun, since) and state.near >= _ALWAYS * state.queries:
             return None  # a camera, or a sensor: what it sends was always like what it sent before
         return {

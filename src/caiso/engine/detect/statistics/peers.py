@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,6 +17,11 @@ _MOST_PEERS = 500
 _HABIT_US: Final = 2 * 86_400_000_000
 _FEW: Final = 40
 _MANY: Final = 200
+_LABEL, _SURE_OF, _SCORE = "output.label", "output.confidence", "output.score"
+_ANSWERS: Final = 60  # of a client that are remembered
+_STILL: Final = 20  # of them tell that nothing moves
+_SURE: Final = 0.8  # below, a model is not sure of what it sees
+_STIRS: Final = 0.12  # what noise alone does to it
 
 
 def habit(begun: int, now: int) -> int:
@@ -35,11 +40,39 @@ P = TypeVar("P", bound=AmongPeersSettings)
 S = TypeVar("S", bound=State)
 
 
+class Answer(NamedTuple):
+    """What the model said, and how sure it was."""
+
+    label: str
+    sure: float
+
+
+class Answers(msgspec.Struct):
+    """The last answers that one client got, where a sender tells both a label and a number."""
+
+    last: list[tuple[str, float]] = []
+
+    def take(self, answer: Answer | None) -> None:
+        if answer is None:
+            self.last = []
+            return
+        self.last.append((answer.label, answer.sure))
+        del self.last[:-_ANSWERS]
+
+    def stand_still(self) -> bool:
+        """Whether nothing came of the queries: one and the same label, as sure as before, as a camera before a scene gets it."""
+        if len(self.last) < _STILL or len({label for label, _ in self.last}) > 1:
+            return False
+        sure = [value for _, value in self.last]
+        return min(sure) >= _SURE and max(sure) - min(sure) <= _STIRS
+
+
 class Sample(msgspec.Struct):
-    """The query and whose peer the client is."""
+    """The query, whose peer the client is, and what it was answered."""
 
     query: Query
     peers: str
+    answer: Answer | None = None
 
 
 class Population(msgspec.Struct):
@@ -66,13 +99,18 @@ class AmongPeers(Observer[P, S]):
 
     def columns(self, stream: Sheet) -> Columns:
         read = {name: stream.parsed(name, query_of) for name in self.settings.value}
-        return {**read, "": stream.keys.of(self.settings.peers)}
+        answered = {
+            _LABEL: stream.batch.column(_LABEL),
+            _SURE_OF: stream.amounts(_SURE_OF),
+            _SCORE: stream.amounts(_SCORE),
+        }
+        return {**read, **answered, "": stream.keys.of(self.settings.peers)}
 
     def sample(self, columns: Columns, row: int) -> Sample | None:
         for name in self.settings.value:
             query = columns[name][row]
             if isinstance(query, Query):
-                return Sample(query, str(columns[""][row] or ""))
+                return Sample(query, str(columns[""][row] or ""), _answer(columns, row))
         return None
 
     def population(self, peers: str) -> Population:
@@ -89,3 +127,11 @@ class AmongPeers(Observer[P, S]):
 
     def take_shared(self, plain: Any) -> None:
         self._populations = msgspec.convert(plain, dict[str, Population])
+
+
+def _answer(columns: Columns, row: int) -> Answer | None:
+    label, sure = columns[_LABEL][row], columns[_SURE_OF][row]
+    if label is None:
+        return None
+    found = sure if sure is not None else columns[_SCORE][row]
+    return Answer(str(label)[:80], float(found)) if isinstance(found, int | float) else None

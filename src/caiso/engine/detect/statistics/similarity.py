@@ -3,7 +3,7 @@
 Each query is compared with those before it (``closeness``). Exact repetitions are retries and are not counted. The
 share of near ones within a window is judged against what is usual for the model, and for the client itself once it is
 known for days, so that a camera or a sensor whose inputs change slowly does not look like an attack when it sends more of
-them. Noise inputs far from each other evade it (OARS).
+them; nor does a client whose answer stays the same and as sure as it was, because a search moves one or the other. Noise inputs far from each other evade it (OARS).
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar
 
+import msgspec
+
 from caiso.engine.detect.signal import Facts
 from caiso.engine.detect.statistics.closeness import Past
 from caiso.engine.detect.statistics.memory import Shares, Usual
 from caiso.engine.detect.statistics.observer import Seen, State, note
-from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, habit
+from caiso.engine.detect.statistics.peers import AmongPeers, AmongPeersSettings, Answers, habit
 from caiso.engine.detect.statistics.settings import Chance, Fields, Share
 from caiso.engine.detect.statistics.values import span_text
 from caiso.engine.packs import Between
@@ -49,6 +51,7 @@ class SimilarityState(State):
     own: Usual | None = None
     repeated: int = 0
     begun: int = 0
+    answers: Answers = msgspec.field(default_factory=Answers)
 
 
 class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
@@ -71,6 +74,7 @@ class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
         if past.repeats(query):
             state.repeated += 1
             return None
+        state.answers.take(seen.sample.answer)
         population = self.population(seen.sample.peers)
         nearness, _ = past.nearest(query, population.spread)
         past.keep(query)
@@ -84,6 +88,8 @@ class Similarity(AmongPeers[SimilaritySettings, SimilarityState]):
             return None
         note(state, seen)
         if window.hits < settings.least or window.hits < settings.share * window.count:
+            return None
+        if state.answers.stand_still():
             return None
         known = habit(state.begun, min(window.times))
         expected = population.usual.expected(
