@@ -18,10 +18,10 @@ _HABIT_US: Final = 2 * 86_400_000_000
 _FEW: Final = 40
 _MANY: Final = 200
 _LABEL, _SURE_OF, _SCORE = "output.label", "output.confidence", "output.score"
-_ANSWERS: Final = 60  # of a client that are remembered
+_ANSWERS: Final = 25  # of a client that are remembered
 _STILL: Final = 20  # of them tell that nothing moves
 _SURE: Final = 0.8  # below, a model is not sure of what it sees
-_STIRS: Final = 0.12  # what noise alone does to it
+_STIRS: Final = 0.1  # what noise alone does to it
 
 
 def habit(begun: int, now: int) -> int:
