@@ -237,6 +237,24 @@ def test_a_hash_of_the_sender_that_variants_share_is_kept_as_it_is() -> None:
     assert len(str(event(scored)["input.fingerprint"])) == 32
 
 
+def test_a_picture_is_known_by_its_digest_and_not_by_how_it_was_taken() -> None:
+    face = {"image_sha256": "ab" * 32, "width": 112, "height": 112, "quality": 0.7}
+    scored = {
+        "timestamp": WHEN,
+        "model_name": "faces",
+        "prediction": "kim",
+        "score": 0.9,
+        "features": face,
+        "user_agent": "cam/4",
+    }
+    found = event(scored)
+    assert found["input.fingerprint"] == "ab" * 32
+    assert "input.features" not in found
+    assert found["user_agent.original"] == "cam/4"
+    found = event(scored | {"features": face | {"image_sha256": "none"}})
+    assert found["input.features"] == [112.0, 0.7, 112.0]
+
+
 def test_an_access_log_names_the_account_and_key_that_asked() -> None:
     asked = logs.nginx(remote_user="-", requested_by="backup-cron", api_key_id="backup")
     assert has(event(asked), user__id="backup-cron", api_key__id="backup")

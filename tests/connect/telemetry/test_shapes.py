@@ -523,6 +523,12 @@ def test_what_a_provider_keeps_is_a_request_with_what_was_put_and_taken() -> Non
     )  # fmt: skip
 
 
+def test_proxies_that_keep_only_the_beginning_of_a_body() -> None:
+    found = event(kept(request_body=None, response_excerpt='{"data":[{"name":"a","instr'))
+    assert has(found, event__kind="http", content__output='{"data":[{"name":"a","instr')
+    assert "no time" in reason(kept(timestamp=None, request_body=None, request_excerpt="{"))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -53,6 +53,22 @@ def search(chance: random.Random) -> Made:
                 low, high = (middle, high) if chance.random() < 0.5 else (low, middle)
 
 
+def lines_among_others(chance: random.Random) -> Made:
+    """Each value over a range while the others stand still, and an input of its own after each two: a grid behind dummies."""
+    base = natural(chance)
+    for number in range(400):
+        yield changed(base, number % SIZE, round(chance.uniform(-4, 4), 3))
+        if number % 2:
+            yield natural(chance)
+            yield natural(chance)
+
+
+def survey(chance: random.Random) -> Made:
+    """Few answers to each of ten questions, so that many forms are alike by chance."""
+    for _ in range(800):
+        yield [float(chance.randrange(4 if place else 12)) for place in range(SIZE)]
+
+
 def corrected(chance: random.Random) -> Made:
     """Records of their own, every third of them sent again with a detail corrected."""
     for _ in range(400):
@@ -89,13 +105,13 @@ def told(makes: Callable[[random.Random], Made], seed: int) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("makes", [grid, offspring, search])
+@pytest.mark.parametrize("makes", [grid, offspring, search, lines_among_others])
 def test_values_that_are_changed_in_turn_are_told(makes: Callable[[random.Random], Made], seed: int) -> None:
     assert told(makes, seed)
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("makes", [corrected, slider, sensors, unlike])
+@pytest.mark.parametrize("makes", [corrected, slider, sensors, unlike, survey])
 def test_what_people_and_machines_change_is_not(makes: Callable[[random.Random], Made], seed: int) -> None:
     assert not told(makes, seed)
 

@@ -30,6 +30,9 @@ _UNKNOWN: Final = ("ood_score", "anomaly_score", "novelty_score", "out_of_distri
 _DEVICE: Final = ("camera_label", "camera", "camera_name", "capture_device", "capture_driver", "video_source", "video_device", "microphone_label", "audio_device")  # fmt: skip
 _INJECTED: Final = ("injection_suspected", "injection_detected", "virtual_camera", "virtual_camera_detected", "is_virtual_camera", "emulator_detected", "replay_detected")  # fmt: skip
 _ALIKE: Final = re.compile(r"(?i)(?:sim|min|fuzzy|percept\w{0,4}|(?:^|_)[pda])_?hash")
+_OF_WHOLE: Final = re.compile(
+    r"(?i)(?:image|img|frame|photo|picture|face|audio|voice|video|clip|file|media|content|blob)_?(?:sha_?(?:1|256|512)|md5|digest|checksum)"
+)
 _HEX: Final = re.compile(r"[0-9a-fA-F]{8,128}")
 _MOST: Final = 4_096  # numbers of an input
 _SOME_NUMBERS: Final = 3
@@ -64,6 +67,7 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
             user__id=text(document, *_WHO),
             api_key__id=text(document, "api_key_id", "key_id"),
             client__address=text(document, *_ADDRESS),
+            user_agent__original=text(document, "user_agent", "http_user_agent"),
             segment=text(document, "segment", "slice", "cohort"),
             logprobs_requested=detailed if isinstance(detailed, bool) else None,
             prediction__request=text(document, "request_id", "prediction_id"),
@@ -112,6 +116,9 @@ def _named_answer(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def inputs(given: Any) -> dict[str, Any]:
     """An input as a vector where it is numbers; where it is not, as a hash by which the same one is known again."""
+    whole = _digest(given) if isinstance(given, Mapping) else None
+    if whole:
+        return {"input.fingerprint": whole}
     vector = _numbers(given)
     if vector is not None:
         return {"input.features": vector}
@@ -121,10 +128,16 @@ def inputs(given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping | list) or not given:
         return {}
     try:
-        whole = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+        written = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
         return {}
-    return {"input.fingerprint": hashlib.blake2b(whole, digest_size=16).hexdigest()}
+    return {"input.fingerprint": hashlib.blake2b(written, digest_size=16).hexdigest()}
+
+
+def _digest(given: Mapping[str, Any]) -> str | None:
+    """The digest of a picture or a sound that stands for it; the numbers beside it only say how it was taken."""
+    named = (value for name, value in given.items() if isinstance(value, str) and _OF_WHOLE.search(str(name)))
+    return next((value for value in named if _HEX.fullmatch(value)), None)
 
 
 def _alike(given: Mapping[str, Any]) -> str | None:

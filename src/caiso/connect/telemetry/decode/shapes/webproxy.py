@@ -16,7 +16,17 @@ from caiso.connect.telemetry.meaning import address
 from caiso.connect.telemetry.meaning.messages import dump, load
 
 _ADDRESS: Final = ("url", "url.full", "request_url", "uri", "cs_uri")
-_ASKED: Final = ("request_body", "req_body", "requestBody", "request_payload", "http.request.body.content", "cs_body")
+_ASKED: Final = (
+    "request_body",
+    "req_body",
+    "requestBody",
+    "request_payload",
+    "http.request.body.content",
+    "cs_body",
+    "request_excerpt",
+    "request_body_excerpt",
+    "request_snippet",
+)
 _ANSWERED: Final = (
     "response_body",
     "resp_body",
@@ -24,6 +34,9 @@ _ANSWERED: Final = (
     "response_payload",
     "http.response.body.content",
     "sc_body",
+    "response_excerpt",
+    "response_body_excerpt",
+    "response_snippet",
 )
 _TIMES: Final = ("timestamp", "@timestamp", "time", "ts", "event_time", "start_time")
 
