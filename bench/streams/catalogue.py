@@ -15,6 +15,8 @@ _PEOPLE = "twelve people of different habits, an indexer, an hourly report, a ni
 SCENARIOS = (
     Scenario("model-extraction", models.clients, models.extraction, "margin", (0.0, 0.02, 0.03, 0.08), 5, 1, _CLIENTS,
              "300 to 900 synthetic queries from 20 to 80 seeds, steps of 0.1 to 0.5 in all values, colour-like, or in one value at a time", "natural inputs; inputs at random in many dimensions; many accounts; dummy queries"),
+    Scenario("model-extraction-over-keys", models.script_clients, models.spread_extraction, "margin", (0.2, 0.4, 0.6), 5, 1,
+             _CLIENTS + ", two partners' jobs", "each of sixteen values in 8 to 30 steps, every query under the next of 3 to 8 keys", "values changed together; dummy queries between; browsers"),
     Scenario("query-similarity-attack", models.clients, models.boundary_walk, "share", (0.2, 0.35, 0.7, 0.85), 5, 1, _CLIENTS,
              "decision-based searches of 4 to 15 rounds with noise of 0.02 to 0.15", "noise as large as natural variation (OARS); many accounts"),
     Scenario("membership-probing", models.clients, models.membership, "repeats", (4, 6, 15, 25), 5, 1, _CLIENTS,
@@ -23,6 +25,8 @@ SCENARIOS = (
              "1 to 12 records asked 15 to 80 times each", "fewer repetitions than the limit, spread over hours"),
     Scenario("model-inversion", models.clients, models.inversion, "climb", (4, 5, 8, 10), 5, 1, _CLIENTS,
              "hill climbing of 150 to 500 proposals towards one class", "other queries of the same class mixed in"),
+    Scenario("model-inversion-by-score", models.scored_clients, models.scored_inversion, "climb", (4, 5, 8, 10), 5, 1, _CLIENTS,
+             "hill climbing of 150 to 500 proposals towards one class", "other queries of the same class mixed in; a climb of more than an hour"),
     Scenario("ood-burst", models.clients, models.unknown_inputs, "share", (0.15, 0.2, 0.4, 0.6), 5, 1, _CLIENTS,
              "40 to 200 inputs of which a third to all are unknown to the model", "few unknown inputs among many known"),
     Scenario("low-confidence-flips", models.clients, models.boundary_walk, "share", (0.15, 0.25, 0.45, 0.6), 5, 1, _CLIENTS,

@@ -176,6 +176,60 @@ def inversion(rng: random.Random) -> list[Event]:
     return paced(model, rng, inputs, "inverter")
 
 
+def scored(made: list[Event]) -> list[Event]:
+    """The same answers of a model that tells a score and no confidence."""
+    return [{name: value for name, value in event.items() if name != "output.confidence"} for event in made]
+
+
+def scored_clients(rng: random.Random, days: float) -> list[Event]:
+    """The same clients of such a model."""
+    return scored(clients(rng, days))
+
+
+def scored_inversion(rng: random.Random) -> list[Event]:
+    """The same climb, by the score."""
+    return scored(inversion(rng))
+
+
+def script_clients(rng: random.Random, days: float) -> list[Event]:
+    """The same clients, of whom the machines come by plain libraries, as do two partners' jobs under keys of their own."""
+    made = [
+        event
+        | {
+            "user_agent.original": "python-requests/2.32"
+            if event["user.id"] in ("shop", "nightly", "sensor")
+            else "Mozilla/5.0"
+        }
+        for event in clients(rng, days)
+    ]
+    model = Model(rng)
+    for number in range(2):
+        made += [
+            model.event(at, model.natural(), f"partner-{number}")
+            | {"user_agent.original": "python-requests/2.32", "api_key.id": f"p{number}"}
+            for at in steady(rng, days, 300)
+        ]
+    return [event for event in made if event["at"] < days * DAY]
+
+
+def spread_extraction(rng: random.Random) -> list[Event]:
+    """Value after value of one input over its range (Lowd and Meek), each query under the next of several keys."""
+    model, keys = Model(rng), rng.choice((3, 5, 8))
+    base, points = model.natural(), rng.choice((8, 15, 30))
+    inputs = []
+    for place in range(SIZE):
+        for step in range(points):
+            changed = base.copy()
+            changed[place] += (step - points / 2) * rng.choice((0.2, 0.5))
+            inputs.append(changed)
+    agent = rng.choice(("python-httpx/0.28.1", "python-requests/2.32", "Go-http-client/2.0"))
+    return [
+        event
+        | {"user_agent.original": agent, "api_key.id": f"stolen-{number % keys}", "user.id": f"account-{number % keys}"}
+        for number, event in enumerate(paced(model, rng, inputs, "thief"))
+    ]
+
+
 def unknown_inputs(rng: random.Random) -> list[Event]:
     """Inputs far from everything, mixed with natural ones."""
     model = Model(rng)
