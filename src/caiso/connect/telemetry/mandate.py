@@ -40,7 +40,7 @@ _PAYS = re.compile(
     r"|(?:place|submit|create|confirm)_?order|überweis|ueberweis|(?:complete|confirm|submit)_?(?:checkout|purchase)|payout|swap_|withdraw"
 )
 _APPROVAL = re.compile(
-    r"(?i)approv|authori[sz]|sign[- ]?off|four[- ]eyes|second person|supervisor|\bmanager|freigabe|freigeb|freigegeb|genehmig|zustimm|vier[- ]augen|approbation|approuv|valid[ée]|accord "
+    r"(?i)approv|authori[sz]|sign[- ]?off|four[- ]eyes|second person|supervisor|\bmanager|freigabe|freigeb|freigegeb|genehmig|zustimm|vier[- ]augen|approbation|approuv|validation|valid[ée]|accord "
     r"|aprob|aprova|autori[zs]|visto bueno|approva|goedkeur|akkoord|akcept|zatwierdz|zgod|godkend|godkänn|\bonay|schvál|承認|批准|审批|одобр|승인|confirm"
 )
 _STAFF = re.compile(

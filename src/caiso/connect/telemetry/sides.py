@@ -10,7 +10,7 @@ _OUTSIDE = re.compile(
     r"(?i)fetch|brows|web|https?(?:_|$)|url|scrap|crawl|mail|inbox|postfach|posta|correo|courriel|news|rss|feed|forum|linkedin"
     r"|review|comment|ticket|issue|tweet|download|attach|upload|page|site|seite|google(?!_?(?:cal|drive|docs?|sheets?|slides|contacts?|tasks?|keep))|bing|pdf|invite|zendesk"
     r"|(?:read|parse|extract|scan|ocr|open|receive)_?(?:invoice|bill|receipt|rechnung|facture|factura|fattura|fatura|faktur|order_?confirmation)"
-    r"|transcri|voice|speech|audio|call_?log|sms|whatsapp|screen|computer|desktop|\bocr\b|image|photo|camera|feedback|survey|guestbook"
+    r"|transcri|(?<![a-z])voice|speech|audio|call_?log|sms|whatsapp|screen|computer|desktop|\bocr\b|image|photo|camera|feedback|survey|guestbook"
     r"|(?:^|[_.-])(?:get_?|request_?|ask_?)?(?:quotes?|quotations?|cotiza(?:r|cion)|presupuestos?|angebote?|offerten?|devis|preventiv[oi]|orcamentos?)(?:$|[_.-])"
     r"|(?:^|[_.-])a2a(?:$|[_.-])|(?:remote|partner|external|peer|foreign|supplier|vendor)_?agent|agent_?card"
     r"|(?:job|build|pipeline|\bci|test|run|deploy|crash|error|console|stack)_?(?:logs?|output|trace)(?:$|_)"
