@@ -30,20 +30,40 @@ _CONFIRMED = re.compile(  # also in a result that stands in a text of its own
 _NOT = re.compile(
     r'(?i)\\?"(?:denied|rejected|refused|pending|failed|expired)\\?"|\\?"(?:confirmed|verified|approved)\\?"\s{0,2}:\s{0,2}false'
 )
-# A text that has something done later, with the next thing that somebody says, or that spells out the call of a tool.
-_WAITS = re.compile(
-    r"(?i)\b[a-z]{2,20}(?:_[a-z]{2,20}){1,3}\s?\(|\btrigger\b|\b(?:next|following|subsequent) (?:message|turn|reply|word|input|request|line|prompt|answer)s?\b"
-    r"|\b(?:as soon as|once|when(?:ever)?|the moment|after) (?:the |your )?(?:user|person|owner|human|customer|resident|reader|host|he|she|they|somebody|someone)\b[^.\n]{0,24}\b(?:says?|writes?|types?|sends?|answers?|replies|responds?|thanks|speaks?)\b"
-    r"|\b(?:nächste[nrs]?|folgende[nrs]?) (?:nachricht|antwort|eingabe|wort)|\bsobald\b[^.\n]{0,40}\b(?:schreibt|sagt|antwortet|tippt)|\b(?:prochain|suivant)e?s? (?:message|réponse)|\b(?:message|réponse) suivante?"
-    r"|\bd.s que\b[^.\n]{0,40}\b(?:dit|écrit|répond)|\b(?:próxim[oa]|siguiente) (?:mensaje|mensagem|respuesta|resposta)|\b(?:en cuanto|cuando|assim que|quando)\b[^.\n]{0,30}\b(?:diga|escriba|responda|escrever|responder|disser|dice|scrive|risponde)"
-    r"|\bprossimo messaggio|\bvolgend[e]? (?:bericht|antwoord)|\bzodra\b[^.\n]{0,40}\b(?:zegt|schrijft|typt)|\bnastępn\w{1,3} (?:wiadomo|odpowied)|\bgdy\b[^.\n]{0,30}\b(?:napisze|powie)"
-    r"|наступн\S{1,3} (?:повідомлен|раз)|следующ\S{2,3} (?:сообщен|раз)|(?:скаже|скажет|напише|напишет)|下一条|下次|次の(?:発言|メッセージ|返事)|다음 (?:메시지|말)"
+# A text that has something done later, with the next thing that somebody says, or that spells out the call of a tool. Each wording
+# begins with letters that are the same in all its forms: of a long text only what follows them is read.
+_CALLS = re.compile(r"[a-z]{2}_[a-z]{2,20}\s?\(")
+_SAYS = (
+    r" (?:the |your )?(?:user|person|owner|human|customer|resident|reader|host|he|she|they|somebody|someone)\b[^.\n]{0,24}"
+    r"\b(?:says?|writes?|types?|sends?|answers?|replies|responds?|thanks|speaks?)\b"
 )
+_TURN = r" (?:message|turn|reply|word|input|request|line|prompt|answer)s?\b"
+_ROMANCE = r"\b[^.\n]{0,30}\b(?:diga|escriba|responda|escrever|responder|disser|dice|scrive|risponde)"
+_WAITS = tuple(
+    (begins, re.compile(re.escape(begins) + goes_on))
+    for begins, goes_on in (
+        ("trigger", r"\b"), ("next", _TURN), ("following", _TURN), ("subsequent", _TURN),
+        ("as soon as", _SAYS), ("once", _SAYS), ("when", "(?:ever)?" + _SAYS), ("the moment", _SAYS), ("after", _SAYS),
+        ("nächste", r"[nrs]? (?:nachricht|antwort|eingabe|wort)"), ("folgende", r"[nrs]? (?:nachricht|antwort|eingabe|wort)"),
+        ("sobald", r"\b[^.\n]{0,40}\b(?:schreibt|sagt|antwortet|tippt)"),
+        ("prochain", r"e?s? (?:message|réponse)"), ("suivant", r"e?s? (?:message|réponse)"),
+        ("message suivant", ""), ("réponse suivante", ""), ("s que", r"\b[^.\n]{0,40}\b(?:dit|écrit|répond)"),
+        ("próxim", r"[oa] (?:mensaje|mensagem|respuesta|resposta)"), ("siguiente", r" (?:mensaje|respuesta)"),
+        ("en cuanto", _ROMANCE), ("cuando", _ROMANCE), ("assim que", _ROMANCE), ("quando", _ROMANCE), ("prossimo messaggio", ""),
+        ("volgende", r" (?:bericht|antwoord)"), ("zodra", r"\b[^.\n]{0,40}\b(?:zegt|schrijft|typt)"),
+        ("następn", r"\w{1,3} (?:wiadomo|odpowied)"), ("gdy", r"\b[^.\n]{0,30}\b(?:napisze|powie)"),
+        ("наступн", r"\S{1,3} (?:повідомлен|раз)"), ("следующ", r"\S{2,3} (?:сообщен|раз)"),
+        ("скаже", ""), ("напише", ""), ("下一条", ""), ("下次", ""), ("次の", "(?:発言|メッセージ|返事)"), ("다음", " (?:메시지|말)"),
+    )
+)  # fmt: skip
 
 
 def waits_for_word(text: str) -> bool:
     """Whether a text that came in has something done with the next word of a person, or spells out the call of a tool."""
-    return _WAITS.search(text) is not None
+    lowered = text.lower()
+    if "_" in lowered and "(" in lowered and _CALLS.search(lowered):
+        return True
+    return any(begins in lowered and wording.search(lowered) for begins, wording in _WAITS)
 
 
 def agreed_to(said: str, before: str) -> Numbers:

@@ -53,7 +53,7 @@ class Portals:
         if not leading:
             return events
         times = events.column("time")
-        leading.sort(key=lambda one: str(times[one[0]]))  # what comes late in a batch may have been said before
+        leading.sort(key=lambda one: _moment(times[one[0]]))  # what comes late in a batch may have been said before
         found = {row: "imitated" for row, output in leading if self._seen(str(services[row] or ""), output)}
         return events.adding({PORTAL: [found.get(row) for row in range(len(events))]}) if found else events
 
@@ -81,6 +81,10 @@ class Portals:
         portals = cls()
         portals._hosts = OrderedDict((service, [*hosts]) for service, hosts in saved)
         return portals
+
+
+def _moment(time: object) -> int:
+    return time if isinstance(time, int) else 0
 
 
 def _host(address: str) -> str:

@@ -52,6 +52,7 @@ def _cut(node: Node, *, left: bool, right: bool) -> Sequence_:
 
 
 def walk(nodes: Iterable[Node]) -> Iterable[Node]:
+    """Every node, each before what it holds."""
     for kind, value in nodes:
         yield kind, value
         for inner in children(kind, value):
@@ -59,6 +60,7 @@ def walk(nodes: Iterable[Node]) -> Iterable[Node]:
 
 
 def children(kind: Any, value: Any) -> list[Iterable[Node]]:
+    """The sequences that a node holds."""
     if kind is op.BRANCH:
         return list(value[1])
     if kind is op.SUBPATTERN:
@@ -71,6 +73,7 @@ def children(kind: Any, value: Any) -> list[Iterable[Node]]:
 
 
 def consumes(node: Node) -> bool:
+    """Whether a match of the node may take a character; anchors and look-around take none."""
     kind, value = node
     if kind is op.AT or kind in (op.ASSERT, op.ASSERT_NOT):
         return False
